@@ -1,0 +1,186 @@
+"""Twins of OneCycleLR and CyclicLR, which overwrite the LR and move momentum the other way.
+
+Sources: docstrings of ``torch/optim/lr_scheduler.py``, release 2.13; Smith & Topin 2018 (super-convergence);
+Smith 2017 (cyclical learning rates), section 3.
+Both have their own base LR, so the `base_lr` of the call is not used.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .check import Rates, Steps, flag, one_of, real, whole, whole_steps
+from .schedule import Schedule, arg, child, schedule
+from .shapes import between, cosine_left
+from .slug import register
+from .torch_factor import schedule_field
+
+
+@schedule
+class OneCycleLR(Schedule):
+    """Up from max_lr/div_factor to max_lr, then down to that start over final_div_factor.
+
+    With T = total_steps (or epochs·steps_per_epoch) and u = pct_start·T − 1: steps 0 … u rise,
+    steps u … T−1 fall.  With three_phase a fall of the same length back to the start lies between.
+    A rise of length <= 0 is over before it starts, so the fall begins at step 0.
+    Raises ValueError for steps >= T.
+
+    >>> OneCycleLR(1.0, total_steps=5, pct_start=0.6, anneal_strategy="linear", div_factor=2.0).trace(3).tolist()
+    [0.5, 0.75, 1.0]
+    """
+
+    max_lr: float = arg(absolute=True, per_group=True)
+    total_steps: int | None = arg("n", None)
+    epochs: int | None = arg("e", None)
+    steps_per_epoch: int | None = arg("k", None)
+    pct_start: float = arg("p", 0.3)
+    anneal_strategy: str = arg("a", "cos")
+    cycle_momentum: bool = arg("c", True)
+    base_momentum: float = arg("bm", 0.85, per_group=True)
+    max_momentum: float = arg("mm", 0.95, per_group=True)
+    div_factor: float = arg("d", 25.0)
+    final_div_factor: float = arg("f", 1e4)
+    three_phase: bool = arg("t", False)
+    slug_name = "onecyclelr"
+
+    def _check(self) -> None:
+        self._set("max_lr", real("max_lr", self.max_lr))
+        if self.total_steps is not None:
+            self._set("total_steps", whole("total_steps", self.total_steps, 1))
+        elif self.epochs is None or self.steps_per_epoch is None:
+            raise ValueError("total_steps=None must be given, or both epochs and steps_per_epoch")
+        else:
+            self._set("epochs", whole("epochs", self.epochs, 1))
+            self._set("steps_per_epoch", whole("steps_per_epoch", self.steps_per_epoch, 1))
+        if not isinstance(self.pct_start, float):
+            raise TypeError(f"pct_start={self.pct_start!r} must be a float")
+        self._set("pct_start", real("pct_start", self.pct_start, 0.0, 1.0))
+        one_of("anneal_strategy", self.anneal_strategy, ("cos", "linear"))
+        for name in ("base_momentum", "max_momentum"):
+            self._set(name, real(name, getattr(self, name)))
+        for name in ("div_factor", "final_div_factor"):
+            self._set(name, real(name, getattr(self, name), above=0.0))
+        for name in ("cycle_momentum", "three_phase"):
+            self._set(name, flag(name, getattr(self, name)))
+
+    @property
+    def length(self) -> int:
+        """The number of steps in the cycle."""
+        if self.total_steps is not None:
+            return self.total_steps
+        return int(self.epochs or 0) * int(self.steps_per_epoch or 0)
+
+    def _curve(self, t: Steps, corners: list[float]) -> Rates:
+        """Anneal through the corner values, one phase between each two of them."""
+        if t.max(initial=0) >= self.length:
+            raise ValueError(f"step={int(t.max())} must be < total_steps={self.length}")
+        rise = self.pct_start * self.length - 1
+        ends = [rise, 2 * rise, self.length - 1.0] if self.three_phase else [rise, self.length - 1.0]
+        values = np.full(t.shape, corners[-1])
+        begin, unset = 0.0, np.ones(t.shape, dtype=bool)
+        for end, start, goal in zip(ends, corners, corners[1:], strict=False):
+            if end > begin or end == ends[-1]:
+                inside = unset & (t <= end)
+                length = end - begin
+                done, left = t[inside] - begin, end - t[inside]
+                if self.anneal_strategy == "cos":
+                    share = cosine_left(done, left)
+                else:
+                    share = left / length if length > 0 else np.zeros(left.shape)
+                values[inside] = between(start, goal, share)
+                unset &= ~inside
+            begin = max(begin, end)
+        return values
+
+    def _values(self, t: Steps, base: float) -> Rates:
+        start = self.max_lr / self.div_factor
+        low = start / self.final_div_factor
+        return self._curve(t, [start, self.max_lr, start, low] if self.three_phase else [start, self.max_lr, low])
+
+    def momentum(self, step: ArrayLike) -> Rates:
+        """The momentum (or beta1) at `step`, which moves inversely to the LR."""
+        t = whole_steps(step)
+        low, high = self.base_momentum, self.max_momentum
+        corners = [high, low, high, high] if self.three_phase else [high, low, high]
+        return self._curve(np.atleast_1d(t), corners).reshape(t.shape)
+
+    def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
+        return np.zeros(t.shape), self._values(t, base)
+
+    def _multiplies_until(self) -> float:
+        return -1
+
+
+@schedule
+class CyclicLR(Schedule):
+    """A triangle wave between base_lr and max_lr, its height scaled by cycle or by step.
+
+    With S = up + down, cycle c = 1 + ⌊t/S⌋ and r = t mod S: height h = r/up while r < up, else (S − r)/down;
+    lr(t) = base_lr + (max_lr − base_lr)·h·scale, where scale is 1 (triangular), 2^(1−c) (triangular2),
+    gamma^t (exp_range), or scale_fn of c or of t (a schedule evaluated at base LR 1).
+
+    >>> CyclicLR(0.0, 1.0, step_size_up=2, step_size_down=4, cycle_momentum=False).trace(5).tolist()
+    [0.0, 0.5, 1.0, 0.75, 0.5]
+    """
+
+    base_lr: float = arg(absolute=True, per_group=True)
+    max_lr: float = arg("h", absolute=True, per_group=True)
+    step_size_up: int = arg("u", 2000)
+    step_size_down: int | None = arg("d", None)
+    mode: str = arg("o", "triangular")
+    gamma: float = arg("g", 1.0)
+    scale_fn: Schedule | None = child(mark="fn", default=None)
+    scale_mode: str = arg("s", "cycle")
+    cycle_momentum: bool = arg("c", True)
+    base_momentum: float = arg("bm", 0.8, per_group=True)
+    max_momentum: float = arg("mm", 0.9, per_group=True)
+    slug_name = "cycliclr"
+
+    def _check(self) -> None:
+        for name in ("base_lr", "max_lr", "gamma", "base_momentum", "max_momentum"):
+            self._set(name, real(name, getattr(self, name)))
+        self._set("step_size_up", whole("step_size_up", self.step_size_up))
+        if self.step_size_down is not None:
+            self._set("step_size_down", whole("step_size_down", self.step_size_down))
+        if self.step_size_up + self._down == 0:
+            raise ValueError("step_size_up=0 must be >= 1 where step_size_down is 0 too")
+        one_of("scale_mode", self.scale_mode, ("cycle", "iterations"))
+        if self.scale_fn is None:
+            one_of("mode", self.mode, ("triangular", "triangular2", "exp_range"))
+        else:
+            schedule_field("scale_fn", self.scale_fn)
+        self._set("cycle_momentum", flag("cycle_momentum", self.cycle_momentum))
+
+    @property
+    def _down(self) -> int:
+        return self.step_size_up if self.step_size_down is None else self.step_size_down
+
+    def _height(self, t: Steps) -> Rates:
+        up, down = self.step_size_up, self._down
+        size = up + down
+        cycle, place = 1 + t // size, t % size
+        height = np.where(place < up, place / max(up, 1), (size - place) / max(down, 1))
+        if self.scale_fn is not None:
+            return height * self.scale_fn._values(cycle if self.scale_mode == "cycle" else t, 1.0)
+        if self.mode == "triangular2":
+            return np.asarray(height * np.exp2(1.0 - cycle))
+        return np.asarray(height * self.gamma**t) if self.mode == "exp_range" else height
+
+    def _values(self, t: Steps, base: float) -> Rates:
+        return between(self.max_lr, self.base_lr, self._height(t))
+
+    def momentum(self, step: ArrayLike) -> Rates:
+        """The momentum (or beta1) at `step`: max_momentum where the LR is lowest."""
+        t = whole_steps(step)
+        height = self._height(np.atleast_1d(t)).reshape(t.shape)
+        return between(self.base_momentum, self.max_momentum, height)
+
+    def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
+        return np.zeros(t.shape), self._values(t, base)
+
+    def _multiplies_until(self) -> float:
+        return -1
+
+
+register(OneCycleLR, CyclicLR)

@@ -1,0 +1,226 @@
+"""Twins of the torch schedulers that multiply the base LR by a factor of the step.
+
+Source of every class: ``torch/optim/lr_scheduler.py``, docstrings of release 2.13.
+A phase of length 0 is over before it starts: ``LinearLR(total_iters=0)`` is its end factor.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .check import Rates, Steps, real, whole
+from .schedule import Schedule, arg, child, schedule
+from .shapes import between
+from .slug import register
+
+
+def schedule_field(name: str, value: object) -> Schedule:
+    """Return `value`; raise TypeError unless it is a Schedule."""
+    if not isinstance(value, Schedule):
+        raise TypeError(f"{name}={value!r} must be a schedule of the reference")
+    return value
+
+
+@schedule
+class LRScheduler(Schedule):
+    """The base class: it has no schedule of its own, so it cannot be built.
+
+    Raises TypeError always.
+    """
+
+    slug_name = "lrscheduler"
+
+    def _check(self) -> None:
+        raise TypeError("schedule=LRScheduler must be a subclass with a schedule of its own")
+
+
+@schedule
+class LambdaLR(Schedule):
+    """The base LR times a function of the step; overwrites what other schedulers did.
+
+    lr(t) = base_lr · λ(t), with λ a schedule evaluated at base LR 1.
+
+    >>> LambdaLR(ExponentialLR(0.5)).trace(3, base_lr=0.8).tolist()
+    [0.8, 0.4, 0.2]
+    """
+
+    lr_lambda: Schedule = child()
+    slug_name = "lambdalr"
+
+    def _check(self) -> None:
+        schedule_field("lr_lambda", self.lr_lambda)
+
+    def _values(self, t: Steps, base: float) -> Rates:
+        return base * self.lr_lambda._values(t, 1.0)
+
+    def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
+        return np.zeros(t.shape), self._values(t, base)
+
+    def _multiplies_until(self) -> float:
+        return -1
+
+
+@schedule
+class MultiplicativeLR(Schedule):
+    """Each step multiplies the LR by λ(t); λ(0) is never used.
+
+    lr(t) = base_lr · Π_{s=1..t} λ(s)
+
+    >>> MultiplicativeLR(LinearLR(0.5, 1.0, 4)).trace(3, base_lr=1.0).tolist()
+    [1.0, 0.625, 0.46875]
+    """
+
+    lr_lambda: Schedule = child()
+    slug_name = "multiplicativelr"
+
+    def _check(self) -> None:
+        schedule_field("lr_lambda", self.lr_lambda)
+
+    def _values(self, t: Steps, base: float) -> Rates:
+        factors = self.lr_lambda._values(np.arange(t.max(initial=0) + 1), 1.0)
+        factors[0] = 1.0
+        return base * np.cumprod(factors)[t]
+
+    def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
+        return np.where(t > 0, self.lr_lambda._values(t, 1.0), 1.0), np.zeros(t.shape)
+
+
+@schedule
+class StepLR(Schedule):
+    """A drop by gamma every `step_size` steps.
+
+    lr(t) = base_lr · gamma^⌊t / step_size⌋
+
+    >>> StepLR(2, 0.5).trace(5).tolist()
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+
+    step_size: int = arg()
+    gamma: float = arg("g", 0.1)
+    slug_name = "steplr"
+
+    def _check(self) -> None:
+        self._set("step_size", whole("step_size", self.step_size, 1))
+        self._set("gamma", real("gamma", self.gamma))
+
+    def _values(self, t: Steps, base: float) -> Rates:
+        return np.asarray(base * self.gamma ** (t // self.step_size))
+
+
+@schedule
+class MultiStepLR(Schedule):
+    """A drop by gamma at each milestone; a milestone given twice drops twice.
+
+    lr(t) = base_lr · gamma^(number of milestones <= t)
+
+    >>> MultiStepLR((1, 3, 3), 0.5).trace(4).tolist()
+    [1.0, 0.5, 0.5, 0.125]
+    """
+
+    milestones: tuple[int, ...] = arg()
+    gamma: float = arg("g", 0.1)
+    slug_name = "multisteplr"
+
+    def _check(self) -> None:
+        # Milestone 0 would have to act before the first update, where no step() has been called.
+        checked = (whole("milestones", m, 1) for m in self.milestones)
+        self._set("milestones", tuple(sorted(checked)))
+        self._set("gamma", real("gamma", self.gamma))
+
+    def _values(self, t: Steps, base: float) -> Rates:
+        return np.asarray(base * self.gamma ** np.searchsorted(np.array(self.milestones, dtype=np.int64), t, "right"))
+
+
+@schedule
+class ConstantLR(Schedule):
+    """A constant factor until `total_iters`, then the base LR.
+
+    lr(t) = base_lr · factor for t < total_iters, else base_lr; 0 <= factor <= 1
+
+    >>> ConstantLR(0.25, 2).trace(3).tolist()
+    [0.25, 0.25, 1.0]
+    """
+
+    factor: float = arg("f", 1 / 3)
+    total_iters: int = arg("", 5)
+    slug_name = "constantlr"
+
+    def _check(self) -> None:
+        self._set("factor", real("factor", self.factor, 0.0, 1.0))
+        self._set("total_iters", whole("total_iters", self.total_iters))
+
+    def _values(self, t: Steps, base: float) -> Rates:
+        return np.where(t < self.total_iters, base * self.factor, base)
+
+
+@schedule
+class LinearLR(Schedule):
+    """A factor that goes linearly from `start_factor` to `end_factor` over `total_iters` steps.
+
+    lr(t) = base_lr · (s + (e − s)·min(t, N)/N); 0 < s <= 1, 0 <= e <= 1, N = total_iters
+
+    >>> LinearLR(0.5, 1.0, 2).trace(4).tolist()
+    [0.5, 0.75, 1.0, 1.0]
+    """
+
+    start_factor: float = arg("s", 1 / 3)
+    end_factor: float = arg("e", 1.0)
+    total_iters: int = arg("", 5)
+    slug_name = "linearlr"
+
+    def _check(self) -> None:
+        self._set("start_factor", real("start_factor", self.start_factor, above=0.0, high=1.0))
+        self._set("end_factor", real("end_factor", self.end_factor, 0.0, 1.0))
+        self._set("total_iters", whole("total_iters", self.total_iters))
+
+    def _values(self, t: Steps, base: float) -> Rates:
+        left = np.maximum(self.total_iters - t, 0)
+        return base * between(self.start_factor, self.end_factor, left / max(self.total_iters, 1))
+
+
+@schedule
+class ExponentialLR(Schedule):
+    """A factor gamma at every step.
+
+    lr(t) = base_lr · gamma^t
+
+    >>> ExponentialLR(0.5).trace(3).tolist()
+    [1.0, 0.5, 0.25]
+    """
+
+    gamma: float = arg()
+    slug_name = "exponentiallr"
+
+    def _check(self) -> None:
+        self._set("gamma", real("gamma", self.gamma))
+
+    def _values(self, t: Steps, base: float) -> Rates:
+        return np.asarray(base * self.gamma**t)
+
+
+@schedule
+class PolynomialLR(Schedule):
+    """A polynomial decay to 0 over `total_iters` steps.
+
+    lr(t) = base_lr · (1 − min(t, N)/N)^power; N = total_iters
+
+    >>> PolynomialLR(4, 2.0).trace(5).tolist()
+    [1.0, 0.5625, 0.25, 0.0625, 0.0]
+    """
+
+    total_iters: int = arg("", 5)
+    power: float = arg("p", 1.0)
+    slug_name = "polynomiallr"
+
+    def _check(self) -> None:
+        self._set("total_iters", whole("total_iters", self.total_iters))
+        self._set("power", real("power", self.power, above=0.0))
+
+    def _values(self, t: Steps, base: float) -> Rates:
+        left = np.maximum(self.total_iters - t, 0)
+        return np.asarray(base * (left / max(self.total_iters, 1)) ** self.power)
+
+
+register(
+    LRScheduler, LambdaLR, MultiplicativeLR, StepLR, MultiStepLR, ConstantLR, LinearLR, ExponentialLR, PolynomialLR
+)

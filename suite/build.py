@@ -1,0 +1,109 @@
+"""From a schedule of the reference to the torch scheduler of the same name."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from reference import ChainedScheduler, ExponentialLR, Schedule
+
+from .subject import Subject
+
+#: Per-group values are the plain value times these; distinct, and exact in binary.
+GROUP_SCALE = (1.0, 0.5, 0.25)
+
+
+class MissingScheduler(Exception):
+    """This release has no scheduler of that name."""
+
+
+class Factor:
+    """A schedule as the function of the epoch that torch's `lr_lambda` and `scale_fn` take."""
+
+    def __init__(self, schedule: Schedule, horizon: int = 256) -> None:
+        self.table = schedule.trace(horizon).tolist()
+
+    def __call__(self, epoch: float) -> float:
+        # Releases up to 2.5 also ask for epoch -1 while a SequentialLR undoes its construction.
+        return float(self.table[max(int(epoch), 0)])
+
+
+def remake(schedule: Schedule, **changes: Any) -> Any:
+    """A copy with other field values and no validation, to hand torch what the reference refuses."""
+    copy = object.__new__(type(schedule))
+    for field in dataclasses.fields(schedule):  # type: ignore[arg-type]  # every Schedule is a dataclass
+        object.__setattr__(copy, field.name, changes.get(field.name, getattr(schedule, field.name)))
+    return copy
+
+
+def unchecked(cls: type[Schedule], **values: Any) -> Any:
+    """A schedule without validation: what a user could type, right or wrong."""
+    made = object.__new__(cls)
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # every Schedule is a dataclass
+        object.__setattr__(made, field.name, values.get(field.name, field.default))
+    return made
+
+
+def for_group(schedule: Schedule, group: int) -> Schedule:
+    """The schedule of one parameter group when per-group lists are given."""
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(schedule):  # type: ignore[arg-type]  # every Schedule is a dataclass
+        value = getattr(schedule, field.name)
+        if field.metadata.get("per_group"):
+            changes[field.name] = value * GROUP_SCALE[group]
+        elif field.name == "lr_lambda":
+            changes[field.name] = ChainedScheduler((value, ExponentialLR(1.0 - 0.125 * group)))
+        elif field.name == "schedulers":
+            changes[field.name] = tuple(for_group(part, group) for part in value)
+    return remake(schedule, **changes) if changes else schedule  # type: ignore[no-any-return]
+
+
+def arguments(schedule: Schedule, groups: int, lists: bool) -> dict[str, Any]:
+    """Keyword arguments of the torch class: only what differs from the default, so that defaults are used."""
+    own = [for_group(schedule, g) for g in range(groups)] if lists else [schedule]
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(schedule):  # type: ignore[arg-type]  # every Schedule is a dataclass
+        value = getattr(schedule, field.name)
+        listed = lists and (field.metadata.get("per_group") or field.name == "lr_lambda")
+        if field.name in ("schedulers", "metrics") or (value == field.default and not listed):
+            continue
+        if listed:
+            value = [getattr(s, field.name) for s in own]
+        convert: Callable[[Any], Any] = lambda v: Factor(v) if isinstance(v, Schedule) else v  # noqa: E731 - local
+        found[field.name] = [convert(v) for v in value] if isinstance(value, list) else convert(value)
+        if isinstance(value, tuple):
+            found[field.name] = list(value)
+    return found
+
+
+def build(
+    schedule: Schedule,
+    optimizer: torch.optim.Optimizer,
+    subject: Subject,
+    *,
+    last_epoch: int = -1,
+    lists: bool = False,
+    reverse: bool = False,
+) -> Any:
+    """The torch scheduler; raises MissingScheduler, or whatever torch raises."""
+    name = type(schedule).__name__
+    cls = subject.scheduler_class(name)
+    if cls is None:
+        raise MissingScheduler(name)
+    again: dict[str, Any] = {} if last_epoch == -1 else {"last_epoch": last_epoch}
+    kwargs = arguments(schedule, len(optimizer.param_groups), lists)
+    children = getattr(schedule, "schedulers", None)
+    if children is None:
+        return cls(optimizer, **kwargs, **again)
+    order = list(enumerate(children))
+    built = {
+        i: build(part, optimizer, subject, last_epoch=last_epoch, lists=lists, reverse=reverse)
+        for i, part in (reversed(order) if reverse else order)
+    }
+    parts = [built[i] for i in range(len(children))]
+    if name == "ChainedScheduler":
+        return cls(parts)
+    return cls(optimizer, parts, kwargs.get("milestones", []), **again)

@@ -1,0 +1,11 @@
+"""What a log must say to be unambiguous: the torch that was tested."""
+
+from __future__ import annotations
+
+from suite.subject import installed
+
+
+def pytest_report_header() -> str:
+    """One line in the header of every run."""
+    subject = installed()
+    return f"schedulers under test: {subject.name} ({subject.schedulers.__file__})"

@@ -1,0 +1,58 @@
+"""The axes of a case beside its composition: everything about the loop that steps the scheduler."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+
+#: Base LRs of the parameter groups: no two in a simple ratio, so that swapped groups show.
+BASE_LRS = (0.3, 0.07, 0.011)
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """How the scheduler is driven; every field at its default is the plain loop."""
+
+    groups: int = 1
+    lists: bool = False  # per-group lists where torch takes them
+    lr_type: str = "float"  # float | tensor | shared (one tensor in all groups)
+    optimizer: str = "sgd"  # sgd | adam
+    clock: str = "step"  # step | epoch (every third update) | micro (twice per update)
+    reverse: bool = False  # construct the children last to first
+    resume: str = ""  # order of the restore: see `loop.RESTORES`
+    cuts: tuple[int, ...] = ()  # updates after which training stops and is restored
+    saved: bool = False  # the states pass through torch.save
+    jumps: tuple[int, ...] = ()  # step(epoch) is called with these after the first updates
+    device: str = "cpu"
+
+    @property
+    def marks(self) -> list[str]:
+        """The axes off their default, in one fixed order, as parts of a test id."""
+        found = [f"{self.groups}groups"] if self.groups > 1 else []
+        found += ["lists"] if self.lists else []
+        found += [self.lr_type] if self.lr_type != "float" else []
+        found += [self.optimizer] if self.optimizer != "sgd" else []
+        found += [f"per{self.clock}"] if self.clock != "step" else []
+        found += ["reversed"] if self.reverse else []
+        found += [f"{self.resume}_at" + "x".join(map(str, self.cuts))] if self.resume else []
+        found += ["saved"] if self.saved else []
+        found += ["epoch" + "x".join(map(str, self.jumps))] if self.jumps else []
+        found += [self.device] if self.device != "cpu" else []
+        return found
+
+    def base_lrs(self) -> list[float]:
+        """The base LR of each group, as the number that the optimizer really holds."""
+        rates = [BASE_LRS[0]] * self.groups if self.lr_type == "shared" else list(BASE_LRS[: self.groups])
+        return rates if self.lr_type == "float" else [float(torch.tensor(r)) for r in rates]
+
+    def make_optimizer(self) -> torch.optim.Optimizer:
+        """A fresh optimizer with one parameter in each group."""
+        shared = torch.tensor(BASE_LRS[0], device=self.device)
+        groups = []
+        for rate in self.base_lrs():
+            lr = {"float": rate, "tensor": torch.tensor(rate, device=self.device), "shared": shared}[self.lr_type]
+            groups.append({"params": [torch.zeros(1, device=self.device)], "lr": lr})
+        if self.optimizer == "adam":
+            return torch.optim.Adam(groups, betas=(0.9, 0.999))
+        return torch.optim.SGD(groups, momentum=0.9)

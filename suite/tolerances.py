@@ -1,0 +1,32 @@
+"""Every tolerance of the suite, with its derivation.
+
+torch computes most rates recursively: each step multiplies the current rate, and each such step rounds.
+The tests allow for that rounding and for nothing else.
+"""
+
+from __future__ import annotations
+
+#: Unit roundoff of a Python float and of the float32 tensor that `lr=torch.tensor(1e-3)` makes.
+UNIT = {"float": 2.0**-53, "float32": 2.0**-24}
+
+#: Roundings per step of the longest update in torch's file: CosineAnnealingLR takes two cosines, two sums,
+#: a quotient, a difference, a product and a sum (8); a chain of three such parts takes three times as many.
+ROUNDINGS_PER_STEP = 24
+
+#: A quotient (1 + cos a)/(1 + cos b) next to its zero amplifies the rounding of the cosine by up to
+#: 2(T/π)² for T steps; the suite's decays have T <= 24, so by at most 117.
+CONDITION = 128
+
+
+def relative(steps: int, kind: str = "float") -> float:
+    """Allowed relative error of a rate after `steps` steps: 7e-12 for floats after 20."""
+    return (steps + 1) * ROUNDINGS_PER_STEP * CONDITION * UNIT[kind]
+
+
+def of_peak(steps: int, kind: str = "float") -> float:
+    """Allowed error as a share of the largest rate of the trace.
+
+    Sums and differences of rates leave an error that does not shrink with the result,
+    so a rate that should be exactly 0 may keep a few units in the last place of the peak.
+    """
+    return (steps + 1) * ROUNDINGS_PER_STEP * UNIT[kind]
