@@ -1,8 +1,16 @@
 """Closed forms of learning-rate schedules: NumPy only, evaluated directly from the step."""
 
+from .clock import Clocked, per_epoch, per_micro_batch, per_process
 from .compose import ChainedScheduler, SequentialLR, chain, sequential
+from .convention import FAMILIES, Convention
+from .decay import ConstantDecay, Decay, ExponentialDecay, InverseSqrtDecay, MultiStepDecay, StepDecay
+from .noam import Noam
+from .other import CosineWeightDecay, TeacherTemperature
+from .pair import WarmupDecay, family
+from .recipes import RECIPES, Recipe
 from .schedule import Schedule
 from .slug import SlugError, parse
+from .timed_decay import CosineDecay, LinearDecay, PolynomialDecay, StableDecay
 from .torch_cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
 from .torch_cyclic import CyclicLR, OneCycleLR
 from .torch_factor import (
@@ -17,3 +25,74 @@ from .torch_factor import (
     StepLR,
 )
 from .torch_plateau import ReduceLROnPlateau
+from .untuned import RAdamWarmup, UntunedExponentialWarmup, UntunedLinearWarmup, UntunedWarmup
+from .warmup import (
+    ConstantWarmup,
+    CosineWarmup,
+    ExponentialWarmup,
+    LinearWarmup,
+    PolynomialWarmup,
+    StepWarmup,
+    Warmup,
+    effective_period,
+)
+
+__all__ = [
+    "FAMILIES",
+    "RECIPES",
+    "SWALR",
+    "ChainedScheduler",
+    "Clocked",
+    "ConstantDecay",
+    "ConstantLR",
+    "ConstantWarmup",
+    "Convention",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "CosineDecay",
+    "CosineWarmup",
+    "CosineWeightDecay",
+    "CyclicLR",
+    "Decay",
+    "ExponentialDecay",
+    "ExponentialLR",
+    "ExponentialWarmup",
+    "InverseSqrtDecay",
+    "LRScheduler",
+    "LambdaLR",
+    "LinearDecay",
+    "LinearLR",
+    "LinearWarmup",
+    "MultiStepDecay",
+    "MultiStepLR",
+    "MultiplicativeLR",
+    "Noam",
+    "OneCycleLR",
+    "PolynomialDecay",
+    "PolynomialLR",
+    "PolynomialWarmup",
+    "RAdamWarmup",
+    "Recipe",
+    "ReduceLROnPlateau",
+    "Schedule",
+    "SequentialLR",
+    "SlugError",
+    "StableDecay",
+    "StepDecay",
+    "StepLR",
+    "StepWarmup",
+    "TeacherTemperature",
+    "UntunedExponentialWarmup",
+    "UntunedLinearWarmup",
+    "UntunedWarmup",
+    "Warmup",
+    "WarmupDecay",
+    "chain",
+    "effective_period",
+    "family",
+    "parse",
+    "per_epoch",
+    "per_micro_batch",
+    "per_process",
+    "sequential",
+]

@@ -76,4 +76,4 @@ def whole_steps(step: ArrayLike) -> Steps:
         raise ValueError(f"step={int(array.min())} must be >= 0")
     if array.size and int(array.max()) > np.iinfo(np.int64).max:
         raise ValueError(f"step={int(array.max())} must be < 2**63")
-    return array.astype(np.int64)
+    return array.astype(np.int64, copy=False)

@@ -14,6 +14,7 @@ import numpy as np
 from .check import Rates, Steps, whole
 from .scan import affine_scan
 from .schedule import Schedule, arg, child, schedule
+from .shapes import BLOCK, segments
 from .slug import register
 from .torch_factor import schedule_field
 from .torch_plateau import ReduceLROnPlateau
@@ -43,7 +44,7 @@ class SequentialLR(Schedule):
     """
 
     schedulers: tuple[Schedule, ...] = child(many=True)
-    milestones: tuple[int, ...] = arg("m", ())
+    milestones: tuple[int, ...] = arg("m", default=())
     slug_name = "seq"
 
     def _check(self) -> None:
@@ -58,17 +59,15 @@ class SequentialLR(Schedule):
             raise ValueError(f"milestones={list(milestones)} must be in rising order")
         self._set("milestones", milestones)
 
-    def _active(self, t: Steps) -> Steps:
-        return np.searchsorted(np.array(self.milestones, dtype=np.int64), t, "right")
+    def _is_direct(self, last: int) -> bool:
+        return all(part._is_direct(last) for part in self.schedulers)
 
     def _start(self, i: int) -> int:
         return self.milestones[i - 1] if i else 0
 
     def _values(self, t: Steps, base: float) -> Rates:
-        active = self._active(t)
         values = np.empty(t.shape)
-        for i in np.unique(active):
-            inside = active == i
+        for i, inside in segments(t, self.milestones):
             values[inside] = self.schedulers[i]._values(t[inside] - self._start(i), base)
         return values
 
@@ -77,10 +76,8 @@ class SequentialLR(Schedule):
 
         The restart acts by the ratio of consecutive values, unless the part overwrites the LR anyway.
         """
-        active = self._active(t)
         slope, jump = np.empty(t.shape), np.empty(t.shape)
-        for i in np.unique(active):
-            inside = active == i
+        for i, inside in segments(t, self.milestones):
             local = t[inside] - self._start(i)
             slope[inside], jump[inside] = self.schedulers[i]._maps(local, base)
         restart = (t > 0) & np.isin(t, self.milestones) & (slope != 0)
@@ -114,6 +111,9 @@ class ChainedScheduler(Schedule):
     def _check(self) -> None:
         self._set("schedulers", _parts("ChainedScheduler", self.schedulers))
 
+    def _is_direct(self, last: int) -> bool:
+        return last <= self._multiplies_until() and all(part._is_direct(last) for part in self.schedulers)
+
     def _values(self, t: Steps, base: float) -> Rates:
         last = int(t.max(initial=0))
         if last <= self._multiplies_until():
@@ -121,7 +121,12 @@ class ChainedScheduler(Schedule):
             for part in self.schedulers:
                 values = values * part._values(t, 1.0)
             return values
-        slope, jump = self._maps(np.arange(last + 1), base)
+        slope, jump = np.empty(last + 1), np.empty(last + 1)
+        width = BLOCK if all(part._is_direct(last) for part in self.schedulers) else last + 1
+        for i in range(0, last + 1, width):
+            steps = np.arange(i, min(i + width, last + 1))
+            block = slice(i, i + width)
+            slope[block], jump[block] = self._maps(steps, base)
         return affine_scan(slope, jump, base)[t]
 
     def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:

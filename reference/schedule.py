@@ -11,16 +11,26 @@ A schedule is a frozen dataclass: it compares, hashes, prints and pickles by val
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .check import Rates, Steps, real, whole, whole_steps
+from .shapes import BLOCK
+
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+else:  # Python 3.10 has none, and only type checkers read it
+
+    def dataclass_transform(**options):
+        """Do nothing at run time."""
+        return lambda decorator: decorator
+
 
 
 def arg(
-    key: str = "", default: Any = dataclasses.MISSING, *, absolute: bool = False, per_group: bool = False
+    key: str = "", *, default: Any = dataclasses.MISSING, absolute: bool = False, per_group: bool = False
 ) -> Any:
     """A field of a schedule.
 
@@ -65,8 +75,7 @@ class Schedule:
         """
         t = whole_steps(step)
         base = real("base_lr", base_lr, low=0.0)
-        values: Rates = np.asarray(self._values(np.atleast_1d(t), base), dtype=np.float64)
-        return values.reshape(t.shape)[()]  # type: ignore[return-value]  # a scalar for a scalar step
+        return self._in_blocks(t.reshape(-1), base).reshape(t.shape)[()]  # a scalar for a scalar step
 
     @property
     def slug(self) -> str:
@@ -79,6 +88,15 @@ class Schedule:
         """The learning rates of steps 0 … total_steps − 1."""
         return self(np.arange(whole("total_steps", total_steps)), base_lr)
 
+    def _in_blocks(self, t: Steps, base: float) -> Rates:
+        """The values of many steps, block by block, so that the intermediate arrays stay in the cache."""
+        if t.size <= BLOCK or not self._is_direct(int(t.max())):
+            return np.asarray(self._values(t, base), dtype=np.float64)
+        values = np.empty(t.shape)
+        for i in range(0, t.size, BLOCK):
+            values[i : i + BLOCK] = self._values(t[i : i + BLOCK], base)
+        return values
+
     # -- what a subclass provides -------------------------------------------------
 
     def _check(self) -> None:
@@ -86,6 +104,10 @@ class Schedule:
 
     def _values(self, t: Steps, base: float) -> Rates:
         raise NotImplementedError
+
+    def _is_direct(self, last: int) -> bool:
+        """Whether the steps up to `last` are evaluated each for itself, with no pass over the steps before."""
+        return True
 
     def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
         """The step as an affine map of the current rate: lr(t) = A(t)·lr(t−1) + B(t).

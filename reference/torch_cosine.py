@@ -10,7 +10,7 @@ import numpy as np
 
 from .check import Rates, Steps, one_of, real, whole
 from .schedule import Schedule, arg, schedule
-from .shapes import between, half_cosine
+from .shapes import between, half_cosine, segments
 from .slug import register
 
 
@@ -29,7 +29,7 @@ class CosineAnnealingLR(Schedule):
     """
 
     T_max: int = arg()
-    eta_min: float = arg("m", 0.0, absolute=True)
+    eta_min: float = arg("m", default=0.0, absolute=True)
     slug_name = "cosineannealinglr"
 
     def _check(self) -> None:
@@ -64,8 +64,8 @@ class CosineAnnealingWarmRestarts(Schedule):
     """
 
     T_0: int = arg()
-    T_mult: int = arg("x", 1)
-    eta_min: float = arg("m", 0.0, absolute=True)
+    T_mult: int = arg("x", default=1)
+    eta_min: float = arg("m", default=0.0, absolute=True)
     slug_name = "warmrestarts"
 
     def _check(self) -> None:
@@ -80,12 +80,9 @@ class CosineAnnealingWarmRestarts(Schedule):
         while starts[-1] + lengths[-1] <= t.max(initial=0):
             starts.append(starts[-1] + lengths[-1])
             lengths.append(lengths[-1] * self.T_mult)
-        first, length = np.array(starts), np.array(lengths)
         values = np.empty(t.shape)
-        cycle = np.searchsorted(first, t, "right") - 1
-        for i in range(len(starts)):
-            inside = cycle == i
-            values[inside] = half_cosine(t[inside] - first[i], int(length[i]))
+        for i, inside in segments(t, tuple(starts[1:])):
+            values[inside] = half_cosine(t[inside] - starts[i], lengths[i])
         return between(base, self.eta_min, values)
 
     def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
@@ -106,8 +103,8 @@ class SWALR(Schedule):
     """
 
     swa_lr: float = arg(absolute=True, per_group=True)
-    anneal_epochs: int = arg("n", 10)
-    anneal_strategy: str = arg("a", "cos")
+    anneal_epochs: int = arg("n", default=10)
+    anneal_strategy: str = arg("a", default="cos")
     slug_name = "swalr"
 
     def _check(self) -> None:

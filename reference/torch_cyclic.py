@@ -7,12 +7,14 @@ Both have their own base LR, so the `base_lr` of the call is not used.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .check import Rates, Steps, flag, one_of, real, whole, whole_steps
 from .schedule import Schedule, arg, child, schedule
-from .shapes import between, cosine_left
+from .shapes import between, cosine_left, segments
 from .slug import register
 from .torch_factor import schedule_field
 
@@ -31,17 +33,17 @@ class OneCycleLR(Schedule):
     """
 
     max_lr: float = arg(absolute=True, per_group=True)
-    total_steps: int | None = arg("n", None)
-    epochs: int | None = arg("e", None)
-    steps_per_epoch: int | None = arg("k", None)
-    pct_start: float = arg("p", 0.3)
-    anneal_strategy: str = arg("a", "cos")
-    cycle_momentum: bool = arg("c", True)
-    base_momentum: float = arg("bm", 0.85, per_group=True)
-    max_momentum: float = arg("mm", 0.95, per_group=True)
-    div_factor: float = arg("d", 25.0)
-    final_div_factor: float = arg("f", 1e4)
-    three_phase: bool = arg("t", False)
+    total_steps: int | None = arg("n", default=None)
+    epochs: int | None = arg("e", default=None)
+    steps_per_epoch: int | None = arg("k", default=None)
+    pct_start: float = arg("p", default=0.3)
+    anneal_strategy: str = arg("a", default="cos")
+    cycle_momentum: bool = arg("c", default=True)
+    base_momentum: float = arg("bm", default=0.85, per_group=True)
+    max_momentum: float = arg("mm", default=0.95, per_group=True)
+    div_factor: float = arg("d", default=25.0)
+    final_div_factor: float = arg("f", default=1e4)
+    three_phase: bool = arg("t", default=False)
     slug_name = "onecyclelr"
 
     def _check(self) -> None:
@@ -77,20 +79,22 @@ class OneCycleLR(Schedule):
             raise ValueError(f"step={int(t.max())} must be < total_steps={self.length}")
         rise = self.pct_start * self.length - 1
         ends = [rise, 2 * rise, self.length - 1.0] if self.three_phase else [rise, self.length - 1.0]
-        values = np.full(t.shape, corners[-1])
-        begin, unset = 0.0, np.ones(t.shape, dtype=bool)
-        for end, start, goal in zip(ends, corners, corners[1:], strict=False):
+        phases, begin = [], 0.0
+        for end, start, goal in zip(ends, corners[:-1], corners[1:], strict=True):
             if end > begin or end == ends[-1]:
-                inside = unset & (t <= end)
-                length = end - begin
-                done, left = t[inside] - begin, end - t[inside]
-                if self.anneal_strategy == "cos":
-                    share = cosine_left(done, left)
-                else:
-                    share = left / length if length > 0 else np.zeros(left.shape)
-                values[inside] = between(start, goal, share)
-                unset &= ~inside
+                phases.append((begin, end, start, goal))
             begin = max(begin, end)
+        # A step at the very end of a phase still belongs to it, so the next one owns what lies above.
+        edges = tuple(math.floor(end) + 1 for _, end, _, _ in phases[:-1])
+        values = np.empty(t.shape)
+        for i, inside in segments(t, edges):
+            begin, end, start, goal = phases[i]
+            if self.anneal_strategy == "cos":
+                share = cosine_left(t[inside], begin, end)
+            else:
+                left = np.asarray(end - t[inside])
+                share = np.asarray(left / (end - begin)) if end > begin else np.zeros(left.shape)
+            values[inside] = between(start, goal, share)
         return values
 
     def _values(self, t: Steps, base: float) -> Rates:
@@ -126,15 +130,15 @@ class CyclicLR(Schedule):
 
     base_lr: float = arg(absolute=True, per_group=True)
     max_lr: float = arg("h", absolute=True, per_group=True)
-    step_size_up: int = arg("u", 2000)
-    step_size_down: int | None = arg("d", None)
-    mode: str = arg("o", "triangular")
-    gamma: float = arg("g", 1.0)
+    step_size_up: int = arg("u", default=2000)
+    step_size_down: int | None = arg("d", default=None)
+    mode: str = arg("o", default="triangular")
+    gamma: float = arg("g", default=1.0)
     scale_fn: Schedule | None = child(mark="fn", default=None)
-    scale_mode: str = arg("s", "cycle")
-    cycle_momentum: bool = arg("c", True)
-    base_momentum: float = arg("bm", 0.8, per_group=True)
-    max_momentum: float = arg("mm", 0.9, per_group=True)
+    scale_mode: str = arg("s", default="cycle")
+    cycle_momentum: bool = arg("c", default=True)
+    base_momentum: float = arg("bm", default=0.8, per_group=True)
+    max_momentum: float = arg("mm", default=0.9, per_group=True)
     slug_name = "cycliclr"
 
     def _check(self) -> None:

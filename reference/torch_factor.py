@@ -10,7 +10,7 @@ import numpy as np
 
 from .check import Rates, Steps, real, whole
 from .schedule import Schedule, arg, child, schedule
-from .shapes import between
+from .shapes import between, levels
 from .slug import register
 
 
@@ -53,6 +53,9 @@ class LambdaLR(Schedule):
     def _values(self, t: Steps, base: float) -> Rates:
         return base * self.lr_lambda._values(t, 1.0)
 
+    def _is_direct(self, last: int) -> bool:
+        return self.lr_lambda._is_direct(last)
+
     def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
         return np.zeros(t.shape), self._values(t, base)
 
@@ -77,9 +80,12 @@ class MultiplicativeLR(Schedule):
         schedule_field("lr_lambda", self.lr_lambda)
 
     def _values(self, t: Steps, base: float) -> Rates:
-        factors = self.lr_lambda._values(np.arange(t.max(initial=0) + 1), 1.0)
+        factors = self.lr_lambda._in_blocks(np.arange(t.max(initial=0) + 1), 1.0)
         factors[0] = 1.0
-        return base * np.cumprod(factors)[t]
+        return np.asarray(base * np.cumprod(factors)[t])
+
+    def _is_direct(self, last: int) -> bool:
+        return False
 
     def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
         return np.where(t > 0, self.lr_lambda._values(t, 1.0), 1.0), np.zeros(t.shape)
@@ -96,7 +102,7 @@ class StepLR(Schedule):
     """
 
     step_size: int = arg()
-    gamma: float = arg("g", 0.1)
+    gamma: float = arg("g", default=0.1)
     slug_name = "steplr"
 
     def _check(self) -> None:
@@ -104,7 +110,10 @@ class StepLR(Schedule):
         self._set("gamma", real("gamma", self.gamma))
 
     def _values(self, t: Steps, base: float) -> Rates:
-        return np.asarray(base * self.gamma ** (t // self.step_size))
+        drops = t // self.step_size
+        first = int(drops.min(initial=0))
+        powers = base * self.gamma ** np.arange(first, int(drops.max(initial=0)) + 1)
+        return np.asarray(powers[drops - first])
 
 
 @schedule
@@ -118,7 +127,7 @@ class MultiStepLR(Schedule):
     """
 
     milestones: tuple[int, ...] = arg()
-    gamma: float = arg("g", 0.1)
+    gamma: float = arg("g", default=0.1)
     slug_name = "multisteplr"
 
     def _check(self) -> None:
@@ -128,7 +137,8 @@ class MultiStepLR(Schedule):
         self._set("gamma", real("gamma", self.gamma))
 
     def _values(self, t: Steps, base: float) -> Rates:
-        return np.asarray(base * self.gamma ** np.searchsorted(np.array(self.milestones, dtype=np.int64), t, "right"))
+        powers = np.asarray(base * self.gamma ** np.arange(len(self.milestones) + 1))
+        return levels(t, self.milestones, powers)
 
 
 @schedule
@@ -141,8 +151,8 @@ class ConstantLR(Schedule):
     [0.25, 0.25, 1.0]
     """
 
-    factor: float = arg("f", 1 / 3)
-    total_iters: int = arg("", 5)
+    factor: float = arg("f", default=1 / 3)
+    total_iters: int = arg("", default=5)
     slug_name = "constantlr"
 
     def _check(self) -> None:
@@ -163,9 +173,9 @@ class LinearLR(Schedule):
     [0.5, 0.75, 1.0, 1.0]
     """
 
-    start_factor: float = arg("s", 1 / 3)
-    end_factor: float = arg("e", 1.0)
-    total_iters: int = arg("", 5)
+    start_factor: float = arg("s", default=1 / 3)
+    end_factor: float = arg("e", default=1.0)
+    total_iters: int = arg("", default=5)
     slug_name = "linearlr"
 
     def _check(self) -> None:
@@ -208,8 +218,8 @@ class PolynomialLR(Schedule):
     [1.0, 0.5625, 0.25, 0.0625, 0.0]
     """
 
-    total_iters: int = arg("", 5)
-    power: float = arg("p", 1.0)
+    total_iters: int = arg("", default=5)
+    power: float = arg("p", default=1.0)
     slug_name = "polynomiallr"
 
     def _check(self) -> None:

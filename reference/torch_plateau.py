@@ -5,13 +5,29 @@ Source: docstring of ``torch/optim/lr_scheduler.py``, release 2.13.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
 
 from .check import Rates, Steps, one_of, real, whole
 from .schedule import Schedule, arg, schedule
+from .shapes import levels
 from .slug import register
+
+
+def _metrics(values: object) -> tuple[float, ...]:
+    """The metrics as floats; raises for anything that is no finite real number."""
+    if not isinstance(values, tuple | list):
+        raise TypeError(f"metrics={values!r} must be a list or tuple of numbers")
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf" and array.size:  # not all numbers: find the first that is none
+        return tuple(real(f"metrics[{i}]", m) for i, m in enumerate(values))
+    wrong = ~np.isfinite(array)
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise ValueError(f"metrics[{at}]={values[at]!r} must be finite")
+    return tuple(array.astype(np.float64).tolist())
 
 
 @schedule
@@ -29,18 +45,18 @@ class ReduceLROnPlateau(Schedule):
     """
 
     metrics: tuple[float, ...] = arg()
-    mode: str = arg("o", "min")
-    factor: float = arg("f", 0.1)
-    patience: int = arg("p", 10)
-    threshold: float = arg("t", 1e-4)
-    threshold_mode: str = arg("u", "rel")
-    cooldown: int = arg("c", 0)
-    min_lr: float = arg("m", 0.0, absolute=True, per_group=True)
-    eps: float = arg("e", 1e-8, absolute=True)
+    mode: str = arg("o", default="min")
+    factor: float = arg("f", default=0.1)
+    patience: int = arg("p", default=10)
+    threshold: float = arg("t", default=1e-4)
+    threshold_mode: str = arg("u", default="rel")
+    cooldown: int = arg("c", default=0)
+    min_lr: float = arg("m", default=0.0, absolute=True, per_group=True)
+    eps: float = arg("e", default=1e-8, absolute=True)
     slug_name = "reducelronplateau"
 
     def _check(self) -> None:
-        self._set("metrics", tuple(real("metrics", m) for m in self.metrics))
+        self._set("metrics", _metrics(self.metrics))
         one_of("mode", self.mode, ("min", "max"))
         one_of("threshold_mode", self.threshold_mode, ("rel", "abs"))
         self._set("factor", real("factor", self.factor, below=1.0))
@@ -71,8 +87,9 @@ class ReduceLROnPlateau(Schedule):
             # first index where falling < bar, i.e. where −falling > −bar; −falling never falls
             at = max(at + 1, int(np.searchsorted(-falling, -bar, "right")))
 
+    @functools.cached_property
     def _reductions(self) -> list[int]:
-        """The step calls (counted from 1) at which a reduction is due."""
+        """The step calls (counted from 1) at which a reduction is due; worked out once."""
         due: list[int] = []
         cooling = 0
         improved = list(self._improvements(np.array(self.metrics)))
@@ -90,14 +107,23 @@ class ReduceLROnPlateau(Schedule):
     def _values(self, t: Steps, base: float) -> Rates:
         if t.max(initial=0) > len(self.metrics):
             raise ValueError(f"step={int(t.max())} must be <= {len(self.metrics)}, the number of metrics")
-        steps, values, lr = [0], [base], base
-        for call in self._reductions():
+        steps, rates = self._ladder(base)
+        return levels(t, steps, rates)
+
+    def _ladder(self, base: float) -> tuple[tuple[int, ...], Rates]:
+        """The steps at which the LR falls and the LR before, between and after them; kept for the last base."""
+        kept = self.__dict__.get("_last_ladder")
+        if kept is not None and kept[0] == base:
+            return kept[1], kept[2]
+        steps, rates, lr = list[int](), [base], base
+        for call in self._reductions:
             lower = max(lr * self.factor, self.min_lr)
             if lr - lower > self.eps:
                 lr = lower
                 steps.append(call)
-                values.append(lr)
-        return np.array(values)[np.searchsorted(np.array(steps), t, "right") - 1]
+                rates.append(lr)
+        self._set("_last_ladder", (base, tuple(steps), np.array(rates)))
+        return tuple(steps), np.array(rates)
 
     def _multiplies_until(self) -> float:
         return -1

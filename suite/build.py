@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -58,7 +57,11 @@ def for_group(schedule: Schedule, group: int) -> Schedule:
             changes[field.name] = ChainedScheduler((value, ExponentialLR(1.0 - 0.125 * group)))
         elif field.name == "schedulers":
             changes[field.name] = tuple(for_group(part, group) for part in value)
-    return remake(schedule, **changes) if changes else schedule  # type: ignore[no-any-return]
+    return remake(schedule, **changes) if changes else schedule
+
+
+def _plain(value: Any) -> Any:
+    return Factor(value) if isinstance(value, Schedule) else value
 
 
 def arguments(schedule: Schedule, groups: int, lists: bool) -> dict[str, Any]:
@@ -72,10 +75,10 @@ def arguments(schedule: Schedule, groups: int, lists: bool) -> dict[str, Any]:
             continue
         if listed:
             value = [getattr(s, field.name) for s in own]
-        convert: Callable[[Any], Any] = lambda v: Factor(v) if isinstance(v, Schedule) else v  # noqa: E731 - local
-        found[field.name] = [convert(v) for v in value] if isinstance(value, list) else convert(value)
-        if isinstance(value, tuple):
-            found[field.name] = list(value)
+        if isinstance(value, list | tuple):
+            found[field.name] = [_plain(v) for v in value]
+        else:
+            found[field.name] = _plain(value)
     return found
 
 

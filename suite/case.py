@@ -15,13 +15,17 @@ from .build import for_group
 from .setup import Setup
 
 
+#: The plain loop: every axis at its default.
+PLAIN = Setup()
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """One experiment; its id is the composition's slug, then the axes in one fixed order."""
 
     family: str
     schedule: Schedule
-    setup: Setup = Setup()
+    setup: Setup = PLAIN
     steps: int = 16
 
     @functools.cached_property

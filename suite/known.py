@@ -68,7 +68,7 @@ def table() -> dict[str, Known]:
         raise ValueError(f"known.toml and causes.py must name the same entries, not {set(rows) ^ set(CAUSES)}")
     entries = {}
     for name in CAUSES:
-        row = {k: tuple(v) if isinstance(v, list) else v for k, v in rows[name].items()}
+        row: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in rows[name].items()}
         entries[name] = Known(id=name, **row)
     return entries
 
@@ -156,3 +156,9 @@ def standing(case: Case, verdict: Verdict, release: str) -> tuple[str, Known | N
 def plain_id(case: Case) -> str:
     """The id of the case on the CPU: a device changes no verdict."""
     return dataclasses.replace(case, setup=dataclasses.replace(case.setup, device="cpu")).id
+
+
+def unseen_entries(release: str, shown: Iterable[Known | None]) -> list[str]:
+    """The entries that should show in this release, although no case showed them."""
+    seen = {entry.id for entry in shown if entry is not None}
+    return [entry.id for entry in table().values() if entry.covers(release) and entry.id not in seen]

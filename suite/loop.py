@@ -58,6 +58,7 @@ class Loop:
         self.position = 0  # the step of the schedule that those calls stand for
         self.jumps = list(setup.jumps)
         self.optimizer = setup.make_optimizer()
+        self.scheduler: Any = None  # built by `run`, so that what torch raises there is caught
 
     def build(self, last_epoch: int = -1) -> Any:
         """The scheduler on the present optimizer."""

@@ -58,7 +58,7 @@ def shape_of(actual: Rates, wanted: Rates, first: int, kind: str) -> tuple[str, 
         if seen.size >= 3 and np.ptp(ahead) > 1e-6 * np.abs(ahead).max() and close(seen, ahead[: seen.size], kind).all():
             return "shifted", f"the trace runs {abs(k)} step{'s' if abs(k) > 1 else ''} {'ahead' if k > 0 else 'late'}"
     nonzero = goal != 0
-    if nonzero.sum() >= 2 and np.ptp(goal) > 0:
+    if nonzero.sum() >= 2:
         ratio = float(np.median(tail[nonzero] / goal[nonzero]))
         if ratio and close(tail, ratio * goal, kind).all():
             return "scaled", f"every later LR is {ratio:.6g} times what it should be"

@@ -1,0 +1,73 @@
+"""asv: the cost of one ``scheduler.step()``, by composition, number of groups and type of LR.
+
+A schedule costs a training loop this much per optimizer step, whatever the model.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.optim.lr_scheduler import (
+    ChainedScheduler,
+    CosineAnnealingLR,
+    LambdaLR,
+    LinearLR,
+    LRScheduler,
+    SequentialLR,
+)
+
+WARMUP_STEPS = 5
+#: Far beyond what asv repeats, so that no timed step passes the end of a schedule.
+TOTAL_STEPS = 10**9
+PEAK_LR = 3e-4
+
+
+def _linear_cosine(step: int) -> float:
+    if step < WARMUP_STEPS:
+        return (step + 1) / WARMUP_STEPS
+    progress = (step - WARMUP_STEPS) / (TOTAL_STEPS - WARMUP_STEPS)
+    return 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+def make_optimizer(groups: int, lr_type: str) -> torch.optim.Optimizer:
+    """SGD over `groups` groups of one number each; `lr_type` is float or tensor."""
+    # Each group has its own tensor: torch changes a tensor LR in place, so a shared one
+    # would be scaled once per group.
+    rates = [PEAK_LR if lr_type == "float" else torch.tensor(PEAK_LR) for _ in range(groups)]
+    return torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in rates])
+
+
+def make_scheduler(composition: str, optimizer: torch.optim.Optimizer) -> LRScheduler:
+    """One of the four usual ways to write (or to leave out) a linear warmup before a cosine."""
+    if composition == "cosine":
+        return CosineAnnealingLR(optimizer, T_max=TOTAL_STEPS)
+    if composition == "lambda":
+        return LambdaLR(optimizer, _linear_cosine)
+    warmup = LinearLR(optimizer, start_factor=1 / WARMUP_STEPS, total_iters=WARMUP_STEPS)
+    if composition == "chained":
+        return ChainedScheduler([warmup, CosineAnnealingLR(optimizer, T_max=TOTAL_STEPS)])
+    if composition == "sequential":
+        cosine = CosineAnnealingLR(optimizer, T_max=TOTAL_STEPS - WARMUP_STEPS)
+        return SequentialLR(optimizer, [warmup, cosine], milestones=[WARMUP_STEPS])
+    raise ValueError(f"composition={composition!r} must be sequential, chained, lambda or cosine")
+
+
+class SchedulerStep:
+    """One step after the warmup, where a run spends nearly all of its steps."""
+
+    param_names = ("composition", "groups", "lr_type")
+    params = (["sequential", "chained", "lambda", "cosine"], [1, 10, 100, 1000], ["float", "tensor"])
+
+    def setup(self, composition: str, groups: int, lr_type: str) -> None:
+        """Build, and walk past the warmup: construction and the switch stay outside the timed line."""
+        torch.set_num_threads(1)
+        optimizer = make_optimizer(groups, lr_type)
+        self.scheduler = make_scheduler(composition, optimizer)
+        optimizer.step()  # torch warns when the scheduler moves before any optimizer step
+        for _ in range(2 * WARMUP_STEPS):
+            self.scheduler.step()
+
+    def time_step(self, composition: str, groups: int, lr_type: str) -> None:
+        """Seconds for one ``scheduler.step()``."""
+        self.scheduler.step()

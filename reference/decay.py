@@ -1,0 +1,186 @@
+"""Decays: the learning rate as a function of n, the steps since the decay began.
+
+Alone a decay runs from step 0 (n = t) and stays at its end value; behind a warmup see `WarmupDecay`.
+``min_lr`` is a learning rate, not a factor: it must not exceed the base LR of the call.
+A phase of length 0 is over before it starts (p = 1 at n = 0).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .check import Rates, Steps, real, shown
+from .convention import fold
+from .schedule import Schedule, arg, schedule
+from .slug import register
+from .warmup import span
+
+
+class Decay(Schedule):
+    """A learning rate that starts at the base LR and falls: base class of every decay."""
+
+    def _values(self, t: Steps, base: float) -> Rates:
+        return self._at(fold(t, self._length(), "clamp"), base)
+
+    def _at(self, n: Steps, base: float) -> Rates:
+        """The formula as it is written, for any n >= 0."""
+        raise NotImplementedError
+
+    def _length(self) -> int | None:
+        """The n at which the decay has ended; None for a decay without an end."""
+        return None
+
+    def _check_unbounded(self) -> None:
+        """Raise where the formula has no value past its end."""
+
+    def _multiplies_until(self) -> float:
+        return -1 if getattr(self, "min_lr", 0.0) else np.inf  # a floor is a learning rate, not a factor
+
+
+def floor(min_lr: float, base: float) -> float:
+    """Return `min_lr`; raise ValueError if it is above the base LR."""
+    if min_lr > base:
+        raise ValueError(f"min_lr={shown(min_lr)} must be <= base_lr={shown(base)}")
+    return min_lr
+
+
+@schedule
+class ConstantDecay(Decay):
+    """No decay: the base LR for ever.
+
+    Source: ViT warmup tutorial and Noam tutorial, linear warmup with constant.
+
+    >>> ConstantDecay()([0, 9], base_lr=3e-4).tolist()
+    [0.0003, 0.0003]
+    """
+
+    slug_name = "hold"
+
+    def _at(self, n: Steps, base: float) -> Rates:
+        return np.full(n.shape, base)
+
+
+@schedule
+class ExponentialDecay(Decay):
+    """Fall by equal ratios: lr = base·g^n, or lr = base·(m/base)^p with p = n/D.
+
+    Either g: `gamma` in (0, 1], per step, without an end;
+    or D: `decay_steps` (steps) and m: `min_lr` > 0 (a learning rate), reached exactly at n = D.
+    Raises ValueError outside these ranges, for both or neither, and when called with base_lr < m.
+    Source: torch ExponentialLR; ViT warmup tutorial, section 3 (exp).
+
+    >>> ExponentialDecay(gamma=0.5)([0, 1, 2]).tolist()
+    [1.0, 0.5, 0.25]
+    >>> ExponentialDecay(4, min_lr=0.0625)([0, 2, 4, 5]).tolist()
+    [1.0, 0.25, 0.0625, 0.0625]
+    """
+
+    slug_name = "exponentialdecay"
+    decay_steps: int | None = arg("", default=None)
+    min_lr: float = arg("m", default=0.0, absolute=True)
+    gamma: float | None = arg("g", default=None)
+
+    def _check(self) -> None:
+        self._set("min_lr", real("min_lr", self.min_lr, low=0.0))
+        if self.gamma is not None:
+            self._set("gamma", real("gamma", self.gamma, high=1.0, above=0.0))
+            if self.decay_steps is not None or self.min_lr:
+                raise ValueError(f"gamma={self.gamma!r} must stand alone, without decay_steps and min_lr")
+        elif self.decay_steps is None:
+            raise ValueError("gamma=None must be a number, or decay_steps and min_lr be given")
+        else:
+            self._set("decay_steps", span("decay_steps", self.decay_steps))
+            real("min_lr", self.min_lr, above=0.0)  # equal ratios never lead to 0
+
+    def _length(self) -> int | None:
+        return self.decay_steps
+
+    def _at(self, n: Steps, base: float) -> Rates:
+        if self.gamma is not None:
+            return base * np.power(self.gamma, n.astype(np.float64))
+        low, steps = floor(self.min_lr, base), self.decay_steps
+        if not steps:
+            return np.full(n.shape, low)
+        return np.where(n == steps, low, base * np.power(low / base, n / steps))
+
+
+@schedule
+class StepDecay(Decay):
+    """Fall by a factor every so many steps: lr = base·g^⌊n/k⌋.
+
+    k: `step_size` >= 1 (steps), g: `gamma` in (0, 1].
+    Raises ValueError outside these ranges. Source: torch StepLR.
+
+    >>> StepDecay(2)([0, 1, 2, 4]).round(12).tolist()
+    [1.0, 1.0, 0.1, 0.01]
+    """
+
+    slug_name = "step"
+    step_size: int = arg()
+    gamma: float = arg("g", default=0.1)
+
+    def _check(self) -> None:
+        self._set("step_size", span("step_size", self.step_size, 1))
+        self._set("gamma", real("gamma", self.gamma, high=1.0, above=0.0))
+
+    def _at(self, n: Steps, base: float) -> Rates:
+        return base * np.power(self.gamma, (n // self.step_size).astype(np.float64))
+
+
+@schedule
+class MultiStepDecay(Decay):
+    """Fall by a factor at each milestone: lr = base·g^(number of milestones <= n).
+
+    `milestones`: whole numbers in ascending order on the decay's own clock; one given twice counts twice.
+    g: `gamma` in (0, 1]. Raises TypeError or ValueError outside these. Source: torch MultiStepLR.
+
+    >>> MultiStepDecay((2, 3))([1, 2, 3]).round(12).tolist()
+    [1.0, 0.1, 0.01]
+    """
+
+    slug_name = "multistep"
+    milestones: tuple[int, ...] = arg()
+    gamma: float = arg("g", default=0.1)
+
+    def _check(self) -> None:
+        given: Any = self.milestones
+        if not isinstance(given, tuple | list):
+            raise TypeError(f"milestones={shown(given)} must be a tuple of whole numbers")
+        if not given:
+            raise ValueError("milestones=() must hold at least one step")
+        milestones = tuple(span(f"milestones[{i}]", m) for i, m in enumerate(given))
+        if list(milestones) != sorted(milestones):
+            raise ValueError(f"milestones={milestones} must be in ascending order")
+        self._set("milestones", milestones)
+        self._set("gamma", real("gamma", self.gamma, high=1.0, above=0.0))
+
+    def _at(self, n: Steps, base: float) -> Rates:
+        passed = np.searchsorted(np.array(self.milestones, np.int64), n, side="right")
+        return base * np.power(self.gamma, passed.astype(np.float64))
+
+
+@schedule
+class InverseSqrtDecay(Decay):
+    """Fall like 1/√n: lr = base/√((n+k)/k).
+
+    k: `timescale` >= 1 (steps); with k = W behind a linear warmup this is Noam's shape.
+    Raises ValueError outside this range.
+    Source: Vaswani et al. 2017, section 5.3; transformers get_inverse_sqrt_schedule.
+
+    >>> InverseSqrtDecay(4)([0, 12, 60]).tolist()
+    [1.0, 0.5, 0.25]
+    """
+
+    slug_name = "invsqrt"
+    timescale: int = arg()
+
+    def _check(self) -> None:
+        self._set("timescale", span("timescale", self.timescale, 1))
+
+    def _at(self, n: Steps, base: float) -> Rates:
+        return base * np.sqrt(self.timescale / (n.astype(np.float64) + self.timescale))
+
+
+register(ConstantDecay, ExponentialDecay, StepDecay, MultiStepDecay, InverseSqrtDecay)

@@ -1,0 +1,71 @@
+"""The schedule of the Transformer paper, in the three ways it is counted."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from .check import Rates, Steps, one_of, real, whole
+from .schedule import Schedule, arg, schedule
+from .slug import register
+from .warmup import span
+
+COUNTS = ("from_one", "max_one", "from_zero")
+
+
+@schedule
+class Noam(Schedule):
+    """Linear warmup, then 1/√s: lr = base·factor·d^(−½)·min(s^(−½), s·W^(−3/2)).
+
+    W: `warmup_steps`, d: `d_model` >= 1, `factor` > 0; s is the step as `count` has it:
+
+    * ``from_one``: s = t+1, the paper's step_num, LR 1/W of the peak at t = 0 and the peak at t = W−1;
+    * ``max_one``: s = max(t, 1), the annotated Transformer under LambdaLR: the first value comes twice;
+    * ``from_zero``: s = t, LR 0 at t = 0: a class that is stepped after an optimizer made with lr=0.
+
+    These are learning rates, not factors: the base LR of a call multiplies them and is 1 by default.
+    W = 0 is a warmup that is over before it starts: s^(−½) alone.
+    Raises TypeError or ValueError outside these ranges.
+    Source: Vaswani et al. 2017, section 5.3, equation 3; The Annotated Transformer; fairseq2 NoamLR.
+
+    >>> Noam(4, 4)([0, 3, 15]).tolist()
+    [0.0625, 0.25, 0.125]
+    >>> [Noam(4, 4, count=c)([0, 1, 4]).tolist() for c in ("max_one", "from_zero")]
+    [[0.0625, 0.0625, 0.25], [0.0, 0.0625, 0.25]]
+    """
+
+    slug_name = "noam"
+    words: ClassVar[tuple[str, ...]] = COUNTS
+    warmup_steps: int = arg()
+    d_model: int = arg("d")
+    factor: float = arg("f", default=1.0)
+    count: str = arg("c", default="from_one")
+
+    def _check(self) -> None:
+        self._set("warmup_steps", span("warmup_steps", self.warmup_steps))
+        self._set("d_model", whole("d_model", self.d_model, 1))
+        self._set("factor", real("factor", self.factor, above=0.0))
+        one_of("count", self.count, COUNTS)
+
+    @property
+    def peak_lr(self) -> float:
+        """The highest LR, factor/√(d·W), reached at s = W (at s = 1 for W = 0).
+
+        >>> round(Noam(4000, 512).peak_lr, 9)
+        0.000698771
+        """
+        return self.factor / math.sqrt(self.d_model * max(self.warmup_steps, 1))
+
+    def _values(self, t: Steps, base: float) -> Rates:
+        s = t.astype(np.float64)
+        s = s + 1.0 if self.count == "from_one" else np.maximum(s, 1.0)
+        w = float(self.warmup_steps)
+        # s·W^(−3/2) as (s/W)/√W, and both sides over one common root: few roundings, and exact at s = W.
+        scale = base * self.factor / math.sqrt(self.d_model)
+        values = scale * np.where(s < w, s / max(w, 1.0), 1.0) / np.sqrt(np.maximum(s, w))
+        return np.where(t == 0, 0.0, values) if self.count == "from_zero" else values
+
+
+register(Noam)

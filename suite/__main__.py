@@ -1,0 +1,32 @@
+"""The command line: python -m suite check | show | repro | figures | record."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from . import check, record, show
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse and run one command; return its exit code (0 as expected, 1 a finding, 2 bad input)."""
+    parser = argparse.ArgumentParser(
+        prog="python -m suite",
+        description="Checks torch's learning-rate schedulers and their compositions against closed forms.",
+        epilog="exit codes: 0 as expected, 1 a finding, 2 bad input",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module, text in (
+        ("check", check, "every composition on the installed torch, or on a given lr_scheduler.py"),
+        ("show", show, "print or draw one schedule"),
+        ("record", record, "write suite/known_cases.csv anew from the installed torch"),
+    ):
+        command = commands.add_parser(name, help=text, description=module.__doc__)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    args = parser.parse_args(argv)
+    return int(args.run(args))
+
+
+if __name__ == "__main__":  # the watchdog's child process imports this module again
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""What a reader sees after a check: a table by family, then each deviation in words."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .known import Known, recorded_release
+
+if TYPE_CHECKING:
+    from .check import Finding
+
+#: News beyond this many lines is counted, not listed: --json has all of it.
+LISTED = 20
+COLUMNS = ("follows", "known", "news", "fixed", "absent")
+
+
+def _table(findings: list[Finding]) -> Table:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for f in findings:
+        counts[f.case.family][f.standing] += 1
+        counts["all"][f.standing] += 1
+    total = counts.pop("all")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("family", no_wrap=True)
+    for name in ("cases", *COLUMNS):
+        table.add_column(name, justify="right")
+    for family, count in [*counts.items(), ("all", total)]:
+        if family == "all":
+            table.add_section()
+        cells = [str(count[c]) if count[c] else "·" for c in COLUMNS]
+        style = "bold red" if count["news"] or count["fixed"] else ""
+        table.add_row(family, str(count.total()), *cells, style=style)
+    return table
+
+
+def _entry(console: Console, entry: Known, findings: list[Finding]) -> None:
+    """One known deviation with its size, an example and the way round it."""
+    first = min(findings, key=lambda f: (len(f.case.id), f.case.id))
+    console.print(Text(f"\n{entry.id}: {entry.title}", style="bold"))
+    number = len(findings)
+    console.print(f"  {entry.kind}, since {entry.since}, {number} case{'s' if number > 1 else ''}. {entry.symptom}")
+    console.print(f"  for example {first.case.id}: {first.verdict.detail}")
+    console.print(f"  instead: {entry.workaround}")
+    threads = ", ".join(entry.links) if entry.upstream else "no upstream thread known"
+    rest = f"; rests on reading '{entry.reading}' (suite/readings.toml)" if entry.reading else ""
+    console.print(f"  {threads}{rest}")
+
+
+def print_report(name: str, release: str, findings: list[Finding], stale: list[str], lacking: list[str]) -> None:
+    """Print everything to standard output, without cutting case ids."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{name}: {len(findings)} cases against the closed forms")
+    console.print(_table(findings))
+    known: dict[str, list[Finding]] = defaultdict(list)
+    for f in findings:
+        if f.standing == "known" and f.entry:
+            known[f.entry.id].append(f)
+    for group in known.values():
+        assert group[0].entry is not None
+        _entry(console, group[0].entry, group)
+    news = [f for f in findings if f.standing in ("news", "fixed")]
+    if news or stale or lacking:
+        console.print(Text("\nNEWS", style="bold red"))
+    for missing in lacking:
+        console.print(f"  {missing} is missing; every case that needs it is counted as absent")
+    for f in news[:LISTED]:
+        console.print(f"  {f.case.id}: {_news(f)}")
+    if len(news) > LISTED:
+        console.print(f"  … and {len(news) - LISTED} more (--json lists all)")
+    for entry in stale:
+        console.print(f"  {entry}: known for torch {release}, but no case shows it any more")
+    console.print(f"\n{_summary(findings, known, len(news) + len(stale) + len(lacking))}")
+    if release != recorded_release():
+        console.print(f"(cases are recorded one by one for torch {recorded_release()}; here by cause and shape)")
+
+
+def _news(finding: Finding) -> str:
+    if finding.standing == "fixed":
+        return f"follows, although {finding.entry.id if finding.entry else '?'} is recorded for it"
+    like = f" (like {finding.entry.id}, but not as recorded)" if finding.entry else ""
+    return f"{finding.verdict.shape}: {finding.verdict.detail}{like}"
+
+
+def _summary(findings: list[Finding], known: dict[str, list[Finding]], news: int) -> str:
+    counts = Counter(f.standing for f in findings)
+    deviating = sum(len(group) for group in known.values())
+    words = f"{counts['follows']} of {len(findings)} cases follow; {deviating} deviate in {len(known)} known ways"
+    words += f"; {counts['absent']} are absent" if counts["absent"] else ""
+    return words + (f"; {news} NEWS" if news else "; nothing new")
