@@ -11,7 +11,8 @@ A schedule is a frozen dataclass: it compares, hashes, prints and pickles by val
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, ClassVar
+import sys
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,14 +20,13 @@ from numpy.typing import ArrayLike
 from .check import Rates, Steps, real, whole, whole_steps
 from .shapes import BLOCK
 
-if TYPE_CHECKING:
-    from typing_extensions import dataclass_transform
+if sys.version_info >= (3, 11):
+    from typing import dataclass_transform
 else:  # Python 3.10 has none, and only type checkers read it
 
     def dataclass_transform(**options):
         """Do nothing at run time."""
         return lambda decorator: decorator
-
 
 
 def arg(

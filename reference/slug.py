@@ -154,6 +154,8 @@ def build(cls: type[Schedule], token: str, child: Any) -> Schedule:
         if "" not in known:
             raise SlugError(f"slug={token!r}: {cls.slug_name} takes no value {head!r}")
         kwargs[known[""].name] = _typed(known[""], head, token)
+    elif "" in known and known[""].default is dataclasses.MISSING and "tuple" in str(known[""].type):
+        kwargs[known[""].name] = ()  # an empty list leaves no mark
     try:
         return cls(**kwargs)
     except (TypeError, ValueError) as error:

@@ -8,6 +8,7 @@ Both have their own base LR, so the `base_lr` of the call is not used.
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -140,6 +141,7 @@ class CyclicLR(Schedule):
     base_momentum: float = arg("bm", default=0.8, per_group=True)
     max_momentum: float = arg("mm", default=0.9, per_group=True)
     slug_name = "cycliclr"
+    words: ClassVar[tuple[str, ...]] = ("exp_range",)
 
     def _check(self) -> None:
         for name in ("base_lr", "max_lr", "gamma", "base_momentum", "max_momentum"):

@@ -10,7 +10,7 @@ import numpy as np
 
 from .check import Rates, Steps, real, whole
 from .schedule import Schedule, arg, child, schedule
-from .shapes import between, levels
+from .shapes import levels
 from .slug import register
 
 
@@ -184,8 +184,10 @@ class LinearLR(Schedule):
         self._set("total_iters", whole("total_iters", self.total_iters))
 
     def _values(self, t: Steps, base: float) -> Rates:
+        n = max(self.total_iters, 1)
         left = np.maximum(self.total_iters - t, 0)
-        return base * between(self.start_factor, self.end_factor, left / max(self.total_iters, 1))
+        # Both shares from whole numbers: 1 − left/n would lose the digits of a small start factor.
+        return np.asarray(base * (self.start_factor * (left / n) + self.end_factor * ((n - left) / n)))
 
 
 @schedule

@@ -1,11 +1,11 @@
-"""The command line: python -m suite check | show | repro | figures | record."""
+"""The command line: python -m suite check | show | repro | figures | readme | record."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from . import check, record, show
+from . import check, figures, readme, record, show
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -19,6 +19,8 @@ def main(argv: list[str] | None = None) -> int:
     for name, module, text in (
         ("check", check, "every composition on the installed torch, or on a given lr_scheduler.py"),
         ("show", show, "print or draw one schedule"),
+        ("figures", figures, "draw the charts of results/figures again"),
+        ("readme", readme, "write the numbers and the table of README.md anew"),
         ("record", record, "write suite/known_cases.csv anew from the installed torch"),
     ):
         command = commands.add_parser(name, help=text, description=module.__doc__)

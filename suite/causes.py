@@ -133,6 +133,19 @@ def _shared_plateau(case: Case) -> bool:
     return case.setup.lr_type == "shared" and isinstance(case.schedule, ReduceLROnPlateau)
 
 
+def _milestone_zero(case: Case) -> bool:
+    return any(isinstance(s, SequentialLR) and 0 in s.milestones for s, _ in places(case.schedule))
+
+
+def _switches(case: Case) -> bool:
+    """A SequentialLR with a milestone, anywhere."""
+    return any(isinstance(s, SequentialLR) and s.milestones for s, _ in places(case.schedule))
+
+
+def _tensor(case: Case) -> bool:
+    return case.setup.lr_type != "float" and _is_a(SequentialLR)(case)
+
+
 #: Entry of known.toml → where it can show.  The first that matches names the deviation, so what lies in
 #: the composition stands before what lies in the loop around it.
 CAUSES: dict[str, Predicate] = {
@@ -142,10 +155,13 @@ CAUSES: dict[str, Predicate] = {
     "fractional-length": _fractional_length,
     "zero-length-divides": _division_by_length,
     "milestones-unchecked": _bad_milestones,
+    "milestone-zero": _milestone_zero,
     "composite-later-phase": lambda case: any(_composite(s) and _later(p) for s, p in places(case.schedule)),
     "multiplicative-later-phase": _is_a(MultiplicativeLR, where=_later),
     "swalr-later-phase": _is_a(SWALR, where=_later),
     "sequential-inside-chain": _is_a(SequentialLR, where=_sequential_in_chain),
+    "chain-without-epoch": _is_a(ChainedScheduler, where=_nested_first),
+    "sequential-inside-blow-up": _is_a(SequentialLR, where=_nested_first),
     "sequential-inside-first-phase": _is_a(SequentialLR, where=_nested_first),
     "cycle-replaces-base-lr": _own_base,
     "chain-as-first-phase": _is_a(ChainedScheduler, where=_nested_first),
@@ -153,9 +169,12 @@ CAUSES: dict[str, Predicate] = {
     "shared-tensor-plateau": _shared_plateau,
     "epoch-multiplicative": _jumped(MultiplicativeLR),
     "epoch-swalr": _jumped(SWALR),
+    "sequential-tensor-aliased": _tensor,
     "optimizer-loaded-before-build": _resumed("optimizerfirst"),
     "last-epoch-sequential": _resumed("lastepoch", SequentialLR),
     "last-epoch-drop-twice": _resumed("lastepoch", StepLR, MultiStepLR, ConstantLR),
     "last-epoch-warm-restarts": _resumed("lastepoch", CosineAnnealingWarmRestarts),
     "last-epoch-swalr": _resumed("lastepoch", SWALR),
+    "last-epoch-recursive": _resumed("lastepoch"),
+    "epoch-warning-at-milestone": _switches,
 }

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .known import Known, recorded_release
+from .hazards import HAZARDS, hazards_of
+from .known import ISSUES, Known, recorded_release, table
 
 if TYPE_CHECKING:
     from .check import Finding
@@ -52,6 +53,24 @@ def _entry(console: Console, entry: Known, findings: list[Finding]) -> None:
     console.print(f"  {threads}{rest}")
 
 
+def _print_hazards(console: Console, findings: list[Finding]) -> None:
+    """What follows the documentation and still surprises."""
+    shown: dict[str, list[Finding]] = defaultdict(list)
+    for f in findings:
+        if f.standing == "follows" and not f.case.setup.marks:
+            for hazard in hazards_of(f.case):
+                shown[hazard.id].append(f)
+    for hazard in HAZARDS:
+        group = shown.get(hazard.id)
+        if group:
+            first = min(group, key=lambda f: len(f.case.id))
+            console.print(Text(f"\n{hazard.id}: documented, and easily overlooked", style="bold"))
+            console.print(f"  {hazard.title}: {len(group)} cases, for example {first.case.id}.")
+            console.print(f"  instead: {hazard.workaround}")
+            if hazard.upstream:
+                console.print("  " + ", ".join(f"{ISSUES}{number}" for number in hazard.upstream))
+
+
 def print_report(name: str, release: str, findings: list[Finding], stale: list[str], lacking: list[str]) -> None:
     """Print everything to standard output, without cutting case ids."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -61,9 +80,10 @@ def print_report(name: str, release: str, findings: list[Finding], stale: list[s
     for f in findings:
         if f.standing == "known" and f.entry:
             known[f.entry.id].append(f)
-    for group in known.values():
-        assert group[0].entry is not None
-        _entry(console, group[0].entry, group)
+    for entry in table().values():
+        if entry.id in known:
+            _entry(console, entry, known[entry.id])
+    _print_hazards(console, findings)
     news = [f for f in findings if f.standing in ("news", "fixed")]
     if news or stale or lacking:
         console.print(Text("\nNEWS", style="bold red"))
@@ -73,8 +93,10 @@ def print_report(name: str, release: str, findings: list[Finding], stale: list[s
         console.print(f"  {f.case.id}: {_news(f)}")
     if len(news) > LISTED:
         console.print(f"  … and {len(news) - LISTED} more (--json lists all)")
-    for entry in stale:
-        console.print(f"  {entry}: known for torch {release}, but no case shows it any more")
+    for name_of_entry in stale:
+        console.print(f"  {name_of_entry}: known for torch {release}, but no case shows it any more")
+    if known:
+        console.print("\npython -m suite repro CASE prints a script that shows a case with torch alone.")
     console.print(f"\n{_summary(findings, known, len(news) + len(stale) + len(lacking))}")
     if release != recorded_release():
         console.print(f"(cases are recorded one by one for torch {recorded_release()}; here by cause and shape)")

@@ -1,4 +1,4 @@
-"""Python source for a script: optimizer groups, schedulers and their arguments, laid out as ruff format does."""
+"""Python source for a script, laid out as ruff format does: the optimizer, the schedulers, their arguments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reference import ChainedScheduler, ExponentialLR, LinearLR, ReduceLROnPlate
 
 from .build import arguments, for_group
 from .case import Case
-from .setup import Setup
+from .setup import BASE_LRS, Setup
 
 #: The formatter's default line length.
 WIDTH = 88
@@ -21,12 +21,14 @@ NAMES = {
     "CosineAnnealingLR": "cosine",
     "CosineAnnealingWarmRestarts": "restarts",
     "ExponentialLR": "exponential",
+    "LambdaLR": "factor",
     "LRScheduler": "base",
     "MultiplicativeLR": "multiplicative",
     "OneCycleLR": "one_cycle",
     "PolynomialLR": "polynomial",
     "ReduceLROnPlateau": "plateau",
     "SequentialLR": "sequence",
+    "StepLR": "drops",  # not `step`, which counts the updates
     "SWALR": "swa",
 }
 
@@ -49,10 +51,7 @@ def call(target: str, name: str, args: Sequence[Argument], indent: str = "") -> 
         return f"{target}{name}({flat})"
     if len(inner + flat) <= WIDTH:
         return f"{target}{name}(\n{inner}{flat}\n{indent})"
-    lines = [
-        inner + arg + "," if isinstance(arg, str) else listed(inner + arg[0], arg[1], inner, ",")
-        for arg in args
-    ]
+    lines = [inner + arg + "," if isinstance(arg, str) else listed(inner + arg[0], arg[1], inner, ",") for arg in args]
     return "\n".join([f"{target}{name}(", *lines, f"{indent})"])
 
 
@@ -70,10 +69,25 @@ def printed(text: str) -> str:
     return "\n".join(["print(", *(f"    {json.dumps(row, ensure_ascii=False)}" for row in rows), ")"])
 
 
-def tensor(function: str, value: str, setup: Setup) -> str:
-    """A tensor on the device of the case."""
+def optimizer_code(setup: Setup) -> str:
+    """The optimizer: a function where it is made again, plain statements elsewhere."""
     device = "" if setup.device == "cpu" else f', device="{setup.device}"'
-    return f"torch.{function}({value}{device})"
+    zeros, indent = f"torch.zeros(1{device})", "    " if setup.resume else ""
+    rates = [repr(r) if setup.lr_type == "float" else f"torch.tensor({r}{device})" for r in BASE_LRS]
+    lines = ["def make_optimizer():"] if setup.resume else []
+    if setup.lr_type == "shared":
+        lines.append(f"{indent}lr = {rates[0]}  # one tensor for all groups")
+        rates = ["lr"] * setup.groups
+    args: list[Argument] = [("", [zeros]), f"lr={rates[0]}"]
+    if setup.groups > 1:
+        groups = [f'{{"params": [{zeros}], "lr": {rate}}}' for rate in rates[: setup.groups]]
+        lines.append(listed(f"{indent}groups = ", groups, indent))
+        args = ["groups"]
+    if setup.optimizer == "sgd":
+        args.append("momentum=0.9")
+    name = {"adam": "torch.optim.Adam", "sgd": "torch.optim.SGD"}[setup.optimizer]
+    lines.append(call(f"{indent}{'return ' if setup.resume else 'optimizer = '}", name, args, indent))
+    return "\n".join(lines)
 
 
 def formula(schedule: Schedule) -> str:
@@ -83,16 +97,12 @@ def formula(schedule: Schedule) -> str:
     if isinstance(schedule, LinearLR) and schedule.total_iters:
         s, e, n = schedule.start_factor, schedule.end_factor, schedule.total_iters
         return f"{s} + ({e} - {s}) * min(t, {n}) / {n}"
-    if isinstance(schedule, ChainedScheduler) and all(
-        isinstance(s, ExponentialLR | LinearLR) for s in schedule.schedulers
-    ):
-        # A factor of 1 is left out, and a sum stands in brackets.
-        kept = [s for s in schedule.schedulers if s != ExponentialLR(1.0)]
-        parts = [(formula(s), isinstance(s, LinearLR)) for s in kept]
-        if len(parts) == 1:
-            return parts[0][0]
-        return " * ".join(f"({text})" if is_sum else text for text, is_sum in parts)
-    return ""
+    # A chain is a product where its parts multiply: a factor of 1 is left out, a sum stands in brackets.
+    parts = [s for s in getattr(schedule, "schedulers", ()) if s != ExponentialLR(1.0)]
+    texts = [formula(s) if isinstance(s, ExponentialLR | LinearLR) else "" for s in parts]
+    if not isinstance(schedule, ChainedScheduler) or not all(texts):
+        return ""
+    return texts[0] if len(texts) == 1 else " * ".join(f"({text})" if "+" in text else text for text in texts)
 
 
 class Schedulers:
@@ -106,7 +116,7 @@ class Schedulers:
         #: Name, class and arguments of each scheduler, in the order of construction; the outermost is last.
         self.made: list[tuple[str, str, list[Argument]]] = []
         self._names: dict[str, int] = {}
-        self._add(case.schedule)
+        self._add(case.schedule, "scheduler")
 
     def constants(self) -> list[str]:
         """Metrics and tables of factors, where the schedulers use any."""
@@ -120,14 +130,11 @@ class Schedulers:
         names = sorted(self.kinds - {"SWALR"}, key=lambda name: (name.lower(), name))
         line = f"from torch.optim.lr_scheduler import {', '.join(names)}"
         if len(line) > WIDTH:
-            line = "\n".join(
-                ["from torch.optim.lr_scheduler import (", *(f"    {name}," for name in names), ")"]
-            )
+            rows = [f"    {name}," for name in names]
+            line = "\n".join(["from torch.optim.lr_scheduler import (", *rows, ")"])
         return [line] * bool(names) + ["from torch.optim.swa_utils import SWALR"] * ("SWALR" in self.kinds)
 
-    def statements(
-        self, *, last_epoch: bool = False, indent: str = "", result: str = "scheduler = "
-    ) -> list[str]:
+    def statements(self, result: str, *, indent: str = "", last_epoch: bool = False) -> list[str]:
         """One statement for each scheduler; with `last_epoch` each takes the variable of that name."""
         lines = []
         for i, (name, kind, args) in enumerate(self.made):
@@ -136,8 +143,8 @@ class Schedulers:
             lines.append(call(indent + target, kind, [*args, *again], indent))
         return lines
 
-    def _add(self, schedule: Schedule) -> None:
-        name, kind = self._name(schedule), type(schedule).__name__
+    def _add(self, schedule: Schedule, name: str) -> None:
+        kind = type(schedule).__name__
         self.kinds.add(kind)
         children = getattr(schedule, "schedulers", None)
         setup = self.case.setup
@@ -150,7 +157,7 @@ class Schedulers:
         # Names are given in the order of the list, whatever the order of construction.
         blocks = []
         for part in children:
-            self._add(part)
+            self._add(part, self._name(part))
             blocks.append(self.made[start:])
             del self.made[start:]
         for block in reversed(blocks) if setup.reverse else blocks:
@@ -178,7 +185,7 @@ class Schedulers:
             return f"{key}={self._function(factor)}"
         if isinstance(value, list):
             return f"{key}=", [repr(item) for item in value]
-        return f"{key}={json.dumps(value) if isinstance(value, str) else value!r}"
+        return f"{key}={json.dumps(value) if isinstance(value, str) else repr(value)}"
 
     def _function(self, factor: Schedule) -> str:
         text = formula(factor)
