@@ -39,6 +39,7 @@ class SequentialLR(Schedule):
     lr(t) = part_i(t − m_i) for m_i <= t < m_(i+1), with m_0 = 0 and every part started from the base LR.
     Raises ValueError unless there is one milestone fewer than parts, in rising order and whole.
 
+    >>> from reference import ConstantLR, ExponentialLR
     >>> SequentialLR((ConstantLR(0.1, 2), ExponentialLR(0.5)), (2,)).trace(4).tolist()
     [0.1, 0.1, 1.0, 0.5]
     """
@@ -101,6 +102,7 @@ class ChainedScheduler(Schedule):
     Parts that only multiply give the product of their factors, lr(t) = base_lr · Π_i f_i(t), evaluated
     directly; a part with an absolute term (eta_min, or a value that overwrites) makes it one cumulative pass.
 
+    >>> from reference import ConstantLR, ExponentialLR
     >>> ChainedScheduler((ConstantLR(0.1, 2), ExponentialLR(0.5))).trace(4).tolist()
     [0.1, 0.05, 0.25, 0.125]
     """

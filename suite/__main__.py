@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import check, figures, readme, record, show
+from . import atlas_run, check, fetch, figures, history, readme, record, repro, show, upgrade
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -19,6 +19,11 @@ def main(argv: list[str] | None = None) -> int:
     for name, module, text in (
         ("check", check, "every composition on the installed torch, or on a given lr_scheduler.py"),
         ("show", show, "print or draw one schedule"),
+        ("atlas", atlas_run, "every case on every torch release, into results/atlas"),
+        ("upgrade", upgrade, "what changes from one torch release to another"),
+        ("bisect", history, "the releases that introduced and fixed a behaviour"),
+        ("fetch", fetch, "get the scheduler files of torch releases into the cache"),
+        ("repro", repro, "print a script that shows one case with torch alone"),
         ("figures", figures, "draw the charts of results/figures again"),
         ("readme", readme, "write the numbers and the table of README.md anew"),
         ("record", record, "write suite/known_cases.csv anew from the installed torch"),

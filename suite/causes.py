@@ -64,7 +64,7 @@ def _zero_factor(case: Case) -> bool:
 
 def _empty_rise(case: Case) -> bool:
     return any(
-        (isinstance(s, OneCycleLR) and s.max_lr and s.total_steps and s.pct_start * s.total_steps <= 1)
+        (isinstance(s, OneCycleLR) and s.max_lr and s.total_steps and (s.pct_start * s.total_steps <= 1 or s.pct_start == 1))
         or (isinstance(s, CyclicLR) and s.step_size_up == 0)
         for s, _ in places(case.schedule)
     )
@@ -133,6 +133,25 @@ def _shared_plateau(case: Case) -> bool:
     return case.setup.lr_type == "shared" and isinstance(case.schedule, ReduceLROnPlateau)
 
 
+def _inside(path: Path) -> bool:
+    return bool(path)
+
+
+def _goals(case: Case) -> bool:
+    """More than one SWALR, with different goals."""
+    return len({s.swa_lr for s, _ in places(case.schedule) if isinstance(s, SWALR)}) > 1
+
+
+def _zero_start(case: Case) -> bool:
+    return any(isinstance(s, LinearLR) and s.start_factor == 0 for s, _ in places(case.schedule))
+
+
+def _cycled_beta(case: Case) -> bool:
+    """CyclicLR that moves the momentum of an optimizer that calls it beta1."""
+    cycles = any(isinstance(s, CyclicLR) and s.cycle_momentum for s, _ in places(case.schedule))
+    return cycles and case.setup.optimizer == "adam"
+
+
 def _milestone_zero(case: Case) -> bool:
     return any(isinstance(s, SequentialLR) and 0 in s.milestones for s, _ in places(case.schedule))
 
@@ -156,8 +175,14 @@ CAUSES: dict[str, Predicate] = {
     "zero-length-divides": _division_by_length,
     "milestones-unchecked": _bad_milestones,
     "milestone-zero": _milestone_zero,
+    "linear-from-zero": _zero_start,
+    "chain-of-nothing": lambda case: isinstance(case.schedule, ChainedScheduler) and not case.schedule.schedulers,
+    "plateau-inside-composite": _is_a(ReduceLROnPlateau, where=_inside),
+    "plateau-without-last-lr": lambda case: isinstance(case.schedule, ReduceLROnPlateau),
+    "cyclic-without-beta": _cycled_beta,
     "composite-later-phase": lambda case: any(_composite(s) and _later(p) for s, p in places(case.schedule)),
     "multiplicative-later-phase": _is_a(MultiplicativeLR, where=_later),
+    "swalr-shared-goal": _goals,
     "swalr-later-phase": _is_a(SWALR, where=_later),
     "sequential-inside-chain": _is_a(SequentialLR, where=_sequential_in_chain),
     "chain-without-epoch": _is_a(ChainedScheduler, where=_nested_first),
@@ -175,6 +200,9 @@ CAUSES: dict[str, Predicate] = {
     "last-epoch-drop-twice": _resumed("lastepoch", StepLR, MultiStepLR, ConstantLR),
     "last-epoch-warm-restarts": _resumed("lastepoch", CosineAnnealingWarmRestarts),
     "last-epoch-swalr": _resumed("lastepoch", SWALR),
+    "cyclic-state": lambda case: bool(case.setup.resume) and isinstance(case.schedule, CyclicLR),
+    "last-epoch-cycled-momentum": _resumed("lastepoch", CyclicLR),
     "last-epoch-recursive": _resumed("lastepoch"),
     "epoch-warning-at-milestone": _switches,
+    "sequential-keeps-construction": _switches,
 }

@@ -102,6 +102,8 @@ def edges() -> Iterator[Schedule]:
     yield from (CyclicLR(0.017, 0.19, 1, 1), CyclicLR(0.017, 0.19, 4, 0), CyclicLR(0.017, 0.19, 0, 4))
     yield from (CosineAnnealingLR(7, 0.3), CosineAnnealingLR(7, 0.5), SequentialLR((LinearLR(0.2, 1.0, 4),), ()))
     yield ChainedScheduler((LinearLR(0.2, 1.0, 4),))
+    yield ChainedScheduler((SWALR(0.1, 4, "linear"), SWALR(0.2, 6, "linear")))
+    yield OneCycleLR(0.23, 16, pct_start=1.0)
 
 
 def wrong_singles() -> Iterator[Schedule]:

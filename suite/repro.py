@@ -1,9 +1,11 @@
-"""A case as a script that needs torch alone, ready for an upstream report."""
+"""`python -m suite repro CASE`: a case as a script that needs torch alone, ready for an upstream report."""
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import difflib
+import sys
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -264,3 +266,18 @@ def _positions(case: Case) -> list[int]:
         found.append(loop.position)
         loop.advance(update)
     return found
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `repro`."""
+    parser.add_argument("case", help="a case id as `check` prints it, such as linearlr-optimizerfirst_at3")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the script; exit code 2 for an id that is no case."""
+    try:
+        print(script(find(args.case)), end="")
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0

@@ -13,13 +13,9 @@ What is left out would compare nothing, or something that has a test of its own:
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
-from collections.abc import Iterator
 from typing import Any
 
-from hypothesis import assume, reject, settings
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from reference import (
@@ -48,9 +44,6 @@ from .setup import Setup
 
 Schedules = st.SearchStrategy[Schedule]
 
-#: What the reference rightly refuses to evaluate: a lost factor, and the time after a OneCycleLR.
-UNDEFINED = re.compile(r"leaves a learning rate of 0: no factor|^step=\d+ must be < total_steps=")
-
 #: Scheduler steps that a random case takes at most; lengths stay below `tolerances`' 24.
 STEPS = 16
 
@@ -62,29 +55,6 @@ rates = st.floats(1e-3, 0.5)
 floors = st.one_of(st.just(0.0), rates)
 annealing = st.sampled_from(["cos", "linear"])
 momenta = st.floats(0.5, 0.99)
-
-
-def budget(examples: int) -> settings:
-    """Hypothesis settings: the same examples in every run; HYPOTHESIS_PROFILE=thorough draws 20 times as many anew."""
-    thorough = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
-    return settings(
-        max_examples=examples * (20 if thorough else 1),
-        derandomize=not thorough,
-        database=None,
-        deadline=None,
-        print_blob=True,
-    )
-
-
-@contextlib.contextmanager
-def defined() -> Iterator[None]:
-    """Leaves out an example that the reference refuses to evaluate; any other error stands."""
-    try:
-        yield
-    except ValueError as error:
-        if not UNDEFINED.search(str(error)):
-            raise
-        reject()
 
 
 def mostly(usual: st.SearchStrategy[Any], rare: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

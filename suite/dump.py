@@ -1,0 +1,89 @@
+"""`python -m suite.dump --out FILE`: every case on the torch that is installed here, as exact text.
+
+It runs inside the throw-away environments of `prove`, so it imports torch and NumPy and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .case import Case
+from .cases import all_cases
+from .loop import Run, run_case
+from .subject import Subject, installed
+
+#: What happened in one case, as plain data: see `as_row`.
+Row = dict[str, Any]
+
+
+def versions() -> dict[str, str]:
+    """What decides the figures: the releases of torch, NumPy and Python, without a build's local suffix."""
+    return {
+        "torch": torch.__version__.split("+")[0],
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _hex(rows: list[list[float]]) -> list[list[str]]:
+    return [[value.hex() for value in row] for row in rows]
+
+
+def as_row(case: Case, run: Run) -> Row:
+    """One case: its rates as `float.hex` texts (which lose no bit), what it raised and what it warned of."""
+    return {
+        "case": case.id,
+        "lrs": _hex(run.lrs),
+        "last_lrs": _hex(run.last_lrs),
+        "momenta": _hex(run.momenta),
+        "error": type(run.error).__name__ if run.error is not None else "",
+        "message": str(run.error).partition("\n")[0] if run.error is not None else "",
+        "absent": run.absent,
+        "warned": dict(sorted(Counter(text.partition(":")[0] for text in run.warned).items())),
+    }
+
+
+def rows(cases: Iterable[Case], subject: Subject) -> Iterator[Row]:
+    """Every case run under `subject`, in order."""
+    for case in cases:
+        yield as_row(case, run_case(case.schedule, case.setup, case.steps, subject))
+
+
+def write(path: Path, found: Iterable[Row]) -> None:
+    """The versions on the first line, then one case a line."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for row in (versions(), *found):
+            file.write(json.dumps(row) + "\n")
+
+
+def read(path: Path) -> tuple[dict[str, str], list[Row]]:
+    """What `write` wrote: versions, rows; raises ValueError for a file that is cut short or no dump."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        first, *found = [json.loads(line) for line in lines]
+    except ValueError as error:  # an empty file too: there is no first line to unpack
+        raise ValueError(f"dump={path.name} must hold one JSON object a line: {error}") from None
+    return first, found
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run every case and write the file."""
+    parser = argparse.ArgumentParser(prog="python -m suite.dump", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="write here")
+    args = parser.parse_args(argv)
+    write(args.out, rows(all_cases(), installed()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

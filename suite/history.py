@@ -1,0 +1,94 @@
+"""`python -m suite bisect CASE`: the releases that introduced and fixed a behaviour."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from .atlas_run import chosen_groups
+from .case import Case
+from .known import cause_of
+from .release_cache import ReleaseError, numbers
+from .releases import load_release
+from .repro import find
+from .verdict import Verdict, verdict_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Stretch:
+    """Consecutive releases in which a case does the same."""
+
+    first: str
+    last: str
+    verdict: Verdict
+    entry: str
+
+
+def _behaviour(verdict: Verdict) -> tuple[object, ...]:
+    """What must be equal for two releases to behave the same: the verdict and, where it deviates, the rates."""
+    return verdict.kind, verdict.shape, verdict.step, tuple(f"{value:.9g}" for value in verdict.actual)
+
+
+def stretches(case: Case, groups: list[tuple[str, ...]]) -> list[Stretch]:
+    """The history of a case over all releases, oldest first."""
+    by_release = {}
+    for group in groups:
+        verdict = verdict_of(case, load_release(group[0]))
+        by_release.update(dict.fromkeys(group, verdict))
+    found: list[Stretch] = []
+    for release in sorted(by_release, key=numbers):
+        verdict = by_release[release]
+        entry = cause_of(case, verdict, release) if verdict.kind == "deviates" else None
+        if found and _behaviour(found[-1].verdict) == _behaviour(verdict):
+            found[-1] = dataclasses.replace(found[-1], last=release)
+        else:
+            found.append(Stretch(release, release, verdict, entry.id if entry else ""))
+    return found
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `bisect`."""
+    parser.add_argument("case", help="a case id as `check` prints it")
+    parser.add_argument("--offline", action="store_true", help="only the releases in the cache, no network")
+    parser.add_argument("--json", action="store_true", help="print the history as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the history; exit code 0 if the newest release follows, 1 if it deviates, 2 for bad input."""
+    try:
+        case = find(args.case)
+        groups, _ = chosen_groups(args.offline)
+        history = stretches(case, groups)
+    except (ReleaseError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if args.json:
+        print(json.dumps([dataclasses.asdict(s) for s in history], indent=1))
+    else:
+        _print(case, history)
+    return 0 if history[-1].verdict.kind == "follows" else 1
+
+
+def _print(case: Case, history: list[Stretch]) -> None:
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(case.id)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("releases", "verdict", "what happens", "known as"):
+        table.add_column(name, overflow="fold")
+    for s in history:
+        span = s.first if s.first == s.last else f"{s.first} – {s.last}"
+        table.add_row(span, s.verdict.shape or s.verdict.kind, s.verdict.detail, s.entry)
+    console.print(table)
+    for before, after in zip(history, history[1:], strict=False):
+        if before.verdict.kind == "follows" != after.verdict.kind:
+            console.print(f"introduced in {after.first} ({after.verdict.shape or after.verdict.kind})")
+        elif after.verdict.kind == "follows" != before.verdict.kind:
+            console.print(f"right since {after.first}")
+        else:
+            console.print(f"changed in {after.first}")

@@ -1,0 +1,282 @@
+"""`python -m suite upgrade FROM TO`: which compositions change their learning rates between two releases."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import importlib
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from reference import Schedule, SlugError, parse
+
+from .atlas_page import theme_of
+from .case import Case
+from .cases import all_cases
+from .known import Known, cause_of
+from .loader import BadModule, load
+from .loop import Run, run_case
+from .release_cache import ReleaseError
+from .releases import subject
+from .setup import Setup
+from .subject import Subject
+from .verdict import close, judge
+
+#: Cases of one theme beyond this many are counted, not listed.
+LISTED = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One composition whose run is not the same under both releases."""
+
+    case: Case
+    what: str  # lrs | momentum | error | warnings | exists
+    step: int | None
+    before: list[float]
+    after: list[float]
+    words: str
+    entry_before: Known | None
+    entry_after: Known | None
+
+    @property
+    def advice(self) -> str:
+        """What to write instead: of the entry that explains the later release, else of the earlier one."""
+        entry = self.entry_after or self.entry_before
+        return entry.workaround if entry else "No known way round: compare both traces and report it."
+
+
+def _failure(run: Run) -> str:
+    if run.absent:
+        return f"{run.absent} does not exist"
+    if run.error is None:
+        return ""
+    text = str(run.error).splitlines()
+    when = f"at step {len(run.lrs)}" if run.built else "at construction"
+    return f"{type(run.error).__name__} {when}" + (f": {text[0][:120]}" if text else "")
+
+
+def first_difference(before: Run, after: Run, kind: str) -> tuple[str, int | None, str] | None:
+    """What differs between two runs, from which step, in words; None where nothing does."""
+    shared = min(len(before.lrs), len(after.lrs))
+    for what in ("lrs", "momenta"):
+        a, b = (np.array(getattr(run, what)[:shared]) for run in (before, after))
+        wrong = ~close(b, a, kind) if shared else np.zeros((0, 0), dtype=bool)
+        if wrong.any():
+            step = int(np.argmax(wrong.any(axis=1)))
+            group = int(np.argmax(wrong[step]))
+            name = "LR" if what == "lrs" else "momentum"
+            where = f" (group {group})" if a.shape[1] > 1 else ""
+            return what, step, f"step {step}: {name} {a[step, group]:.6g} becomes {b[step, group]:.6g}{where}"
+    old, new = _failure(before), _failure(after)
+    if old.split(":")[0] != new.split(":")[0]:
+        return "error", None, f"{old or 'no error'} becomes {new or 'no error'}"
+    if bool(before.warned) != bool(after.warned):
+        said = (before.warned or after.warned)[0].splitlines()[0][:100]
+        return "warnings", None, f"{'no longer warns' if before.warned else 'now warns'}: {said}"
+    return None
+
+
+def change_of(case: Case, old: Subject, new: Subject) -> Change | None:
+    """How the case differs between two releases, or None."""
+    before, after = (run_case(case.schedule, case.setup, case.steps, s) for s in (old, new))
+    kind = "float" if case.setup.lr_type == "float" else "float32"
+    found = first_difference(before, after, kind)
+    if found is None:
+        return None
+    what, step, words = found
+    entries = []
+    for run, side in ((before, old), (after, new)):
+        verdict = judge(case, run)
+        entries.append(cause_of(case, verdict, side.release) if verdict.kind == "deviates" else None)
+    lrs = [[row[0] for row in run.lrs] for run in (before, after)]
+    return Change(case, what, step, lrs[0], lrs[1], words, entries[0], entries[1])
+
+
+@contextlib.contextmanager
+def as_installed(side: Subject) -> Iterator[None]:
+    """Let `torch.optim.lr_scheduler` and `swa_utils` be those of a release while a user's module runs."""
+    names = {"lr_scheduler": side.schedulers, "swa_utils": side.averaging}
+    kept = {name: (sys.modules.get(f"torch.optim.{name}"), getattr(torch.optim, name, None)) for name in names}
+    try:
+        for name, own in names.items():
+            sys.modules[f"torch.optim.{name}"] = own
+            setattr(torch.optim, name, own)
+        yield
+    finally:
+        for name, (module, attribute) in kept.items():
+            if module is not None:
+                sys.modules[f"torch.optim.{name}"] = module
+            setattr(torch.optim, name, attribute)
+
+
+def _factory(spec: str) -> tuple[str, str]:
+    module, colon, name = spec.partition(":")
+    if not colon or not module or not name:
+        raise ValueError(f"mine={spec!r} must be module:factory, a function that takes an optimizer")
+    return module, name
+
+
+def run_mine(spec: str, side: Subject, lr: float, steps: int) -> Run:
+    """Step the scheduler that the user's factory builds under a release; raises ValueError for a bad spec."""
+    module, name = _factory(spec)
+    run = Run()
+    before = set(sys.modules)
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        with as_installed(side):
+            try:
+                build: Callable[[Any], Any] = getattr(importlib.import_module(module), name)
+            except (ImportError, AttributeError) as error:
+                raise ValueError(f"mine={spec!r} cannot be imported: {error}") from None
+            optimizer = torch.optim.SGD([torch.zeros(1)], lr=lr, momentum=0.9)
+            try:
+                scheduler = build(optimizer)
+                run.built = True
+                for _ in range(steps):
+                    run.lrs.append([float(g["lr"]) for g in optimizer.param_groups])
+                    optimizer.step()
+                    scheduler.step()
+            except Exception as error:  # noqa: BLE001 - what the user's code raises under a release is the answer
+                run.error = error
+    finally:
+        sys.path.pop(0)
+        for fresh in set(sys.modules) - before:  # the next release must import the user's module anew
+            if not fresh.startswith("torch"):
+                del sys.modules[fresh]
+    run.momenta = [[0.0]] * len(run.lrs)
+    return run
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `upgrade`."""
+    parser.add_argument("before", metavar="FROM", help="a release such as 2.8.0, or the path of an lr_scheduler.py")
+    parser.add_argument("after", metavar="TO", help="a release such as 2.15.0, or the path of an lr_scheduler.py")
+    parser.add_argument("--composition", metavar="SLUG", help="only this composition, e.g. seq2_m4.linearlr4.cosineannealinglr8")
+    parser.add_argument("--mine", metavar="MODULE:FACTORY", help="your own scheduler: a function that takes an optimizer")
+    parser.add_argument("--steps", type=int, default=None, metavar="N", help="steps for --composition and --mine (default: 64)")
+    parser.add_argument("--lr", type=float, default=0.1, help="the optimizer's lr for --mine (default: 0.1)")
+    parser.add_argument("--offline", action="store_true", help="only releases in the cache, no network")
+    parser.add_argument("--json", action="store_true", help="print every change as JSON")
+
+
+def _side(text: str, offline: bool) -> Subject:
+    return load(Path(text)) if text.endswith(".py") else subject(text, offline)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare and print; exit code 0 when nothing changes, 1 when something does, 2 for bad input."""
+    try:
+        steps = 64 if args.steps is None else args.steps
+        if steps < 1:
+            raise ValueError(f"steps={steps} must be >= 1")
+        old, new = _side(args.before, args.offline), _side(args.after, args.offline)
+        if args.mine:
+            return _mine(args, old, new, steps)
+        changes = list(_changes(args, old, new, steps))
+    except (ReleaseError, BadModule, SlugError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if args.json:
+        print(json.dumps([_plain(c) for c in changes], indent=1))
+    else:
+        _print(changes, old, new, bool(args.composition))
+    return 1 if changes else 0
+
+
+def _changes(args: argparse.Namespace, old: Subject, new: Subject, steps: int) -> Iterator[Change]:
+    cases: tuple[Case, ...] = all_cases()
+    if args.composition:
+        schedule: Schedule = parse(args.composition)
+        if old.scheduler_class(type(schedule).__name__) is None and new.scheduler_class(type(schedule).__name__) is None:
+            raise ValueError(f"composition={args.composition!r} must be one of torch's schedulers or a composition of them")
+        cases = (Case("given", schedule, Setup(), steps),)
+    for case in cases:
+        change = change_of(case, old, new)
+        if change is not None:
+            yield change
+
+
+def _plain(change: Change) -> dict[str, Any]:
+    return {
+        "case": change.case.id,
+        "theme": theme_of(change.case),
+        "what": change.what,
+        "step": change.step,
+        "words": change.words,
+        "before": change.before,
+        "after": change.after,
+        "known_before": change.entry_before.id if change.entry_before else None,
+        "known_after": change.entry_after.id if change.entry_after else None,
+        "advice": change.advice,
+    }
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False, soft_wrap=True)
+
+
+def side_by_side(before: list[float], after: list[float], kind: str = "float") -> Table:
+    """Both traces at the steps where they part, with one step before and after."""
+    size = max(len(before), len(after))
+    shared = min(len(before), len(after))
+    same = close(np.array(after[:shared]).reshape(-1, 1), np.array(before[:shared]).reshape(-1, 1), kind)[:, 0]
+    parted = {t for t in range(size) if t >= shared or not same[t]}
+    shown = sorted(t for t in range(size) if {t - 1, t, t + 1} & parted)[:24]
+    found = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("step", "before", "after"):
+        found.add_column(name, justify="right")
+    for t in shown:
+        cells = (f"{side[t]:.6g}" if t < len(side) else "–" for side in (before, after))
+        found.add_row(str(t), *cells, style="bold" if t in parted else "")
+    return found
+
+
+def _print(changes: list[Change], old: Subject, new: Subject, one: bool) -> None:
+    console = _console()
+    if not changes:
+        console.print(f"no change: {old.name} and {new.name} give the same learning rates, errors and warnings")
+        return
+    groups: dict[tuple[str, str, str], list[Change]] = defaultdict(list)
+    for change in changes:
+        entry = change.entry_after or change.entry_before
+        fixed = "" if change.entry_after else "fixed: " if change.entry_before else ""
+        groups[fixed + (entry.title if entry else "not in the table of known deviations"), change.what, change.advice].append(change)
+    console.print(f"{len(changes)} compositions change from {old.name} to {new.name}")
+    for (title, what, advice), group in sorted(groups.items(), key=lambda item: -len(item[1])):
+        first = min(group, key=lambda c: (len(c.case.id), c.case.id))
+        console.print(f"\n{title} ({what}, {len(group)} cases)")
+        for change in sorted(group, key=lambda c: (len(c.case.id), c.case.id))[:LISTED]:
+            console.print(f"  {change.case.id}: {change.words}")
+        if len(group) > LISTED:
+            console.print(f"  … and {len(group) - LISTED} more (--json lists all)")
+        if what == "lrs":
+            kind = "float" if first.case.setup.lr_type == "float" else "float32"
+            console.print(side_by_side(first.before, first.after, kind))
+        console.print(f"  to keep the old LRs, or to get the right ones: {advice}")
+
+
+def _mine(args: argparse.Namespace, old: Subject, new: Subject, steps: int) -> int:
+    before, after = (run_mine(args.mine, side, args.lr, steps) for side in (old, new))
+    found = first_difference(before, after, "float")
+    lrs = [[row[0] for row in run.lrs] for run in (before, after)]
+    if args.json:
+        print(json.dumps({"changed": found is not None, "words": found[2] if found else "", "before": lrs[0], "after": lrs[1]}))
+    elif found is None:
+        _console().print(f"no change in {steps} steps of {args.mine} from {old.name} to {new.name}")
+    else:
+        _console().print(f"{args.mine}: {found[2]}")
+        if found[0] == "lrs":
+            _console().print(side_by_side(lrs[0], lrs[1]))
+    return 1 if found else 0
