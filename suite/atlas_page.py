@@ -73,7 +73,8 @@ def theme_of(case: Case) -> str:
 class Cell:
     """One theme in one release."""
 
-    deviating: int
+    deviating: int  # other learning rates, an error, or no refusal
+    warned: int  # right learning rates, but a correct loop is warned
     absent: int
     cases: int
 
@@ -90,9 +91,10 @@ def cells(rows: dict[str, list[Row]]) -> dict[str, dict[str, Cell]]:
     for release, group in rows.items():
         counts: dict[str, Counter[str]] = defaultdict(Counter)
         for row in group:
-            counts[themes[row.case.id]][row.verdict.kind] += 1
+            kind = "warned" if row.verdict.shape == "warns" else row.verdict.kind
+            counts[themes[row.case.id]][kind] += 1
         for name, count in counts.items():
-            found[name][release] = Cell(count["deviates"], count["absent"], count.total())
+            found[name][release] = Cell(count["deviates"], count["warned"], count["absent"], count.total())
     return found
 
 
@@ -133,8 +135,8 @@ def picture(rows: dict[str, list[Row]], labels: dict[str, str]) -> bytes:
     wrong = sum(grid[n][latest].deviating for n in names)
     every = sum(totals)
     axes.set_title(
-        f"{wrong} of {every} cases still deviate in torch {labels[latest]}\n"
-        "number of cases that deviate from the documentation; darker: a larger share of the theme",
+        f"{wrong} of {every} cases still do not give the learning rates of the documentation in torch {labels[latest]}\n"
+        "number of such cases, mere warnings left out; darker: a larger share of the theme",
         loc="left",
     )
     axes.spines[:].set_visible(False)

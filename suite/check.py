@@ -20,6 +20,8 @@ from .case import Case
 from .cases import all_cases
 from .known import Known, unseen_entries, recorded_release, standing
 from .loader import BadModule
+from .release_cache import ReleaseError
+from .releases import subject as release_subject
 from .report import print_report
 from .subject import installed
 from .verdict import Verdict, verdict_of
@@ -46,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="only cases whose id or family contains TEXT or matches it as a glob, e.g. sequential or '*onecyclelr*'",
     )
-    parser.add_argument("--module", type=Path, metavar="PATH", help="check this lr_scheduler.py instead of torch's own")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--release", metavar="R", help="check the schedulers of another torch release, e.g. 2.8.0")
+    which.add_argument("--module", type=Path, metavar="PATH", help="check this lr_scheduler.py instead of torch's own")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where parameters and tensor LRs live")
 
 
@@ -84,9 +88,10 @@ def run(args: argparse.Namespace) -> int:
     cases = tuple(c for c in all_cases(args.device) if _wanted(c, args.only))
     if not cases:
         return _refuse(f"only={args.only!r} must match a case or a family, but it matches none")
-    subject = installed()
-    name, lacking = subject.name, list[str]()
+    lacking = list[str]()
     try:
+        subject = release_subject(args.release) if args.release else installed()
+        name = subject.name
         with contextlib.ExitStack() as stack:
             if args.module is None:
                 verdicts: Iterable[Verdict] = (verdict_of(case, subject) for case in cases)
@@ -94,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
                 watched = stack.enter_context(Watched(args.module, cases))
                 name, lacking, verdicts = f"{args.module} on {subject.name}", watched.missing(), watched.verdicts()
             findings = list(_judged(cases, verdicts, subject.release, args.json))
-    except BadModule as error:
+    except (BadModule, ReleaseError) as error:
         return _refuse(str(error))
     stale = [] if args.only or args.module else unseen_entries(subject.release, (f.entry for f in findings))
     news = [f for f in findings if f.standing in ("news", "fixed")]

@@ -65,7 +65,7 @@ def _print_hazards(console: Console, findings: list[Finding]) -> None:
         if group:
             first = min(group, key=lambda f: len(f.case.id))
             console.print(Text(f"\n{hazard.id}: documented, and easily overlooked", style="bold"))
-            console.print(f"  {hazard.title}: {len(group)} cases, for example {first.case.id}.")
+            console.print(f"  {hazard.title}: {len(group)} case{"s" if len(group) > 1 else ""}, for example {first.case.id}.")
             console.print(f"  instead: {hazard.workaround}")
             if hazard.upstream:
                 console.print("  " + ", ".join(f"{ISSUES}{number}" for number in hazard.upstream))

@@ -256,7 +256,7 @@ def _print(changes: list[Change], old: Subject, new: Subject, one: bool) -> None
     console.print(f"{len(changes)} compositions change from {old.name} to {new.name}")
     for (title, what, advice), group in sorted(groups.items(), key=lambda item: -len(item[1])):
         first = min(group, key=lambda c: (len(c.case.id), c.case.id))
-        console.print(f"\n{title} ({what}, {len(group)} cases)")
+        console.print(f"\n{title} ({what}, {len(group)} case{'s' if len(group) > 1 else ''})")
         for change in sorted(group, key=lambda c: (len(c.case.id), c.case.id))[:LISTED]:
             console.print(f"  {change.case.id}: {change.words}")
         if len(group) > LISTED:
