@@ -1,11 +1,14 @@
-"""asv: the cost of one ``scheduler.step()``, by composition, number of groups and type of LR.
+"""asv: what a scheduler costs, by composition, number of groups and type of LR.
 
-A schedule costs a training loop this much per optimizer step, whatever the model.
+``scheduler.step()`` is paid at every optimizer step, whatever the model; construction once a run,
+``state_dict()`` once a checkpoint.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import (
@@ -38,6 +41,24 @@ def make_optimizer(groups: int, lr_type: str) -> torch.optim.Optimizer:
     return torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in rates])
 
 
+#: SGD's own construction takes time with the square of the groups, so it is not repeated for each sample.
+kept_optimizer = functools.cache(make_optimizer)
+
+
+# The first optimizer of a process makes torch import much more of itself (over a second): here, where
+# asv's fork server does it once for all the processes that it forks, one for each combination.
+torch.set_num_threads(1)
+make_optimizer(1, "tensor")
+
+
+def forget_schedulers(optimizer: torch.optim.Optimizer) -> None:
+    """Undo what schedulers leave in an optimizer: the base LR, the LR and the counting `step`."""
+    for group in optimizer.param_groups:
+        group.pop("initial_lr", None)
+        group["lr"] = torch.tensor(PEAK_LR) if isinstance(group["lr"], torch.Tensor) else PEAK_LR
+    vars(optimizer).pop("step", None)
+
+
 def make_scheduler(composition: str, optimizer: torch.optim.Optimizer) -> LRScheduler:
     """One of the four usual ways to write (or to leave out) a linear warmup before a cosine."""
     if composition == "cosine":
@@ -53,15 +74,18 @@ def make_scheduler(composition: str, optimizer: torch.optim.Optimizer) -> LRSche
     raise ValueError(f"composition={composition!r} must be sequential, chained, lambda or cosine")
 
 
-class SchedulerStep:
-    """One step after the warmup, where a run spends nearly all of its steps."""
+class _Grid:
+    """The axes that every benchmark here shares."""
 
     param_names = ("composition", "groups", "lr_type")
     params = (["sequential", "chained", "lambda", "cosine"], [1, 10, 100, 1000], ["float", "tensor"])
 
+
+class SchedulerStep(_Grid):
+    """One step after the warmup, where a run spends nearly all of its steps."""
+
     def setup(self, composition: str, groups: int, lr_type: str) -> None:
         """Build, and walk past the warmup: construction and the switch stay outside the timed line."""
-        torch.set_num_threads(1)
         optimizer = make_optimizer(groups, lr_type)
         self.scheduler = make_scheduler(composition, optimizer)
         optimizer.step()  # torch warns when the scheduler moves before any optimizer step
@@ -71,3 +95,26 @@ class SchedulerStep:
     def time_step(self, composition: str, groups: int, lr_type: str) -> None:
         """Seconds for one ``scheduler.step()``."""
         self.scheduler.step()
+
+    def time_state_dict(self, composition: str, groups: int, lr_type: str) -> dict[str, Any]:
+        """Seconds for one ``scheduler.state_dict()``."""
+        return self.scheduler.state_dict()
+
+
+class SchedulerConstruction(_Grid):
+    """Building the scheduler, its children included, on an optimizer that had none."""
+
+    # Construction changes the optimizer, so each one is timed alone, on an optimizer as good as new.
+    number = 1
+    repeat = (10, 30, 0.5)
+    warmup_time = 0.0
+
+    def setup(self, composition: str, groups: int, lr_type: str) -> None:
+        """An optimizer without a scheduler, and one construction elsewhere: first calls are not timed."""
+        make_scheduler(composition, make_optimizer(1, lr_type))
+        self.optimizer = kept_optimizer(groups, lr_type)
+        forget_schedulers(self.optimizer)
+
+    def time_construct(self, composition: str, groups: int, lr_type: str) -> None:
+        """Seconds for one construction."""
+        make_scheduler(composition, self.optimizer)

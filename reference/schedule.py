@@ -29,9 +29,7 @@ else:  # Python 3.10 has none, and only type checkers read it
         return lambda decorator: decorator
 
 
-def arg(
-    key: str = "", *, default: Any = dataclasses.MISSING, absolute: bool = False, per_group: bool = False
-) -> Any:
+def arg(key: str = "", *, default: Any = dataclasses.MISSING, absolute: bool = False, per_group: bool = False) -> Any:
     """A field of a schedule.
 
     `key` is its mark in a slug (empty: the value follows the name directly).
@@ -120,9 +118,7 @@ class Schedule:
         lost = (before == 0) & (now != 0)
         if lost.any():
             at = int(t[lost][0])
-            raise ValueError(
-                f"step={at} leaves a learning rate of 0: no factor leads from 0 to {now[lost][0]:g}"
-            )
+            raise ValueError(f"step={at} leaves a learning rate of 0: no factor leads from 0 to {now[lost][0]:g}")
         # A factor that stays at 0 is unchanged, and so leaves alone what other schedulers added since.
         return np.where(before == 0, 1.0, now / np.where(before == 0, 1.0, before)), np.zeros(t.shape)
 

@@ -132,7 +132,9 @@ def build(cls: type[Schedule], token: str, child: Any) -> Schedule:
             continue
         keys = [k for k in known if k and mark.startswith(k)]
         if not keys:
-            raise SlugError(f"slug={token!r}: {mark!r} is no field of {cls.slug_name} ({', '.join(k for k in known if k)})")
+            raise SlugError(
+                f"slug={token!r}: {mark!r} is no field of {cls.slug_name} ({', '.join(k for k in known if k)})"
+            )
         key = max(keys, key=len)
         kwargs[known[key].name] = _typed(known[key], mark[len(key) :], token)
         for word in getattr(cls, "words", ()):

@@ -135,7 +135,7 @@ def picture(rows: dict[str, list[Row]], labels: dict[str, str]) -> bytes:
     wrong = sum(grid[n][latest].deviating for n in names)
     every = sum(totals)
     axes.set_title(
-        f"{wrong} of {every} cases still do not give the learning rates of the documentation in torch {labels[latest]}\n"
+        f"{wrong} of {every} cases do not give the documented learning rates in torch {labels[latest]}\n"
         "number of such cases, mere warnings left out; darker: a larger share of the theme",
         loc="left",
     )
@@ -160,7 +160,12 @@ def page(rows: dict[str, list[Row]], labels: dict[str, str]) -> bytes:
         entries.append({"known": entry, "counts": counts[entry.id], "example": example})
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        releases=list(rows), labels=labels, grid=grid, entries=entries, readings=readings(), cases=len(next(iter(rows.values())))
+        releases=list(rows),
+        labels=labels,
+        grid=grid,
+        entries=entries,
+        readings=readings(),
+        cases=len(next(iter(rows.values()))),
     )
     return text.encode()
 

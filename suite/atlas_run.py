@@ -20,14 +20,16 @@ from .releases import distinct
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `atlas`."""
-    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="where to write (default: results/atlas)")
+    parser.add_argument(
+        "--out", type=Path, default=RESULTS, metavar="FOLDER", help="where to write (default: results/atlas)"
+    )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file in FOLDER differs")
     parser.add_argument("--offline", action="store_true", help="only the releases in the cache, no network")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
 def chosen_groups(offline: bool) -> tuple[list[tuple[str, ...]], dict[str, str]]:
-    """The releases in groups of equal code, and why each missing one is missing; raises ReleaseError if none is left."""
+    """The releases in groups of equal code, and why others are missing; raises ReleaseError if none is left."""
     versions, _ = available(offline=offline)
     failed = fetch_with_progress(versions, offline=offline)
     here = [v for v in sorted(versions, key=numbers) if v in cached()]
@@ -42,7 +44,9 @@ def labels(groups: list[tuple[str, ...]]) -> dict[str, str]:
     for group in groups:
         first, last = group[0], group[-1]
         same = numbers(first)[:2] == numbers(last)[:2]
-        found[first] = ".".join(map(str, numbers(first)[:2])) + ("" if same else "–" + ".".join(map(str, numbers(last)[:2])))
+        found[first] = ".".join(map(str, numbers(first)[:2])) + (
+            "" if same else "–" + ".".join(map(str, numbers(last)[:2]))
+        )
     return found
 
 

@@ -14,7 +14,6 @@ from reference import CyclicLR, OneCycleLR, Schedule
 from .build import for_group
 from .setup import Setup
 
-
 #: The plain loop: every axis at its default.
 PLAIN = Setup()
 

@@ -64,7 +64,12 @@ def _zero_factor(case: Case) -> bool:
 
 def _empty_rise(case: Case) -> bool:
     return any(
-        (isinstance(s, OneCycleLR) and s.max_lr and s.total_steps and (s.pct_start * s.total_steps <= 1 or s.pct_start == 1))
+        (
+            isinstance(s, OneCycleLR)
+            and s.max_lr
+            and s.total_steps
+            and (s.pct_start * s.total_steps <= 1 or s.pct_start == 1)
+        )
         or (isinstance(s, CyclicLR) and s.step_size_up == 0)
         for s, _ in places(case.schedule)
     )
@@ -194,6 +199,8 @@ CAUSES: dict[str, Predicate] = {
     "shared-tensor-plateau": _shared_plateau,
     "epoch-multiplicative": _jumped(MultiplicativeLR),
     "epoch-swalr": _jumped(SWALR),
+    "epoch-warm-restarts": _jumped(CosineAnnealingWarmRestarts),
+    "cyclic-state-emptied": lambda case: case.setup.resume == "loadedtwice" and isinstance(case.schedule, CyclicLR),
     "sequential-tensor-aliased": _tensor,
     "optimizer-loaded-before-build": _resumed("optimizerfirst"),
     "last-epoch-sequential": _resumed("lastepoch", SequentialLR),

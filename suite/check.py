@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .case import Case
 from .cases import all_cases
-from .known import Known, unseen_entries, recorded_release, standing
+from .known import Known, recorded_release, standing, unseen_entries
 from .loader import BadModule
 from .release_cache import ReleaseError
 from .releases import subject as release_subject

@@ -171,5 +171,7 @@ def nested() -> Iterator[tuple[str, Schedule]]:
     for (ka, a), leaf, last in itertools.product(inner[:6], leaves[:1], leaves[2:3]):
         for wrap_inner, wrap_outer in itertools.product("sc", "sc"):
             middle: Schedule = SequentialLR((a, leaf), (5,)) if wrap_inner == "s" else ChainedScheduler((a, leaf))
-            outer: Schedule = SequentialLR((middle, last), (8,)) if wrap_outer == "s" else ChainedScheduler((middle, last))
+            outer: Schedule = (
+                SequentialLR((middle, last), (8,)) if wrap_outer == "s" else ChainedScheduler((middle, last))
+            )
             yield f"depth3[{ka}]", outer

@@ -52,9 +52,7 @@ def _draw(axes: Axes, curve: curves.Curve, color: str, every: int, offset: int =
     x = np.arange(curve.wanted.size)
     axes.plot(x, curve.wanted, color=color, linewidth=1.8, **line)
     shown = slice(offset, None, every)
-    axes.plot(
-        x[shown], curve.seen[shown], "o", color=color, markersize=4.5, markerfacecolor="white", zorder=3
-    )
+    axes.plot(x[shown], curve.seen[shown], "o", color=color, markersize=4.5, markerfacecolor="white", zorder=3)
 
 
 def _noam(subject: Subject) -> Figure:
@@ -199,9 +197,7 @@ def _restored(subject: Subject) -> Figure:
     x = np.arange(at, wrong.wanted.size)
     axes.plot(x, wrong.wanted[at:], color=ORANGE, linewidth=1.8)
     axes.plot(x[::4], wrong.seen[at::4], "s", color=ORANGE, markersize=4.5, markerfacecolor="white", zorder=3)
-    axes.plot(
-        before[::4], wrong.seen[:at:4], "s", color=ORANGE, markersize=8, markerfacecolor="none", zorder=2
-    )
+    axes.plot(before[::4], wrong.seen[:at:4], "s", color=ORANGE, markersize=8, markerfacecolor="none", zorder=2)
     axes.axvline(at, color=GREY, linestyle=":", linewidth=1.2)
     axes.annotate(f"checkpoint, step {at}", (at - 1, 1.0e-4), ha="right", color=GREY)
     axes.annotate("right: build schedulers → load optimizer → load scheduler", (at + 3, 0.42), color=BLUE)

@@ -30,8 +30,7 @@ def _warmup_overwritten(case: Case) -> bool:
     if not isinstance(chain, ChainedScheduler) or len(chain.schedulers) < 2:
         return False
     whole, last, rest = (
-        s.trace(case.steps, 0.3)
-        for s in (chain, chain.schedulers[-1], ChainedScheduler(chain.schedulers[:-1]))
+        s.trace(case.steps, 0.3) for s in (chain, chain.schedulers[-1], ChainedScheduler(chain.schedulers[:-1]))
     )
     return bool((whole == last).all() and np.ptp(rest) > 0)
 
@@ -47,7 +46,7 @@ def _rises_again(case: Case) -> bool:
 HAZARDS = (
     Hazard(
         "chain-overwrites",
-        "in a ChainedScheduler, LambdaLR, CosineAnnealingWarmRestarts, OneCycleLR and CyclicLR overwrite the parts before",
+        "in a chain, LambdaLR, CosineAnnealingWarmRestarts, OneCycleLR and CyclicLR overwrite the parts before",
         "A warmup is lost: chain schedulers that multiply, or put the warmup into the lambda.",
         (),
         _warmup_overwritten,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import json
 import sys
 
@@ -85,7 +86,7 @@ def _print(case: Case, history: list[Stretch]) -> None:
         span = s.first if s.first == s.last else f"{s.first} – {s.last}"
         table.add_row(span, s.verdict.shape or s.verdict.kind, s.verdict.detail, s.entry)
     console.print(table)
-    for before, after in zip(history, history[1:], strict=False):
+    for before, after in itertools.pairwise(history):
         if before.verdict.kind == "follows" != after.verdict.kind:
             console.print(f"introduced in {after.first} ({after.verdict.shape or after.verdict.kind})")
         elif after.verdict.kind == "follows" != before.verdict.kind:

@@ -20,6 +20,7 @@ RESTORES = {
     "builtfirst": ("build", "optimizer", "scheduler"),
     "schedulerfirst": ("build", "scheduler", "optimizer"),
     "optimizerfirst": ("optimizer", "build", "scheduler"),
+    "loadedtwice": ("build", "optimizer", "scheduler", "optimizer", "scheduler"),
     "lastepoch": ("optimizer", "rebuild"),
 }
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import functools
+import io
 import re
-from collections import Counter
 from pathlib import Path
 
+from rich.console import Console
+
 from .cases import all_cases
+from .check import Finding
 from .known import standing, table
+from .report import print_entry, summary_line
 from .subject import installed
 from .verdict import verdict_of
 
@@ -21,22 +25,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @functools.cache
+def _findings() -> list[Finding]:
+    subject = installed()
+    found = []
+    for case in all_cases():
+        verdict = verdict_of(case, subject)
+        found.append(Finding(case, verdict, *standing(case, verdict, subject.release)))
+    return found
+
+
+def _known() -> dict[str, list[Finding]]:
+    groups: dict[str, list[Finding]] = {}
+    for f in _findings():
+        if f.standing == "known" and f.entry:
+            groups.setdefault(f.entry.id, []).append(f)
+    return groups
+
+
 def numbers() -> str:
     """The sentence with the counts of cases."""
-    subject = installed()
-    standings: Counter[str] = Counter()
-    entries: Counter[str] = Counter()
-    for case in all_cases():
-        where, entry = standing(case, verdict_of(case, subject), subject.release)
-        standings[where] += 1
-        if where == "known" and entry:
-            entries[entry.id] += 1
-    deviating = standings.total() - standings["follows"] - standings["absent"]
+    follow = sum(f.standing == "follows" for f in _findings())
+    known = _known()
     return (
-        f"**{standings.total()}** cases of PyTorch's learning-rate schedulers and their compositions, checked against\n"
-        f"closed forms in ten seconds: on torch {subject.release}, **{standings['follows']}** follow their documentation\n"
-        f"and **{deviating}** deviate, in **{len(entries)}** known ways.\n"
+        f"**{len(_findings())}** cases of PyTorch's learning-rate schedulers and their compositions,\n"
+        f"checked against closed forms in ten seconds: on torch {installed().release},\n"
+        f"**{follow}** follow their documentation and **{sum(map(len, known.values()))}** deviate, "
+        f"in **{len(known)}** known ways.\n"
     )
+
+
+def output() -> str:
+    """One deviation and the last line, as `check` prints them."""
+    text = io.StringIO()
+    known = _known()
+    entry = table()["milestones-unchecked"]
+    print_entry(Console(file=text, highlight=False, markup=False, soft_wrap=True), entry, known[entry.id])
+    last = summary_line(_findings(), known, 0)
+    return f"```text\n…{text.getvalue()}…\n{last}\n```\n"
 
 
 def affected() -> str:
@@ -53,7 +78,7 @@ def affected() -> str:
 
 def updated(text: str) -> str:
     """README's text with both generated blocks made anew; raises ValueError where a block is missing."""
-    for name, block in (("numbers", numbers()), ("affected", affected())):
+    for name, block in (("numbers", numbers()), ("output", output()), ("affected", affected())):
         pattern = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end of {name} -->)", re.DOTALL)
         if not pattern.search(text):
             raise ValueError(f"README.md must hold a block named {name}")

@@ -40,8 +40,8 @@ def _table(findings: list[Finding]) -> Table:
     return table
 
 
-def _entry(console: Console, entry: Known, findings: list[Finding]) -> None:
-    """One known deviation with its size, an example and the way round it."""
+def print_entry(console: Console, entry: Known, findings: list[Finding]) -> None:
+    """Print one known deviation with its size, an example and the way round it."""
     first = min(findings, key=lambda f: (len(f.case.id), f.case.id))
     console.print(Text(f"\n{entry.id}: {entry.title}", style="bold"))
     number = len(findings)
@@ -65,7 +65,9 @@ def _print_hazards(console: Console, findings: list[Finding]) -> None:
         if group:
             first = min(group, key=lambda f: len(f.case.id))
             console.print(Text(f"\n{hazard.id}: documented, and easily overlooked", style="bold"))
-            console.print(f"  {hazard.title}: {len(group)} case{"s" if len(group) > 1 else ""}, for example {first.case.id}.")
+            console.print(
+                f"  {hazard.title}: {len(group)} case{'s' if len(group) > 1 else ''}, for example {first.case.id}."
+            )
             console.print(f"  instead: {hazard.workaround}")
             if hazard.upstream:
                 console.print("  " + ", ".join(f"{ISSUES}{number}" for number in hazard.upstream))
@@ -82,7 +84,7 @@ def print_report(name: str, release: str, findings: list[Finding], stale: list[s
             known[f.entry.id].append(f)
     for entry in table().values():
         if entry.id in known:
-            _entry(console, entry, known[entry.id])
+            print_entry(console, entry, known[entry.id])
     _print_hazards(console, findings)
     news = [f for f in findings if f.standing in ("news", "fixed")]
     if news or stale or lacking:
@@ -97,7 +99,7 @@ def print_report(name: str, release: str, findings: list[Finding], stale: list[s
         console.print(f"  {name_of_entry}: known for torch {release}, but no case shows it any more")
     if known:
         console.print("\npython -m suite repro CASE prints a script that shows a case with torch alone.")
-    console.print(f"\n{_summary(findings, known, len(news) + len(stale) + len(lacking))}")
+    console.print(f"\n{summary_line(findings, known, len(news) + len(stale) + len(lacking))}")
     if release != recorded_release():
         console.print(f"(cases are recorded one by one for torch {recorded_release()}; here by cause and shape)")
 
@@ -109,7 +111,7 @@ def _news(finding: Finding) -> str:
     return f"{finding.verdict.shape}: {finding.verdict.detail}{like}"
 
 
-def _summary(findings: list[Finding], known: dict[str, list[Finding]], news: int) -> str:
+def summary_line(findings: list[Finding], known: dict[str, list[Finding]], news: int) -> str:
     counts = Counter(f.standing for f in findings)
     deviating = sum(len(group) for group in known.values())
     words = f"{counts['follows']} of {len(findings)} cases follow; {deviating} deviate in {len(known)} known ways"

@@ -106,9 +106,7 @@ def schedule_by_name(
     return rates + [fall(base_lr, min_lr, n / length) for n in range(length)]
 
 
-def recorded_epochs(
-    scheduler: Any, optimizer: torch.optim.Optimizer, epochs: int, start_lr: float
-) -> list[float]:
+def recorded_epochs(scheduler: Any, optimizer: torch.optim.Optimizer, epochs: int, start_lr: float) -> list[float]:
     """The ViT tutorial's list of LRs: entry 0 is typed in, the others are read after each step().
 
     Meant: the LR of each epoch. Really: entry 0 is not read from the optimizer. It agrees with the LR

@@ -120,9 +120,7 @@ def one_weight(lr: float, weight_decay: float = 0.0) -> torch.optim.Optimizer:
     return torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=lr, weight_decay=weight_decay)
 
 
-def in_force(
-    optimizer: torch.optim.Optimizer, scheduler: Any, steps: int, key: str = "lr", every: int = 1
-) -> Rates:
+def in_force(optimizer: torch.optim.Optimizer, scheduler: Any, steps: int, key: str = "lr", every: int = 1) -> Rates:
     """The value of `key` that each optimizer step uses; the scheduler steps after each `every` of them."""
     seen = []
     for t in range(steps):

@@ -163,9 +163,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `upgrade`."""
     parser.add_argument("before", metavar="FROM", help="a release such as 2.8.0, or the path of an lr_scheduler.py")
     parser.add_argument("after", metavar="TO", help="a release such as 2.15.0, or the path of an lr_scheduler.py")
-    parser.add_argument("--composition", metavar="SLUG", help="only this composition, e.g. seq2_m4.linearlr4.cosineannealinglr8")
-    parser.add_argument("--mine", metavar="MODULE:FACTORY", help="your own scheduler: a function that takes an optimizer")
-    parser.add_argument("--steps", type=int, default=None, metavar="N", help="steps for --composition and --mine (default: 64)")
+    parser.add_argument(
+        "--composition", metavar="SLUG", help="only this composition, e.g. seq2_m4.linearlr4.cosineannealinglr8"
+    )
+    parser.add_argument(
+        "--mine", metavar="MODULE:FACTORY", help="your own scheduler: a function that takes an optimizer"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=None, metavar="N", help="steps for --composition and --mine (default: 64)"
+    )
     parser.add_argument("--lr", type=float, default=0.1, help="the optimizer's lr for --mine (default: 0.1)")
     parser.add_argument("--offline", action="store_true", help="only releases in the cache, no network")
     parser.add_argument("--json", action="store_true", help="print every change as JSON")
@@ -199,8 +205,13 @@ def _changes(args: argparse.Namespace, old: Subject, new: Subject, steps: int) -
     cases: tuple[Case, ...] = all_cases()
     if args.composition:
         schedule: Schedule = parse(args.composition)
-        if old.scheduler_class(type(schedule).__name__) is None and new.scheduler_class(type(schedule).__name__) is None:
-            raise ValueError(f"composition={args.composition!r} must be one of torch's schedulers or a composition of them")
+        if (
+            old.scheduler_class(type(schedule).__name__) is None
+            and new.scheduler_class(type(schedule).__name__) is None
+        ):
+            raise ValueError(
+                f"composition={args.composition!r} must be one of torch's schedulers or a composition of them"
+            )
         cases = (Case("given", schedule, Setup(), steps),)
     for case in cases:
         change = change_of(case, old, new)
@@ -252,7 +263,9 @@ def _print(changes: list[Change], old: Subject, new: Subject, one: bool) -> None
     for change in changes:
         entry = change.entry_after or change.entry_before
         fixed = "" if change.entry_after else "fixed: " if change.entry_before else ""
-        groups[fixed + (entry.title if entry else "not in the table of known deviations"), change.what, change.advice].append(change)
+        groups[
+            fixed + (entry.title if entry else "not in the table of known deviations"), change.what, change.advice
+        ].append(change)
     console.print(f"{len(changes)} compositions change from {old.name} to {new.name}")
     for (title, what, advice), group in sorted(groups.items(), key=lambda item: -len(item[1])):
         first = min(group, key=lambda c: (len(c.case.id), c.case.id))
@@ -272,7 +285,11 @@ def _mine(args: argparse.Namespace, old: Subject, new: Subject, steps: int) -> i
     found = first_difference(before, after, "float")
     lrs = [[row[0] for row in run.lrs] for run in (before, after)]
     if args.json:
-        print(json.dumps({"changed": found is not None, "words": found[2] if found else "", "before": lrs[0], "after": lrs[1]}))
+        print(
+            json.dumps(
+                {"changed": found is not None, "words": found[2] if found else "", "before": lrs[0], "after": lrs[1]}
+            )
+        )
     elif found is None:
         _console().print(f"no change in {steps} steps of {args.mine} from {old.name} to {new.name}")
     else:

@@ -55,7 +55,11 @@ def shape_of(actual: Rates, wanted: Rates, first: int, kind: str) -> tuple[str, 
         ahead = wanted[max(0, first + k) : actual.size + k]
         seen = tail[max(0, -k - first) :][: ahead.size]
         # A flat stretch matches every shift, so the matched stretch must move.
-        if seen.size >= 3 and np.ptp(ahead) > 1e-6 * np.abs(ahead).max() and close(seen, ahead[: seen.size], kind).all():
+        if (
+            seen.size >= 3
+            and np.ptp(ahead) > 1e-6 * np.abs(ahead).max()
+            and close(seen, ahead[: seen.size], kind).all()
+        ):
             return "shifted", f"the trace runs {abs(k)} step{'s' if abs(k) > 1 else ''} {'ahead' if k > 0 else 'late'}"
     nonzero = goal != 0
     if nonzero.sum() >= 2:

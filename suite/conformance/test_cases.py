@@ -22,7 +22,6 @@ def test_case_follows_the_reference_or_deviates_as_known(case: Case) -> None:
     where, entry = standing(case, verdict, subject.release)
     if where == "fixed":
         pytest.fail(f"{entry and entry.id} no longer shows here: update known.toml [{case.id}, {subject.name}]")
-    assert where in ("follows", "known", "absent"), (
-        f"{verdict.shape}: {verdict.detail} [{case.id}, {subject.name}]"
-        + (f"; like {entry.id}, but not as recorded" if entry else "")
+    assert where in ("follows", "known", "absent"), f"{verdict.shape}: {verdict.detail} [{case.id}, {subject.name}]" + (
+        f"; like {entry.id}, but not as recorded" if entry else ""
     )

@@ -40,9 +40,7 @@ def agree(actual: Rates, wanted: Rates) -> bool:
     return bool((np.abs(actual - wanted) <= tolerances.of_peak(wanted.size) * peak).all())
 
 
-@pytest.mark.parametrize(
-    ("schedule", "steps"), [pytest.param(s, n, id=s.slug) for s, n in tutorials.compositions()]
-)
+@pytest.mark.parametrize(("schedule", "steps"), [pytest.param(s, n, id=s.slug) for s, n in tutorials.compositions()])
 def test_compositions_follow_their_twins(schedule: Schedule, steps: int, subject: Subject) -> None:
     """Each composition of torch schedulers in the tutorials has the LRs that the reference gives it."""
     verdict = verdict_of(Case("tutorial", schedule, steps=steps), subject)

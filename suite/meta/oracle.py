@@ -202,9 +202,7 @@ def _multistep(draw: Random) -> Exact:
 
 def _inverse_sqrt(draw: Random) -> Exact:
     k, base = steps_of(draw), base_of(draw)
-    return Exact(
-        InverseSqrtDecay(k), base, lambda t: base / mpmath.sqrt(mpmath.mpf(t + k) / k), _constant(1.0), k
-    )
+    return Exact(InverseSqrtDecay(k), base, lambda t: base / mpmath.sqrt(mpmath.mpf(t + k) / k), _constant(1.0), k)
 
 
 def _noam(count: str) -> Callable[[Random], Exact]:

@@ -118,9 +118,7 @@ def rates_when_timed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list
 
 @pytest.mark.parametrize("composition", ["sequential", "chained", "lambda", "cosine"])
 @pytest.mark.parametrize("lr_type", ["float", "tensor"])
-def test_timed_schedule_works(
-    composition: str, lr_type: str, rates_when_timed: dict[str, list[float]]
-) -> None:
+def test_timed_schedule_works(composition: str, lr_type: str, rates_when_timed: dict[str, list[float]]) -> None:
     """Every composition of the step benchmark sits on its cosine, in each group, when timing starts."""
     # The cosine has barely begun (11 of 10**9 steps); what is left is rounding in float32, 11 steps of it.
     rounding = 11 * 2.0**-23 if lr_type == "tensor" else 11 * 2.0**-52

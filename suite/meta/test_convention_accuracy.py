@@ -92,9 +92,7 @@ def test_pair_is_exact_to_rounding(start: str, clock: str, end: str) -> None:
             pair = WarmupDecay(LinearWarmup(w, s), CosineDecay(length), Convention(start, end, clock))
 
             def value(t: int, w: int = w, length: int = length) -> object:
-                x = {"first": mpmath.mpf(t + 1) / w, "linspace": mpmath.mpf(t) / (w - 1)}.get(
-                    start, mpmath.mpf(t) / w
-                )
+                x = {"first": mpmath.mpf(t + 1) / w, "linspace": mpmath.mpf(t) / (w - 1)}.get(start, mpmath.mpf(t) / w)
                 weight = mpmath.mpf(s) + (1 - mpmath.mpf(s)) * x if t < w else mpmath.mpf(1)
                 n = t + (end == "closed") - (w if clock == "prefix" else 0)
                 left = (1 + mpmath.cos(mpmath.pi * min(n, length) / length)) / 2

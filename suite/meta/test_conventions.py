@@ -190,9 +190,7 @@ def test_untuned_warmup_is_never_cut_off() -> None:
     assert pair(12) == pytest.approx((1 - math.exp(-1.3)) * (1 - 2e-9), rel=1e-12, abs=0)
 
 
-@pytest.mark.parametrize(
-    ("beta2", "steps"), [(0.75, 8), (0.9, 20), (0.99, 200), (0.999, 2000), (0.9999, 20000)]
-)
+@pytest.mark.parametrize(("beta2", "steps"), [(0.75, 8), (0.9, 20), (0.99, 200), (0.999, 2000), (0.9999, 20000)])
 def test_untuned_linear_length_is_the_papers(beta2: float, steps: int) -> None:
     """The nominal length is 2/(1−β2) of β2 as written: 20 for 0.9, though its binary value gives 20 + ε."""
     assert UntunedLinearWarmup(beta2).warmup_steps == steps

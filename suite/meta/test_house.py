@@ -26,9 +26,7 @@ def collected_from(path: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 def undocumented(path: str) -> list[str]:
     """Test functions of a file that do not say in words what they test."""
-    return [
-        f"{path}:{test.lineno} {test.name}" for test in collected_from(path) if not ast.get_docstring(test)
-    ]
+    return [f"{path}:{test.lineno} {test.name}" for test in collected_from(path) if not ast.get_docstring(test)]
 
 
 def returning(path: str) -> list[str]:

@@ -119,10 +119,7 @@ def test_families_print_as_they_are_read(letter: str) -> None:
     pair = family(letter, warmup, CosineDecay(8))
     assert parse(pair.slug) == pair
     assert parse(f"family{letter.lower()}.{warmup.slug}+cosine8") == pair
-    assert (
-        eval(repr(pair), {c.__name__: c for c in (WarmupDecay, LinearWarmup, CosineDecay, Convention)})
-        == pair
-    )
+    assert eval(repr(pair), {c.__name__: c for c in (WarmupDecay, LinearWarmup, CosineDecay, Convention)}) == pair
 
 
 @pytest.mark.parametrize("count", COUNTS)

@@ -1,0 +1,129 @@
+"""ReduceLROnPlateau's documented rules: what counts as better, patience, cooldown, and its attributes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from suite.conformance.support import fresh, make, rates
+
+RULES = [
+    # mode, threshold_mode, best, a metric that improves, one on the bar that does not
+    ("min", "rel", 2.0, 1.49, 1.5),
+    ("min", "abs", 2.0, 1.74, 1.75),
+    ("max", "rel", 2.0, 2.51, 2.5),
+    ("max", "abs", 2.0, 2.26, 2.25),
+    ("min", "rel", -2.0, -1.51, -1.5),
+    ("max", "rel", -2.0, -2.49, -2.5),
+]
+
+
+def plateau(**arguments: Any) -> Any:
+    """A scheduler with the documented defaults but the given arguments."""
+    return make("ReduceLROnPlateau", fresh(), **{"patience": 10, **arguments})
+
+
+@pytest.mark.parametrize(("mode", "threshold_mode", "best", "better", "equal"), RULES)
+def test_what_improves(mode: str, threshold_mode: str, best: float, better: float, equal: float) -> None:
+    """A metric strictly beyond the documented bar becomes the best; one on the bar is a bad epoch."""
+    for metric, good in ((better, True), (equal, False), (math.nan, False)):
+        scheduler = plateau(mode=mode, threshold=0.25, threshold_mode=threshold_mode)
+        scheduler.step(best)
+        assert (scheduler.best, scheduler.num_bad_epochs) == (best, 0)
+        scheduler.step(metric)
+        assert (scheduler.best, scheduler.num_bad_epochs) == ((metric, 0) if good else (best, 1))
+
+
+@pytest.mark.parametrize(("mode", "worst"), [("min", math.inf), ("max", -math.inf)])
+def test_the_first_metric_is_always_good(mode: str, worst: float) -> None:
+    """Before the first step the best is the worst there is."""
+    scheduler = plateau(mode=mode)
+    assert scheduler.best == worst
+    assert (scheduler.num_bad_epochs, scheduler.cooldown_counter, scheduler.in_cooldown) == (0, 0, False)
+    assert scheduler.mode == mode
+    for metric in (-1e300, 1e300):
+        fresh_one = plateau(mode=mode)
+        fresh_one.step(metric)
+        assert (fresh_one.best, fresh_one.num_bad_epochs) == (metric, 0)
+
+
+@pytest.mark.parametrize("patience", [0, 1, 3])
+@pytest.mark.parametrize("cooldown", [0, 1, 2])
+def test_patience_and_cooldown(patience: int, cooldown: int) -> None:
+    """More than `patience` bad epochs reduce the LR once; then `cooldown` epochs are not counted."""
+    scheduler = plateau(patience=patience, cooldown=cooldown, factor=0.5)
+    scheduler.step(1.0)
+    lr, bad, cooling = 0.3, 0, 0
+    for _ in range(20):
+        scheduler.step(1.0)
+        bad = 0 if cooling else bad + 1
+        cooling = max(0, cooling - 1)
+        if bad > patience:
+            lr, bad, cooling = lr * 0.5, 0, cooldown
+        assert rates(scheduler.optimizer) == scheduler.get_last_lr() == [lr]
+        assert (scheduler.num_bad_epochs, scheduler.cooldown_counter) == (bad, cooling)
+        assert scheduler.in_cooldown is (cooling > 0)
+
+
+def test_an_improvement_starts_the_count_anew() -> None:
+    """Bad epochs before an improvement are forgotten."""
+    scheduler = plateau(patience=2, factor=0.5)
+    counts = []
+    for metric in (1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.4):
+        scheduler.step(metric)
+        counts.append(scheduler.num_bad_epochs)
+    assert counts == [0, 1, 2, 0, 1, 2, 0]
+    assert rates(scheduler.optimizer) == [0.3]
+
+
+@pytest.mark.parametrize(("eps", "lr"), [(0.15, 0.3), (math.nextafter(0.15, 0.0), 0.15), (0.0, 0.15)])
+def test_a_reduction_of_eps_or_less_is_left_out(eps: float, lr: float) -> None:
+    """The LR changes only where the difference is more than eps."""
+    scheduler = plateau(patience=0, factor=0.5, eps=eps)
+    scheduler.step(1.0)
+    scheduler.step(1.0)
+    assert rates(scheduler.optimizer) == [lr]
+
+
+def test_no_rate_falls_below_min_lr() -> None:
+    """A reduction stops at min_lr, and a rate below it is not raised."""
+    scheduler = plateau(patience=0, factor=0.1, min_lr=0.2)
+    for wanted in (0.3, 0.2, 0.2):
+        scheduler.step(1.0)
+        assert rates(scheduler.optimizer) == [wanted]
+    scheduler.optimizer.param_groups[0]["lr"] = 0.1
+    scheduler.step(1.0)
+    assert rates(scheduler.optimizer) == [0.1]
+
+
+def test_not_a_number_is_a_bad_epoch() -> None:
+    """NaN improves on nothing, so a diverged run is reduced like a stalled one."""
+    scheduler = plateau(patience=1, factor=0.5)
+    for _ in range(3):
+        scheduler.step(math.nan)
+    assert (rates(scheduler.optimizer), scheduler.num_bad_epochs) == ([0.15], 1)
+    assert scheduler.best == math.inf
+
+
+def test_metrics_may_be_anything_with_a_float() -> None:
+    """Tensors of one element and whole numbers are taken by value."""
+    scheduler = plateau()
+    for metric, value in ((torch.tensor(3.0), 3.0), (torch.tensor([2.0]), 2.0), (1, 1.0)):
+        scheduler.step(metric)
+        assert type(scheduler.best) is float
+        assert scheduler.best == value
+
+
+def test_an_epoch_may_be_given() -> None:
+    """step(metric, epoch) sets last_epoch; without it the count goes on from there."""
+    scheduler = plateau()
+    scheduler.step(1.0)
+    assert scheduler.last_epoch == 1
+    with pytest.warns(UserWarning, match="epoch parameter"):
+        scheduler.step(1.0, 7)
+    assert scheduler.last_epoch == 7
+    scheduler.step(1.0)
+    assert scheduler.last_epoch == 8
