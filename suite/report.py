@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -40,17 +41,25 @@ def _table(findings: list[Finding]) -> Table:
     return table
 
 
+def _line(console: Console, text: str) -> None:
+    """An indented line: wrapped between words on a terminal, whole in a file."""
+    if console.is_terminal:
+        console.print(Padding(Text(text), (0, 0, 0, 2)), soft_wrap=False)
+    else:
+        console.print(f"  {text}")
+
+
 def print_entry(console: Console, entry: Known, findings: list[Finding]) -> None:
     """Print one known deviation with its size, an example and the way round it."""
     first = min(findings, key=lambda f: (len(f.case.id), f.case.id))
     console.print(Text(f"\n{entry.id}: {entry.title}", style="bold"))
     number = len(findings)
-    console.print(f"  {entry.kind}, since {entry.since}, {number} case{'s' if number > 1 else ''}. {entry.symptom}")
-    console.print(f"  for example {first.case.id}: {first.verdict.detail}")
-    console.print(f"  instead: {entry.workaround}")
+    _line(console, f"{entry.kind}, since {entry.since}, {number} case{'s' if number > 1 else ''}. {entry.symptom}")
+    _line(console, f"for example {first.case.id}: {first.verdict.detail}")
+    _line(console, f"instead: {entry.workaround}")
     threads = ", ".join(entry.links) if entry.upstream else "no upstream thread known"
     rest = f"; rests on reading '{entry.reading}' (suite/readings.toml)" if entry.reading else ""
-    console.print(f"  {threads}{rest}")
+    _line(console, f"{threads}{rest}")
 
 
 def _print_hazards(console: Console, findings: list[Finding]) -> None:
@@ -65,12 +74,13 @@ def _print_hazards(console: Console, findings: list[Finding]) -> None:
         if group:
             first = min(group, key=lambda f: len(f.case.id))
             console.print(Text(f"\n{hazard.id}: documented, and easily overlooked", style="bold"))
-            console.print(
-                f"  {hazard.title}: {len(group)} case{'s' if len(group) > 1 else ''}, for example {first.case.id}."
+            _line(
+                console,
+                f"{hazard.title}: {len(group)} case{'s' if len(group) > 1 else ''}, for example {first.case.id}.",
             )
-            console.print(f"  instead: {hazard.workaround}")
+            _line(console, f"instead: {hazard.workaround}")
             if hazard.upstream:
-                console.print("  " + ", ".join(f"{ISSUES}{number}" for number in hazard.upstream))
+                _line(console, ", ".join(f"{ISSUES}{number}" for number in hazard.upstream))
 
 
 def print_report(name: str, release: str, findings: list[Finding], stale: list[str], lacking: list[str]) -> None:
@@ -90,13 +100,13 @@ def print_report(name: str, release: str, findings: list[Finding], stale: list[s
     if news or stale or lacking:
         console.print(Text("\nNEWS", style="bold red"))
     for missing in lacking:
-        console.print(f"  {missing} is missing; every case that needs it is counted as absent")
+        _line(console, f"{missing} is missing; every case that needs it is counted as absent")
     for f in news[:LISTED]:
-        console.print(f"  {f.case.id}: {_news(f)}")
+        _line(console, f"{f.case.id}: {_news(f)}")
     if len(news) > LISTED:
-        console.print(f"  … and {len(news) - LISTED} more (--json lists all)")
+        _line(console, f"… and {len(news) - LISTED} more (--json lists all)")
     for name_of_entry in stale:
-        console.print(f"  {name_of_entry}: known for torch {release}, but no case shows it any more")
+        _line(console, f"{name_of_entry}: known for torch {release}, but no case shows it any more")
     if known:
         console.print("\npython -m suite repro CASE prints a script that shows a case with torch alone.")
     console.print(f"\n{summary_line(findings, known, len(news) + len(stale) + len(lacking))}")
