@@ -1,11 +1,11 @@
-"""The command line: python -m suite check | show | repro | figures | readme | record."""
+"""The command line: `python -m suite --help` lists the commands."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from . import atlas_run, check, fetch, figures, history, readme, record, repro, show, upgrade
+from . import atlas_run, check, fetch, figures, history, prove, readme, record, repro, show, upgrade
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -22,6 +22,7 @@ def main(argv: list[str] | None = None) -> int:
         ("atlas", atlas_run, "every case on every torch release, into results/atlas"),
         ("upgrade", upgrade, "what changes from one torch release to another"),
         ("bisect", history, "the releases that introduced and fixed a behaviour"),
+        ("prove", prove, "a release really installed against its scheduler file run here, bit for bit"),
         ("fetch", fetch, "get the scheduler files of torch releases into the cache"),
         ("repro", repro, "print a script that shows one case with torch alone"),
         ("figures", figures, "draw the charts of results/figures again"),

@@ -6,6 +6,7 @@ It runs inside the throw-away environments of `prove`, so it imports torch and N
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import platform
 import sys
@@ -26,12 +27,15 @@ from .subject import Subject, installed
 Row = dict[str, Any]
 
 
-def versions() -> dict[str, str]:
-    """What decides the figures: the releases of torch, NumPy and Python, without a build's local suffix."""
+def versions(subject: Subject) -> dict[str, str]:
+    """What decides the figures: torch (without a build's suffix), NumPy, Python, and a digest of the schedulers."""
+    files = [module.__file__ for module in (subject.schedulers, subject.averaging)]
+    texts = [Path(file).read_bytes() for file in files if file is not None]
     return {
         "torch": torch.__version__.split("+")[0],
         "numpy": np.__version__,
         "python": platform.python_version(),
+        "schedulers": hashlib.sha256(b"".join(texts)).hexdigest(),
     }
 
 
@@ -59,10 +63,10 @@ def rows(cases: Iterable[Case], subject: Subject) -> Iterator[Row]:
         yield as_row(case, run_case(case.schedule, case.setup, case.steps, subject))
 
 
-def write(path: Path, found: Iterable[Row]) -> None:
+def write(path: Path, about: dict[str, str], found: Iterable[Row]) -> None:
     """The versions on the first line, then one case a line."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        for row in (versions(), *found):
+        for row in (about, *found):
             file.write(json.dumps(row) + "\n")
 
 
@@ -81,7 +85,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m suite.dump", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="write here")
     args = parser.parse_args(argv)
-    write(args.out, rows(all_cases(), installed()))
+    subject = installed()
+    write(args.out, versions(subject), rows(all_cases(), subject))
     return 0
 
 

@@ -27,13 +27,20 @@ with open(sys.argv[2], "w") as file:
 STEP_EVERY_COMPOSITION = """
 import itertools, json, sys
 sys.path.insert(0, sys.argv[1])
-from bench.scheduler_step import PEAK_LR, SchedulerStep
+from bench.scheduler_step import PEAK_LR, SchedulerConstruction, SchedulerStep
 rates = {}
 for composition, lr_type in itertools.product(SchedulerStep.params[0], SchedulerStep.params[2]):
     benchmark = SchedulerStep()
     benchmark.setup(composition, 3, lr_type)
     benchmark.time_step(composition, 3, lr_type)
     rates[f"{composition} {lr_type}"] = [float(lr) / PEAK_LR for lr in benchmark.scheduler.get_last_lr()]
+    for sample in ("first", "second"):
+        benchmark = SchedulerConstruction()
+        benchmark.setup(composition, 3, lr_type)
+        groups = benchmark.optimizer.param_groups
+        before = [float(g["lr"]) / PEAK_LR for g in groups if "initial_lr" not in g]
+        benchmark.time_construct(composition, 3, lr_type)
+        rates[f"{composition} {lr_type} {sample}"] = before + [float(g["initial_lr"]) / PEAK_LR for g in groups]
 print(json.dumps(rates))
 """
 
@@ -123,3 +130,15 @@ def test_timed_schedule_works(composition: str, lr_type: str, rates_when_timed: 
     # The cosine has barely begun (11 of 10**9 steps); what is left is rounding in float32, 11 steps of it.
     rounding = 11 * 2.0**-23 if lr_type == "tensor" else 11 * 2.0**-52
     assert rates_when_timed[f"{composition} {lr_type}"] == pytest.approx([1.0] * 3, rel=rounding, abs=0)
+
+
+@pytest.mark.parametrize("composition", ["sequential", "chained", "lambda", "cosine"])
+@pytest.mark.parametrize("lr_type", ["float", "tensor"])
+def test_each_timed_construction_starts_without_a_scheduler(
+    composition: str, lr_type: str, rates_when_timed: dict[str, list[float]]
+) -> None:
+    """Every sample of the construction benchmark finds an optimizer at its peak LR that had no scheduler before."""
+    rounding = 2.0**-23 if lr_type == "tensor" else 0
+    for sample in ("first", "second"):
+        found = rates_when_timed[f"{composition} {lr_type} {sample}"]
+        assert found == pytest.approx([1.0] * 6, rel=rounding, abs=0)
