@@ -80,9 +80,11 @@ class MultiplicativeLR(Schedule):
         schedule_field("lr_lambda", self.lr_lambda)
 
     def _values(self, t: Steps, base: float) -> Rates:
-        factors = self.lr_lambda._in_blocks(np.arange(t.max(initial=0) + 1), 1.0)
-        factors[0] = 1.0
-        return np.asarray(base * np.cumprod(factors)[t])
+        # Fresh memory is slow at this size, so the products take the place of the factors.
+        products = np.array(self.lr_lambda._in_blocks(np.arange(t.max(initial=0) + 1), 1.0))
+        products[0] = base
+        np.cumprod(products, out=products)
+        return products[t]
 
     def _is_direct(self, last: int) -> bool:
         return False
