@@ -13,12 +13,17 @@ import gzip
 import hashlib
 import io
 import json
+import multiprocessing
 import os
+import re
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from . import release_cache
@@ -30,6 +35,9 @@ from .verdict import Verdict, verdict_of
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results" / "atlas"
+#: At most so many releases at a time: each takes about 240 MiB.
+WORKERS = 4
+_PART = re.compile(r"\..+\.(\d+)-([0-9a-f]+)\.part")
 COLUMNS = ("case", "family", "release", "verdict", "shape", "step", "size", "entry", "detail")
 
 
@@ -44,8 +52,8 @@ class Row:
 
 
 def sources_key() -> str:
-    """A hash of all that a verdict depends on beside the release: our code, torch and Python's arithmetic."""
-    digest = hashlib.sha256(torch.__version__.encode())
+    """A hash of all that a verdict depends on beside the release: our code, torch, NumPy and Python."""
+    digest = hashlib.sha256("\0".join((torch.__version__, np.__version__, sys.version)).encode())
     for path in sorted([*(ROOT / "reference").glob("*.py"), *(ROOT / "suite").glob("*.py")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
@@ -54,7 +62,7 @@ def sources_key() -> str:
 def _shard_path(release: str, key: str) -> Path:
     files = release_cache.read(release) or {}
     content = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:16]
-    return release_cache.root() / "atlas" / f"{release}-{content}-{key}.json.gz"
+    return release_cache.root() / "atlas" / f"{release}-{content}-{key}.shard"
 
 
 def _packed(verdict: Verdict) -> dict[str, Any]:
@@ -72,34 +80,58 @@ def _unpacked(plain: dict[str, Any]) -> Verdict:
 def _measure(release: str, key: str) -> dict[str, Verdict]:
     """The verdicts of one release, from the cache or made now (and then kept)."""
     path = _shard_path(release, key)
-    if path.exists():
-        try:
-            stored = json.loads(gzip.decompress(path.read_bytes()))
-            return {case: _unpacked(plain) for case, plain in stored.items()}
-        except (OSError, EOFError, ValueError):
-            path.unlink()  # truncated or altered: measure again
+    stored = _stored(path)
+    if stored is not None:
+        return stored
     torch.set_num_threads(1)
     subject = load_release(release)
     verdicts = {case.id: verdict_of(case, subject) for case in all_cases()}
     data = gzip.compress(json.dumps({c: _packed(v) for c, v in verdicts.items()}).encode(), mtime=0)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, data)
+    write_whole(path, hashlib.sha256(data).digest() + data)
     return verdicts
+
+
+def _stored(path: Path) -> dict[str, Verdict] | None:
+    """The verdicts of a shard, or None where it is absent, truncated or altered."""
+    if not path.exists():
+        return None
+    whole = path.read_bytes()
+    size = hashlib.sha256().digest_size
+    if hashlib.sha256(whole[size:]).digest() != whole[:size]:
+        return None
+    return {case: _unpacked(plain) for case, plain in json.loads(gzip.decompress(whole[size:])).items()}
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all, whenever the process is killed."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    for left in path.parent.glob(f".{path.name}.*.part"):
+        match = _PART.fullmatch(left.name)
+        if match and not release_cache.in_use(int(match[1]), match[2]):
+            left.unlink(missing_ok=True)  # of a process that was killed while it wrote
+    part = path.with_name(f".{path.name}.{os.getpid()}-{release_cache.TOKEN}.part")
     part.write_bytes(data)
     os.replace(part, path)
 
 
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is killed; otherwise it would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def watch() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
+
+
 def measure(chosen: Iterable[str], done: Callable[[str], None] = lambda release: None) -> dict[str, list[Row]]:
-    """All rows of these releases, two releases at a time; `done` is called as each is finished."""
+    """All rows of these releases, a few releases at a time; `done` is called as each is finished."""
     chosen, key = list(chosen), sources_key()
     cases = {case.id: case for case in all_cases()}
     found: dict[str, dict[str, Verdict]] = {}
-    with ProcessPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, WORKERS), initializer=_end_with_parent) as pool:
         futures = {pool.submit(_measure, release, key): release for release in chosen}
         for future in as_completed(futures):
             found[futures[future]] = future.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reference import ChainedScheduler, SequentialLR
 
+from .atlas_same import SHOWN
 from .case import Case
 from .known import Known, readings, table
 
@@ -43,9 +45,11 @@ def _nested(kind: type, inner: type, later: bool | None = None) -> Callable[[Cas
 
 _COMPOSITES = (SequentialLR, ChainedScheduler)
 
+_BUILT_FIRST = ("builtfirst", "schedulerfirst", "loadedtwice")
+
 #: A case belongs to the first theme that holds: what the loop does stands before what the composition is.
 THEMES = (
-    Theme("restored: scheduler built first", lambda c: c.setup.resume in ("builtfirst", "schedulerfirst")),
+    Theme("restored: scheduler built first", lambda c: c.setup.resume in _BUILT_FIRST),
     Theme("restored: optimizer loaded first", lambda c: c.setup.resume == "optimizerfirst"),
     Theme("restarted with last_epoch", lambda c: c.setup.resume == "lastepoch"),
     Theme("step(epoch)", lambda c: bool(c.setup.jumps)),
@@ -145,7 +149,8 @@ def picture(rows: dict[str, list[Row]], labels: dict[str, str]) -> bytes:
     axes.grid(which="minor", color="white", linewidth=2)
     axes.tick_params(which="both", length=0)
     out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=110, metadata={"Software": None})
+    digest = hashlib.sha256(repr((grid, shown, names, labels)).encode()).hexdigest()
+    figure.savefig(out, format="png", dpi=110, metadata={"Software": None, SHOWN: digest})
     return out.getvalue()
 
 

@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .atlas import RESULTS, Row, files, measure, ranges_off, unexplained, write_whole
+from .atlas_same import same
 from .fetch import fetch_with_progress
+from .loader import BadModule
 from .release_cache import ReleaseError, cached, numbers
 from .release_index import available
 from .releases import distinct
@@ -75,12 +77,12 @@ def run(args: argparse.Namespace) -> int:
         groups, failed = chosen_groups(args.offline)
         rows = _measured(groups, args.json)
         made = all_files(rows, groups)
-        different = [n for n, data in made.items() if not _same(args.out / n, data)]
+        different = [n for n, data in made.items() if not same(args.out / n, data)]
         if not args.check:
             args.out.mkdir(parents=True, exist_ok=True)
             for name, data in made.items():
                 write_whole(args.out / name, data)
-    except (ReleaseError, OSError) as error:
+    except (ReleaseError, BadModule, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     news = unexplained(rows)
@@ -100,10 +102,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(summary, args)
     return 1 if news or off or (args.check and different) else 0
-
-
-def _same(path: Path, data: bytes) -> bool:
-    return path.exists() and path.read_bytes() == data
 
 
 def _print(summary: dict[str, object], args: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import json
 import sys
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -15,9 +16,11 @@ from rich.table import Table
 from .atlas_run import chosen_groups
 from .case import Case
 from .known import cause_of
+from .loader import BadModule
 from .release_cache import ReleaseError, numbers
 from .releases import load_release
 from .repro import find
+from .upgrade import finite
 from .verdict import Verdict, verdict_of
 
 
@@ -33,7 +36,9 @@ class Stretch:
 
 def _behaviour(verdict: Verdict) -> tuple[object, ...]:
     """What must be equal for two releases to behave the same: the verdict and, where it deviates, the rates."""
-    return verdict.kind, verdict.shape, verdict.step, tuple(f"{value:.9g}" for value in verdict.actual)
+    raised = verdict.detail.split()[0] if verdict.shape == "error" else ""  # the class of the error
+    rates = tuple(f"{value:.9g}" for value in verdict.actual)
+    return verdict.kind, verdict.shape, verdict.step, raised, rates
 
 
 def stretches(case: Case, groups: list[tuple[str, ...]]) -> list[Stretch]:
@@ -66,14 +71,22 @@ def run(args: argparse.Namespace) -> int:
         case = find(args.case)
         groups, _ = chosen_groups(args.offline)
         history = stretches(case, groups)
-    except (ReleaseError, ValueError) as error:
+    except (ReleaseError, BadModule, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     if args.json:
-        print(json.dumps([dataclasses.asdict(s) for s in history], indent=1))
+        print(json.dumps([_plain(s) for s in history], indent=1))
     else:
         _print(case, history)
     return 0 if history[-1].verdict.kind == "follows" else 1
+
+
+def _plain(stretch: Stretch) -> dict[str, Any]:
+    plain = dataclasses.asdict(stretch)
+    for name in ("expected", "actual"):
+        plain["verdict"][name] = finite(plain["verdict"][name])
+    plain["verdict"]["size"] = finite([stretch.verdict.size])[0]
+    return plain
 
 
 def _print(case: Case, history: list[Stretch]) -> None:

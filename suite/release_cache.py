@@ -24,7 +24,7 @@ OLDEST = (1, 11)
 _FOLDER = re.compile(r"torch-(\d+\.\d+\.\d+)")
 _WORK = re.compile(r"\.work-(\d+)-([0-9a-f]+)-.*")
 #: Tells this process from an earlier one that had the same number.
-_TOKEN = secrets.token_hex(4)
+TOKEN = secrets.token_hex(4)
 #: Other processes may put a folder in place while this one does; each of them succeeds once.
 _ATTEMPTS = 20
 
@@ -96,7 +96,7 @@ def cached() -> list[str]:
 def workspace(release: str) -> Iterator[Path]:
     """A folder of this process's own inside the cache, gone afterwards; `sweep` removes it after a kill."""
     root().mkdir(parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(prefix=f".work-{os.getpid()}-{_TOKEN}-{release}-", dir=root()))
+    path = Path(tempfile.mkdtemp(prefix=f".work-{os.getpid()}-{TOKEN}-{release}-", dir=root()))
     try:
         yield path
     finally:
@@ -139,14 +139,14 @@ def sweep() -> None:
         return
     for path in root().iterdir():
         match = _WORK.fullmatch(path.name)
-        if match and not _in_use(int(match[1]), match[2]):
+        if match and not in_use(int(match[1]), match[2]):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _in_use(pid: int, token: str) -> bool:
-    """Whether the process that made a work folder still runs."""
+def in_use(pid: int, token: str) -> bool:
+    """Whether the process that left its number and token in a name still runs."""
     if pid == os.getpid():
-        return token == _TOKEN
+        return token == TOKEN
     if os.name == "nt":  # no way to ask without a further package, but folders with open files cannot be removed
         return False
     try:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import importlib
 import json
+import math
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -24,9 +23,11 @@ from reference import Schedule, SlugError, parse
 from .atlas_page import theme_of
 from .case import Case
 from .cases import all_cases
+from .causes import places
 from .known import Known, cause_of
 from .loader import BadModule, load
 from .loop import Run, run_case
+from .mine import run_mine
 from .release_cache import ReleaseError
 from .releases import subject
 from .setup import Setup
@@ -35,6 +36,8 @@ from .verdict import close, judge
 
 #: Cases of one theme beyond this many are counted, not listed.
 LISTED = 5
+#: Steps of a run for --composition and --mine unless told otherwise.
+STEPS = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Change:
     """One composition whose run is not the same under both releases."""
 
     case: Case
-    what: str  # lrs | momentum | error | warnings | exists
+    what: str  # lrs | momenta | last_lrs | error | warnings
     step: int | None
     before: list[float]
     after: list[float]
@@ -69,14 +72,15 @@ def _failure(run: Run) -> str:
 
 def first_difference(before: Run, after: Run, kind: str) -> tuple[str, int | None, str] | None:
     """What differs between two runs, from which step, in words; None where nothing does."""
-    shared = min(len(before.lrs), len(after.lrs))
-    for what in ("lrs", "momenta"):
+    for what, name in (("lrs", "LR"), ("momenta", "momentum"), ("last_lrs", "get_last_lr()")):
+        shared = min(len(getattr(before, what)), len(getattr(after, what)))
+        if not shared:
+            continue
         a, b = (np.array(getattr(run, what)[:shared]) for run in (before, after))
-        wrong = ~close(b, a, kind) if shared else np.zeros((0, 0), dtype=bool)
+        wrong = ~(close(b, a, kind) | (a == b) | (np.isnan(a) & np.isnan(b)))
         if wrong.any():
             step = int(np.argmax(wrong.any(axis=1)))
             group = int(np.argmax(wrong[step]))
-            name = "LR" if what == "lrs" else "momentum"
             where = f" (group {group})" if a.shape[1] > 1 else ""
             return what, step, f"step {step}: {name} {a[step, group]:.6g} becomes {b[step, group]:.6g}{where}"
     old, new = _failure(before), _failure(after)
@@ -104,73 +108,17 @@ def change_of(case: Case, old: Subject, new: Subject) -> Change | None:
     return Change(case, what, step, lrs[0], lrs[1], words, entries[0], entries[1])
 
 
-@contextlib.contextmanager
-def as_installed(side: Subject) -> Iterator[None]:
-    """Let `torch.optim.lr_scheduler` and `swa_utils` be those of a release while a user's module runs."""
-    names = {"lr_scheduler": side.schedulers, "swa_utils": side.averaging}
-    kept = {name: (sys.modules.get(f"torch.optim.{name}"), getattr(torch.optim, name, None)) for name in names}
-    try:
-        for name, own in names.items():
-            sys.modules[f"torch.optim.{name}"] = own
-            setattr(torch.optim, name, own)
-        yield
-    finally:
-        for name, (module, attribute) in kept.items():
-            if module is not None:
-                sys.modules[f"torch.optim.{name}"] = module
-            setattr(torch.optim, name, attribute)
-
-
-def _factory(spec: str) -> tuple[str, str]:
-    module, colon, name = spec.partition(":")
-    if not colon or not module or not name:
-        raise ValueError(f"mine={spec!r} must be module:factory, a function that takes an optimizer")
-    return module, name
-
-
-def run_mine(spec: str, side: Subject, lr: float, steps: int) -> Run:
-    """Step the scheduler that the user's factory builds under a release; raises ValueError for a bad spec."""
-    module, name = _factory(spec)
-    run = Run()
-    before = set(sys.modules)
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        with as_installed(side):
-            try:
-                build: Callable[[Any], Any] = getattr(importlib.import_module(module), name)
-            except (ImportError, AttributeError) as error:
-                raise ValueError(f"mine={spec!r} cannot be imported: {error}") from None
-            optimizer = torch.optim.SGD([torch.zeros(1)], lr=lr, momentum=0.9)
-            try:
-                scheduler = build(optimizer)
-                run.built = True
-                for _ in range(steps):
-                    run.lrs.append([float(g["lr"]) for g in optimizer.param_groups])
-                    optimizer.step()
-                    scheduler.step()
-            except Exception as error:  # noqa: BLE001 - what the user's code raises under a release is the answer
-                run.error = error
-    finally:
-        sys.path.pop(0)
-        for fresh in set(sys.modules) - before:  # the next release must import the user's module anew
-            if not fresh.startswith("torch"):
-                del sys.modules[fresh]
-    run.momenta = [[0.0]] * len(run.lrs)
-    return run
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `upgrade`."""
     parser.add_argument("before", metavar="FROM", help="a release such as 2.8.0, or the path of an lr_scheduler.py")
     parser.add_argument("after", metavar="TO", help="a release such as 2.15.0, or the path of an lr_scheduler.py")
-    parser.add_argument(
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument(
         "--composition", metavar="SLUG", help="only this composition, e.g. seq2_m4.linearlr4.cosineannealinglr8"
     )
+    only.add_argument("--mine", metavar="MODULE:FACTORY", help="your own scheduler: a function that takes an optimizer")
     parser.add_argument(
-        "--mine", metavar="MODULE:FACTORY", help="your own scheduler: a function that takes an optimizer"
-    )
-    parser.add_argument(
-        "--steps", type=int, default=None, metavar="N", help="steps for --composition and --mine (default: 64)"
+        "--steps", type=int, default=None, metavar="N", help=f"steps for --composition and --mine (default: {STEPS})"
     )
     parser.add_argument("--lr", type=float, default=0.1, help="the optimizer's lr for --mine (default: 0.1)")
     parser.add_argument("--offline", action="store_true", help="only releases in the cache, no network")
@@ -184,9 +132,11 @@ def _side(text: str, offline: bool) -> Subject:
 def run(args: argparse.Namespace) -> int:
     """Compare and print; exit code 0 when nothing changes, 1 when something does, 2 for bad input."""
     try:
-        steps = 64 if args.steps is None else args.steps
+        steps = STEPS if args.steps is None else args.steps
         if steps < 1:
             raise ValueError(f"steps={steps} must be >= 1")
+        if not (args.lr >= 0 and math.isfinite(args.lr)):
+            raise ValueError(f"lr={args.lr} must be finite and >= 0")
         old, new = _side(args.before, args.offline), _side(args.after, args.offline)
         if args.mine:
             return _mine(args, old, new, steps)
@@ -205,18 +155,24 @@ def _changes(args: argparse.Namespace, old: Subject, new: Subject, steps: int) -
     cases: tuple[Case, ...] = all_cases()
     if args.composition:
         schedule: Schedule = parse(args.composition)
-        if (
-            old.scheduler_class(type(schedule).__name__) is None
-            and new.scheduler_class(type(schedule).__name__) is None
-        ):
-            raise ValueError(
-                f"composition={args.composition!r} must be one of torch's schedulers or a composition of them"
-            )
-        cases = (Case("given", schedule, Setup(), steps),)
+        for name in (type(part).__name__ for part, _ in places(schedule)):
+            if old.scheduler_class(name) is None and new.scheduler_class(name) is None:
+                rule = "must be one of torch's schedulers or a composition of them"
+                raise ValueError(f"composition={args.composition!r} {rule}, but neither release has {name}")
+        cases = (Case("given", schedule, Setup(), steps if args.steps else _at_most(schedule, steps)),)
     for case in cases:
         change = change_of(case, old, new)
         if change is not None:
             yield change
+
+
+def _at_most(schedule: Schedule, steps: int) -> int:
+    """Fewer steps where the schedule ends earlier, as OneCycleLR does at its total_steps."""
+    for fewer in range(steps, 0, -1):
+        with contextlib.suppress(ValueError):
+            schedule.trace(fewer)
+            return fewer
+    return steps
 
 
 def _plain(change: Change) -> dict[str, Any]:
@@ -226,12 +182,17 @@ def _plain(change: Change) -> dict[str, Any]:
         "what": change.what,
         "step": change.step,
         "words": change.words,
-        "before": change.before,
-        "after": change.after,
+        "before": finite(change.before),
+        "after": finite(change.after),
         "known_before": change.entry_before.id if change.entry_before else None,
         "known_after": change.entry_after.id if change.entry_after else None,
         "advice": change.advice,
     }
+
+
+def finite(rates: Iterable[float]) -> list[float | None]:
+    """The rates as JSON can hold them: it has neither NaN nor infinity."""
+    return [rate if math.isfinite(rate) else None for rate in rates]
 
 
 def _console() -> Console:
@@ -282,14 +243,13 @@ def _print(changes: list[Change], old: Subject, new: Subject, one: bool) -> None
 
 def _mine(args: argparse.Namespace, old: Subject, new: Subject, steps: int) -> int:
     before, after = (run_mine(args.mine, side, args.lr, steps) for side in (old, new))
+    if not (before.built or after.built) and type(before.error) is type(after.error):
+        raise ValueError(f"mine={args.mine!r} must build a scheduler, but raises {_failure(before)}")
     found = first_difference(before, after, "float")
     lrs = [[row[0] for row in run.lrs] for run in (before, after)]
     if args.json:
-        print(
-            json.dumps(
-                {"changed": found is not None, "words": found[2] if found else "", "before": lrs[0], "after": lrs[1]}
-            )
-        )
+        rates = {"before": finite(lrs[0]), "after": finite(lrs[1])}
+        print(json.dumps({"changed": found is not None, "words": found[2] if found else "", **rates}))
     elif found is None:
         _console().print(f"no change in {steps} steps of {args.mine} from {old.name} to {new.name}")
     else:
