@@ -51,7 +51,7 @@ _BUILT_FIRST = ("builtfirst", "schedulerfirst", "loadedtwice")
 THEMES = (
     Theme("restored: scheduler built first", lambda c: c.setup.resume in _BUILT_FIRST),
     Theme("restored: optimizer loaded first", lambda c: c.setup.resume == "optimizerfirst"),
-    Theme("restarted with last_epoch", lambda c: c.setup.resume == "lastepoch"),
+    Theme("restarted with last_epoch", lambda c: c.setup.resume.startswith("lastepoch")),
     Theme("step(epoch)", lambda c: bool(c.setup.jumps)),
     Theme("tensor learning rates", lambda c: c.setup.lr_type != "float"),
     Theme("wrong arguments", lambda c: c.family == "refused"),

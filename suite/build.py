@@ -88,10 +88,14 @@ def build(
     subject: Subject,
     *,
     last_epoch: int = -1,
+    fresh_parts: bool = False,
     lists: bool = False,
     reverse: bool = False,
 ) -> Any:
-    """The torch scheduler; raises MissingScheduler, or whatever torch raises."""
+    """The torch scheduler; raises MissingScheduler, or whatever torch raises.
+
+    With `fresh_parts` the parts of a composite are built without `last_epoch`.
+    """
     name = type(schedule).__name__
     cls = subject.scheduler_class(name)
     if cls is None:
@@ -101,9 +105,10 @@ def build(
     children = getattr(schedule, "schedulers", None)
     if children is None:
         return cls(optimizer, **kwargs, **again)
+    epoch = -1 if fresh_parts else last_epoch
     order = list(enumerate(children))
     built = {
-        i: build(part, optimizer, subject, last_epoch=last_epoch, lists=lists, reverse=reverse)
+        i: build(part, optimizer, subject, last_epoch=epoch, lists=lists, reverse=reverse)
         for i, part in (reversed(order) if reverse else order)
     }
     parts = [built[i] for i in range(len(children))]

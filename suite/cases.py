@@ -24,7 +24,7 @@ from reference import (
 
 from . import compositions, tutorials
 from .case import Case
-from .loop import RESTORES
+from .loop import restores
 from .setup import Setup
 
 #: Cuts before, at and after step 6, where the compositions below have a milestone, and twice.
@@ -72,9 +72,7 @@ def _setups(schedule: Schedule) -> Iterator[Setup]:
     if _composite(schedule):
         yield Setup(reverse=True)
         yield Setup(reverse=True, groups=3)
-    # Neither class takes last_epoch itself; the parts of a chain do.
-    resumes = [r for r in RESTORES if r != "lastepoch" or not isinstance(schedule, ReduceLROnPlateau)]
-    for resume in resumes:
+    for resume in restores(schedule):
         if resume == "loadedtwice":
             yield Setup(resume=resume, cuts=(6,))
             continue

@@ -125,9 +125,9 @@ def _built_backwards(case: Case) -> bool:
 
 
 def _resumed(order: str, *kinds: type[Schedule]) -> Predicate:
-    """Restored in this order, with one of these schedulers anywhere in the composition."""
+    """Restored in this order (or one whose name begins so), with one of these schedulers in the composition."""
     holds = _is_a(*kinds) if kinds else (lambda case: True)
-    return lambda case: case.setup.resume == order and holds(case)
+    return lambda case: case.setup.resume.startswith(order) and holds(case)
 
 
 def _jumped(*kinds: type[Schedule]) -> Predicate:

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from reference import ReduceLROnPlateau, Schedule
+from reference import ReduceLROnPlateau, Schedule, SequentialLR
 
 from .build import MissingScheduler, build
 from .setup import Setup
@@ -22,7 +22,17 @@ RESTORES = {
     "optimizerfirst": ("optimizer", "build", "scheduler"),
     "loadedtwice": ("build", "optimizer", "scheduler", "optimizer", "scheduler"),
     "lastepoch": ("optimizer", "rebuild"),
+    "lastepochouter": ("optimizer", "rebuild"),  # only the outermost scheduler is told the epoch
 }
+
+
+def restores(schedule: Schedule) -> list[str]:
+    """The orders that this schedule can be restored in: not every class takes last_epoch."""
+    takes = {
+        "lastepoch": not isinstance(schedule, ReduceLROnPlateau),
+        "lastepochouter": isinstance(schedule, SequentialLR),
+    }
+    return [order for order in RESTORES if takes.get(order, True)]
 
 
 @dataclasses.dataclass
@@ -65,7 +75,13 @@ class Loop:
         """The scheduler on the present optimizer."""
         setup = self.setup
         return build(
-            self.schedule, self.optimizer, self.subject, last_epoch=last_epoch, lists=setup.lists, reverse=setup.reverse
+            self.schedule,
+            self.optimizer,
+            self.subject,
+            last_epoch=last_epoch,
+            fresh_parts=setup.resume == "lastepochouter",
+            lists=setup.lists,
+            reverse=setup.reverse,
         )
 
     def restore(self) -> None:

@@ -155,7 +155,7 @@ class _Script:
 
     def make_scheduler(self) -> str:
         """The scheduler as a function of the optimizer, where it is made again."""
-        again = self.setup.resume == "lastepoch"
+        again = self.setup.resume.startswith("lastepoch")
         head = f"def make_scheduler(optimizer{', last_epoch=-1' if again else ''}):"
         return "\n".join([head, *self.schedulers.statements("return ", indent="    ", last_epoch=again)])
 

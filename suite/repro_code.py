@@ -135,11 +135,12 @@ class Schedulers:
         return [line] * bool(names) + ["from torch.optim.swa_utils import SWALR"] * ("SWALR" in self.kinds)
 
     def statements(self, result: str, *, indent: str = "", last_epoch: bool = False) -> list[str]:
-        """One statement for each scheduler; with `last_epoch` each takes the variable of that name."""
+        """One statement for each scheduler; with `last_epoch` each that is told takes that variable."""
         lines = []
         for i, (name, kind, args) in enumerate(self.made):
             target = result if i == len(self.made) - 1 else f"{name} = "
-            again = ["last_epoch=last_epoch"] if last_epoch and kind != "ChainedScheduler" else []
+            told = kind != "ChainedScheduler" if self.case.setup.resume == "lastepoch" else target == result
+            again = ["last_epoch=last_epoch"] if last_epoch and told else []
             lines.append(call(indent + target, kind, [*args, *again], indent))
         return lines
 

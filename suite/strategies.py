@@ -39,7 +39,7 @@ from reference import (
 )
 
 from .case import Case
-from .loop import RESTORES
+from .loop import restores
 from .setup import Setup
 
 Schedules = st.SearchStrategy[Schedule]
@@ -241,8 +241,7 @@ def setups(draw: st.DrawFn, schedule: Schedule, *, sound: bool = False) -> Setup
     steppable = not _composite(schedule) and not isinstance(schedule, ReduceLROnPlateau)
     how = draw(st.sampled_from(["plain", "resume", "jump" if steppable and not sound else "plain"]))
     if how == "resume":
-        orders = [r for r in RESTORES if r != "lastepoch" or not isinstance(schedule, ReduceLROnPlateau)]
-        resume = draw(st.sampled_from(["builtfirst", "schedulerfirst"] if sound else orders))
+        resume = draw(st.sampled_from(["builtfirst", "schedulerfirst"] if sound else restores(schedule)))
         first = 3 if chosen["clock"] == "epoch" else 1
         cuts = draw(st.lists(st.integers(first, updates(chosen["clock"]) - 1), max_size=2, unique=True))
         chosen |= {"resume": resume, "cuts": tuple(sorted(cuts)), "saved": draw(st.booleans())} if cuts else {}

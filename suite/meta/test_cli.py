@@ -58,7 +58,11 @@ def test_check_json_holds_every_deviation(capsys: pytest.CaptureFixture[str]) ->
     ],
 )
 def test_bad_input_costs_one_clear_line(
-    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    arguments: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """Exit code 2, the name and value first, nothing on standard output."""
     monkeypatch.chdir(tmp_path)
