@@ -37,7 +37,13 @@ def made(rows: dict[str, list[Row]]) -> dict[str, bytes]:
 
 
 def _unpacked(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
-    return lambda data: gzip.compress(change(gzip.decompress(data)))
+    def altered(data: bytes) -> bytes:
+        text = gzip.decompress(data)
+        changed = change(text)
+        assert changed != text  # compressed anew, equal texts would look altered
+        return gzip.compress(changed)
+
+    return altered
 
 
 def _flip(at: int) -> Callable[[bytes], bytes]:
@@ -47,7 +53,7 @@ def _flip(at: int) -> Callable[[bytes], bytes]:
 ALTERATIONS: dict[str, list[Callable[[bytes], bytes]]] = {
     "atlas.csv.gz": [
         _unpacked(lambda text: text.replace(b",follows,", b",deviates,", 1)),
-        _unpacked(lambda text: text.replace(b",0.0", b",0.1", 1)),
+        _unpacked(lambda text: text.replace(b",0.", b",1.", 1)),
         _unpacked(lambda text: text[: text.rindex(b"\n", 0, -1) + 1]),
         lambda data: data[:-9],
         _flip(100),

@@ -18,6 +18,8 @@ FORBIDDEN = {
     "suite": {"bench", "results"},
     "bench": {"suite", "results"},
 }
+#: The tests of our own code may import all of it.
+ABOVE = {"suite/meta/": {"bench"}}
 TOP_LEVEL = {
     *("bench", "reference", "suite", "results"),
     *("asv.conf.json", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"),
@@ -45,13 +47,25 @@ def outer_names(path: str) -> set[str]:
     return {name.partition(".")[0] for name in imported_modules(parse(path))}
 
 
+def forbidden(path: str) -> set[str]:
+    """What the imports of a file may not name."""
+    allowed = (names for folder, names in ABOVE.items() if path.startswith(folder))
+    return FORBIDDEN[path.partition("/")[0]].difference(*allowed)
+
+
 @pytest.mark.parametrize("package", sorted(FORBIDDEN))
 def test_imports_point_down(package: str) -> None:
     """No module imports a package above or beside its own layer."""
     files = python_files(package)
-    wrong = {path: sorted(outer_names(path) & FORBIDDEN[package]) for path in files}
+    wrong = {path: sorted(outer_names(path) & forbidden(path)) for path in files}
     assert files
     assert {path: names for path, names in wrong.items() if names} == {}
+
+
+def test_only_the_meta_tests_reach_up() -> None:
+    """The suite itself may not import bench/, its meta tests may; neither reads results/."""
+    assert forbidden("suite/case.py") == forbidden("suite/conformance/test_x.py") == {"bench", "results"}
+    assert forbidden("suite/meta/test_x.py") == {"results"}
 
 
 def test_reference_imports_numpy_only() -> None:
