@@ -114,7 +114,7 @@ def test_stray_benchmark_is_noticed(tmp_path: Path) -> None:
 def rates_when_timed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float]]:
     """LRs of three groups over the peak LR after one timed call, by composition and type of LR.
 
-    Runs in a process of its own: the suite never imports bench/.
+    Runs in a process of its own: that module sets the number of threads of torch when it is imported.
     """
     command = [sys.executable, "-c", STEP_EVERY_COMPOSITION, str(ROOT)]
     scratch = tmp_path_factory.mktemp("step")

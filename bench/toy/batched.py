@@ -1,0 +1,173 @@
+"""K runs at once: learning rates, schedules and seeds differ by replica, and nothing else is shared.
+
+A replica's numbers do not depend, to the last bit, on which other replicas run beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from reference.check import whole
+
+from .adam import RowAdam
+from .config import Config
+from .forward import Forward
+from .model import build
+from .parameters import ALIGNED, Layout, initial
+from .rates import checked
+from .task import Task, batch_order
+from .workers import Workers
+
+#: Replicas that go through the model together on a CPU: more would not find room in its caches.
+GROUP = 64
+
+
+def _filled(rows: Tensor, empty: int) -> Tensor:
+    """Rows of pairs [..., B], with the empty pair added until B is a multiple of `ALIGNED`.
+
+    So the numbers of every replica begin at the same place in a cache line and fill whole vectors.
+    """
+    return torch.nn.functional.pad(rows, (0, -rows.shape[-1] % ALIGNED), value=empty)
+
+
+class Batched:
+    """Trains K replicas of one configuration, each for T steps at most.
+
+    * `rates`: float64 [K, T], the LR of replica k at optimizer step t (see `rates.grid`);
+    * `seeds`: K seeds; each draws the weights and the order of the batches, as in the plain trainer;
+    * `threads`: on a CPU, how many cores share the replicas; each operation runs on one, so that it rounds
+      alike for every K (results do not depend on `threads`);
+    * `compiled`: compile the forward and backward pass; costs a minute or more for each new shape, and what is
+      said here of bits holds without it only.
+
+    The records have one row for each replica that ever was, NaN where it did not run:
+    `lrs` and `losses`, both [K, T] on the CPU, the LR used and the training loss before the step.
+    `alive`: int64, which replicas are still running; row i of `parameters` [alive, P] belongs to ``alive[i]``.
+    Raises TypeError or ValueError for arguments of the wrong shape or range, and for a model with dropout.
+
+    >>> tiny = Config(d_model=16, feed_forward=4, heads=1, layers=1, limit=10, batch_size=3)
+    >>> runs = Batched(tiny, torch.tensor([[0.0, 0.5], [0.0, 0.25]]), seeds=[0, 0])
+    >>> runs.run()
+    >>> runs.lrs.tolist()
+    [[0.0, 0.5], [0.0, 0.25]]
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        rates: Tensor,
+        seeds: Sequence[int],
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        threads: int = 1,
+        compiled: bool = False,
+    ) -> None:
+        if config.dropout:
+            raise ValueError(f"dropout={config.dropout:g} must be 0: its random numbers would depend on the neighbours")
+        if config.d_model % ALIGNED:
+            raise ValueError(f"d_model={config.d_model} must be a multiple of {ALIGNED}, so that replicas lie alike")
+        if rates.ndim != 2 or len(rates) != len(seeds) or not len(seeds):
+            raise ValueError(f"rates={list(rates.shape)} must be [{len(seeds)}, steps], one row for each seed, >= 1")
+        self.config, self.device = config, torch.device(device)
+        self.rates = torch.from_numpy(checked(rates.double().cpu().numpy()))
+        self.step_count = 0
+        self.alive = torch.arange(len(seeds))
+        self.lrs = torch.full(rates.shape, torch.nan, dtype=torch.float64)
+        self.losses = self.lrs.clone()
+
+        task = Task.make(config.limit, config.validation_share, config.split_seed)
+        self.pairs = task.pairs.with_empty().to(self.device)
+        self.validation = _filled(task.validation, config.limit).to(self.device)
+        distinct = list(dict.fromkeys(seeds))
+        steps = rates.shape[1]
+        orders = [batch_order(task.train, config.batch_size, steps, seed) for seed in distinct]
+        self.orders = _filled(torch.stack(orders), config.limit).to(self.device)
+        self.order_of = torch.tensor([distinct.index(seed) for seed in seeds], device=self.device)
+
+        model = build(config, seed=0, dtype=dtype)
+        self.layout = Layout.of(model)
+        self.parameters = initial(config, seeds, dtype).to(self.device)
+        self.adam = RowAdam(self.parameters, config.betas, config.eps)
+        losses: Callable[..., Tensor] = Forward(config, model.positions.to(self.device)).losses
+        self.forward = torch.compile(losses) if compiled else losses
+        self.workers = Workers(threads)
+        self._view()
+
+    def _view(self) -> None:
+        """Cut the rows into groups, and those into the leaves that gradients are taken of."""
+        rows = len(self.parameters)
+        size = rows if self.device.type != "cpu" else min(GROUP, -(-rows // self.workers.threads))
+        self.groups = [slice(i, min(i + size, rows)) for i in range(0, rows, max(size, 1))]
+        self.leaves = []
+        for group in self.groups:
+            # `.data` has its own count of changes: torch may not take another group's update for one of these.
+            views = self.layout.views(self.parameters[group].data)
+            self.leaves.append({name: view.detach().requires_grad_() for name, view in views.items()})
+
+    def _each(self, job: Callable[[slice, dict[str, Tensor]], None]) -> None:
+        """Do a job for every group of replicas."""
+        jobs = [partial(job, group, leaves) for group, leaves in zip(self.groups, self.leaves, strict=True)]
+        self.workers.run(jobs)
+
+    def step(self) -> Tensor:
+        """One optimizer step of every replica alive: their losses before it, [alive], on the CPU, float64.
+
+        Raises RuntimeError when the schedule is over.
+        """
+        t = self.step_count
+        if t == self.rates.shape[1]:
+            raise RuntimeError(f"step={t} must be < {t}, the length of the schedules")
+        rates = self.rates[self.alive, t]
+        losses = self.parameters.new_empty(len(self.alive))
+
+        def job(group: slice, leaves: dict[str, Tensor]) -> None:
+            batch = self.pairs.take(self.orders[self.order_of[group], t])
+            each = self.forward(leaves, batch)
+            # The sum gives every replica its own gradient: no loss depends on another replica's weights.
+            gradients = torch.autograd.grad(each.sum(), list(leaves.values()))
+            joined = self.layout.join(dict(zip(leaves, gradients, strict=True)))
+            self.adam.step(self.parameters[group], joined, rates[group], group, t)
+            losses[group] = each.detach()
+
+        self._each(job)
+        self.lrs[self.alive, t] = rates
+        self.losses[self.alive, t] = losses.double().cpu()
+        self.step_count += 1
+        return self.losses[self.alive, t]
+
+    def run(self, steps: int | None = None) -> None:
+        """Take `steps` steps, or all that are left."""
+        for _ in range(self.rates.shape[1] - self.step_count if steps is None else whole("steps", steps)):
+            self.step()
+
+    def evaluate(self) -> Tensor:
+        """Validation loss of every replica alive: [alive], on the CPU, float64."""
+        losses = self.parameters.new_empty(len(self.alive))
+
+        def job(group: slice, leaves: dict[str, Tensor]) -> None:
+            rows = self.validation.expand(group.stop - group.start, -1)
+            with torch.no_grad():  # set anew: it holds for one thread
+                losses[group] = self.forward(leaves, self.pairs.take(rows))
+
+        self._each(job)
+        return losses.double().cpu()
+
+    def retire(self, failed: Tensor) -> None:
+        """Drop replicas for good; the others go on unchanged, to the last bit.
+
+        `failed`: bool [alive], in the order of `alive`. Raises ValueError for another shape or type.
+        """
+        if failed.dtype != torch.bool or failed.shape != self.alive.shape:
+            raise ValueError(f"failed={list(failed.shape)} must be [{len(self.alive)}], bool, one for each alive")
+        kept = torch.nonzero(~failed.cpu())[:, 0]
+        self.alive = self.alive[kept]
+        on_device = kept.to(self.device)
+        self.order_of = self.order_of[on_device]
+        self.parameters = self.parameters[on_device]
+        self.adam.keep(on_device)
+        self._view()

@@ -1,0 +1,82 @@
+"""What is trained: the shape of the model, the task, the batches and Adam's constants; not the LR."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from reference.check import flag, one_of, real, whole
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One model and its training, all but LR, seed and length.
+
+    * `d_model`: features of a token, even (sines and cosines come in pairs); `heads` must divide it;
+    * `layers`: layers of the encoder, and of the decoder; `feed_forward`: hidden features in each;
+    * `norm_first`: LayerNorm before each block (pre-LN) instead of after it (post-LN);
+    * `limit`: the task has the numbers 0 … limit − 1; `validation_share` of them are held out by `split_seed`;
+    * `batch_size` in numbers; `betas` and `eps` as in ``torch.optim.Adam``.
+
+    Raises TypeError or ValueError for values outside these ranges.
+
+    >>> CONFIGS["small16"].feed_forward
+    64
+    >>> Config(d_model=16, feed_forward=64, heads=3)
+    Traceback (most recent call last):
+    ValueError: heads=3 must divide d_model=16
+    """
+
+    d_model: int
+    feed_forward: int
+    heads: int = 4
+    layers: int = 2
+    norm_first: bool = False
+    dropout: float = 0.0
+    limit: int = 1000
+    validation_share: float = 0.1
+    split_seed: int = 0
+    batch_size: int = 32
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        for name in ("d_model", "feed_forward", "heads", "layers", "limit", "batch_size"):
+            whole(name, getattr(self, name), 1)
+        whole("split_seed", self.split_seed)
+        if self.d_model % 2:
+            raise ValueError(f"d_model={self.d_model} must be even")
+        if self.d_model % self.heads:
+            raise ValueError(f"heads={self.heads} must divide d_model={self.d_model}")
+        flag("norm_first", self.norm_first)
+        real("dropout", self.dropout, low=0.0, below=1.0)
+        real("validation_share", self.validation_share, above=0.0, below=1.0)
+        for i, beta in enumerate(self.betas, 1):
+            real(f"beta{i}", beta, low=0.0, below=1.0)
+        real("eps", self.eps, above=0.0)
+        trained = self.limit - round(self.limit * self.validation_share)
+        if self.batch_size > trained:
+            raise ValueError(f"batch_size={self.batch_size} must be <= {trained}, the numbers to train on")
+
+
+def _small(d_model: int) -> Config:
+    """The tutorial's depth and heads at another width, with the usual hidden width of 4·d_model."""
+    return Config(d_model=d_model, feed_forward=4 * d_model)
+
+
+#: `tutorial` is the Noam tutorial's model: what it leaves unsaid is nn.Transformer's default (2048, 0.1).
+CONFIGS = {
+    "tutorial": Config(d_model=128, feed_forward=2048, dropout=0.1),
+    "small16": _small(16),
+    "small32": _small(32),
+    "small64": _small(64),
+}
+
+
+def named(name: str, **changes: Any) -> Config:
+    """A named configuration, with some fields changed; ValueError for an unknown name.
+
+    >>> named("small16", norm_first=True).norm_first
+    True
+    """
+    return dataclasses.replace(CONFIGS[one_of("config", name, tuple(CONFIGS))], **changes)

@@ -1,0 +1,159 @@
+"""One run as a user would write it: nn.Transformer, a torch optimizer, a loop."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from reference import Schedule
+from reference.check import one_of, real, whole
+
+from .config import Config
+from .model import ToyTransformer, build, seeded
+from .rates import CLOCKS, SchedulerFactory, planned
+from .task import PAD, Pairs, Task, batch_order, steps_per_epoch
+
+#: Builds the optimizer from the parameters and the base LR.
+OptimizerFactory = Callable[[Iterable[nn.Parameter], float], Optimizer]
+#: Called after each optimizer step with the step, the LR that it used and the loss before it.
+Report = Callable[[int, float, float], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What one run measured.
+
+    * `lrs`: the LR in force when optimizer step t ran, read from the optimizer at that moment;
+    * `losses`: the training loss of the batch of step t, before the step; nats per token;
+    * `validation`: validation loss by the number of optimizer steps taken; 0 is the untrained model;
+    * `model`: the trained model.
+    """
+
+    lrs: list[float]
+    losses: list[float]
+    validation: dict[int, float]
+    model: ToyTransformer
+
+
+def token_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Mean cross-entropy in nats over the tokens that are not padding: [n, t, v], [n, t] → scalar."""
+    return nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), target.reshape(-1), ignore_index=PAD)
+
+
+def evaluate(model: ToyTransformer, pairs: Pairs) -> float:
+    """The loss of a model on pairs, without dropout; leaves the model as it was."""
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        loss = float(token_loss(model(pairs.source, pairs.target_in), pairs.target_out))
+    model.train(was_training)
+    return loss
+
+
+def adam(config: Config) -> OptimizerFactory:
+    """The default optimizer: Adam with the constants of the configuration, in one fused kernel."""
+
+    def make(parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
+        return torch.optim.Adam(parameters, lr=lr, betas=config.betas, eps=config.eps, fused=True)
+
+    return make
+
+
+class _Driver:
+    """Sets or steps the LR of an optimizer, by a reference schedule or a scheduler of torch."""
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        rule: Schedule | SchedulerFactory,
+        steps: int,
+        base_lr: float,
+        clock: str,
+        epoch: int,
+    ) -> None:
+        self.optimizer, self.every = optimizer, epoch if clock == "epoch" else 1
+        self.used: list[float] = []
+        self.rates = planned(rule, steps, base_lr, clock, epoch) if isinstance(rule, Schedule) else None
+        self.scheduler: Any = None if isinstance(rule, Schedule) else rule(optimizer)
+        optimizer.register_step_pre_hook(self._note)
+
+    def _note(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        self.used.append(float(optimizer.param_groups[0]["lr"]))
+
+    def before(self, step: int) -> None:
+        """Set the LR of this step, if a reference schedule says it."""
+        if self.rates is not None:
+            for group in self.optimizer.param_groups:
+                group["lr"] = float(self.rates[step])
+
+    def after(self, step: int) -> None:
+        """Step torch's scheduler, if its clock ticks after this step."""
+        if self.scheduler is not None and (step + 1) % self.every == 0:
+            self.scheduler.step()
+
+
+def train(
+    config: Config,
+    rule: Schedule | SchedulerFactory,
+    *,
+    steps: int,
+    seed: int,
+    base_lr: float = 1.0,
+    clock: Literal["step", "epoch"] = "step",
+    optimizer: OptimizerFactory | None = None,
+    validate_every: int = 0,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    report: Report | None = None,
+) -> Run:
+    """Train one model for `steps` optimizer steps.
+
+    `rule` is a reference schedule, or a function that builds a torch scheduler on the optimizer.
+    Either moves at every optimizer step, or with ``clock="epoch"`` after each pass over the numbers.
+    `base_lr` multiplies the schedule, and is the LR that the optimizer is made with.
+    `seed` draws the weights, the order of the batches and dropout.
+    Validation loss is measured before the first step, after the last, and every `validate_every` (0: never).
+    Raises TypeError or ValueError for arguments outside these ranges.
+
+    >>> from reference import parse
+    >>> from .config import Config
+    >>> tiny = Config(d_model=4, feed_forward=4, heads=1, layers=1, limit=10, batch_size=3)
+    >>> train(tiny, parse("linear2+hold"), steps=3, seed=0, base_lr=0.1).lrs
+    [0.0, 0.05, 0.1]
+    """
+    whole("steps", steps, 1)
+    whole("validate_every", validate_every)
+    real("base_lr", base_lr, low=0.0)
+    one_of("clock", clock, CLOCKS)
+    if not callable(rule):  # schedules are callable too
+        raise TypeError(f"rule={rule!r} must be a schedule or a function from an optimizer to a scheduler")
+    task = Task.make(config.limit, config.validation_share, config.split_seed)
+    order = batch_order(task.train, config.batch_size, steps, seed)
+    held = task.pairs.take(task.validation).to(device)
+    model = build(config, seed, dtype).to(device)
+    made = (optimizer or adam(config))(model.parameters(), base_lr)
+    epoch = steps_per_epoch(len(task.train), config.batch_size)
+    driver = _Driver(made, rule, steps, base_lr, clock, epoch)
+
+    losses: list[float] = []
+    validation = {0: evaluate(model, held)}
+    with seeded(seed, device):
+        for step in range(steps):
+            batch = task.pairs.take(order[step]).to(device)
+            driver.before(step)
+            made.zero_grad()
+            loss = token_loss(model(batch.source, batch.target_in), batch.target_out)
+            loss.backward()  # type: ignore[no-untyped-call]
+            made.step()
+            driver.after(step)
+            losses.append(loss.item())
+            if report is not None:
+                report(step, driver.used[-1], losses[-1])
+            if step + 1 == steps or (validate_every and (step + 1) % validate_every == 0):
+                validation[step + 1] = evaluate(model, held)
+    return Run(driver.used, losses, validation, model)

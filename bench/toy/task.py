@@ -1,0 +1,169 @@
+"""The task: a number in digits is translated to its digits in words (123 → "one two three").
+
+Numbers are encoded once, as two tables of tokens with one row for each number; a batch is a choice of rows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from reference.check import real, whole
+
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+SPECIAL = ("<pad>", "<sos>", "<eos>")
+#: One vocabulary for both sides, as the model has one embedding: 3 marks, 10 words, 10 digits.
+VOCABULARY = (*SPECIAL, *WORDS, *"0123456789")
+PAD, SOS, EOS = range(3)
+FIRST_WORD = len(SPECIAL)
+FIRST_DIGIT = FIRST_WORD + len(WORDS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+    """Token tables, int64: `source` [n, digits] and `target` [n, digits + 2], padded on the right.
+
+    A target row is <sos>, the words, <eos>: the decoder reads all but its last column
+    and is asked for all but its first.
+    """
+
+    source: Tensor
+    target: Tensor
+
+    @property
+    def target_in(self) -> Tensor:
+        """What the decoder reads: [..., digits + 1]."""
+        return self.target[..., :-1]
+
+    @property
+    def target_out(self) -> Tensor:
+        """What the decoder shall say: [..., digits + 1]; <pad> is not scored."""
+        return self.target[..., 1:]
+
+    def take(self, rows: Tensor) -> Pairs:
+        """The rows of a batch; `rows` of any shape s gives tables [*s, digits] and [*s, digits + 2]."""
+        return Pairs(self.source[rows], self.target[rows])
+
+    def with_empty(self) -> Pairs:
+        """The tables with one more row: a pair that is read without harm and never scored."""
+        source = torch.full_like(self.source[:1], PAD)
+        target = torch.full_like(self.target[:1], PAD)
+        source[:, 0] = FIRST_DIGIT  # softmax over padding alone would be NaN
+        target[:, 0] = SOS
+        return Pairs(torch.cat([self.source, source]), torch.cat([self.target, target]))
+
+    def to(self, device: torch.device | str) -> Pairs:
+        """The same tables on another device."""
+        return Pairs(self.source.to(device), self.target.to(device))
+
+
+def digits_needed(limit: int) -> int:
+    """How many digits the longest number below `limit` has.
+
+    >>> digits_needed(1000), digits_needed(1001)
+    (3, 4)
+    """
+    return len(str(whole("limit", limit, 1) - 1))
+
+
+def encode(numbers: Tensor, digits: int) -> Pairs:
+    """Token tables of whole numbers, [n] → [n, digits] and [n, digits + 2].
+
+    Digit i of a number with c digits is n // 10^(c−1−i) mod 10, for i < c; the rest is <pad>.
+    Raises ValueError for a number that is negative or longer than `digits`.
+
+    >>> pairs = encode(torch.tensor([7, 120]), 3)
+    >>> pairs.source.tolist()
+    [[20, 0, 0], [14, 15, 13]]
+    >>> pairs.target.tolist()
+    [[1, 10, 2, 0, 0], [1, 4, 5, 3, 2]]
+    """
+    whole("digits", digits, 1)
+    wrong = numbers[(numbers < 0) | (numbers >= 10**digits)]
+    if wrong.numel():
+        raise ValueError(f"number={int(wrong[0])} must be >= 0 and have at most {digits} digits")
+    powers = 10 ** torch.arange(digits)
+    count = 1 + (numbers[:, None] >= powers[1:]).sum(1, keepdim=True)
+    place = torch.arange(digits)
+    digit = numbers[:, None] // 10 ** (count - 1 - place).clamp(min=0) % 10
+    used = place < count
+    source = torch.where(used, digit + FIRST_DIGIT, PAD)
+    target = torch.full((len(numbers), digits + 2), PAD)
+    target[:, 0] = SOS
+    target[:, 1:-1] = torch.where(used, digit + FIRST_WORD, PAD)
+    return Pairs(source, target.scatter(1, count + 1, EOS))
+
+
+def decode(tokens: Tensor) -> str:
+    """The text of one row of tokens: what stands before <eos>, without <sos> and <pad>.
+
+    >>> decode(encode(torch.tensor([120]), 3).target[0])
+    'one two zero'
+    """
+    row = tokens.tolist()
+    row = row[: row.index(EOS)] if EOS in row else row
+    return " ".join(VOCABULARY[token] for token in row if token not in (PAD, SOS))
+
+
+def split(limit: int, validation_share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """The numbers below `limit` to train on and to validate on, each in rising order.
+
+    The validation part has round(limit · share) numbers, drawn by `seed`.
+    Raises ValueError unless both parts have at least one number.
+
+    >>> [len(part) for part in split(1000, 0.1, seed=0)]
+    [900, 100]
+    """
+    share = real("validation_share", validation_share, above=0.0, below=1.0)
+    held = round(whole("limit", limit, 1) * share)
+    if not 0 < held < limit:
+        raise ValueError(f"validation_share={share:g} must leave numbers on both sides of limit={limit}")
+    drawn = torch.randperm(limit, generator=_generator("split_seed", seed))
+    return drawn[held:].sort().values, drawn[:held].sort().values
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """All numbers below a limit as tokens (row n is number n), and which of them are for what."""
+
+    pairs: Pairs
+    train: Tensor
+    validation: Tensor
+
+    @classmethod
+    def make(cls, limit: int, validation_share: float, split_seed: int) -> Task:
+        """The task of the numbers 0 … limit − 1; see `split` for the errors."""
+        train, validation = split(limit, validation_share, split_seed)
+        return cls(encode(torch.arange(limit), digits_needed(limit)), train, validation)
+
+
+def steps_per_epoch(numbers: int, batch_size: int) -> int:
+    """Whole batches in one pass over the numbers; the incomplete last one is left out.
+
+    >>> steps_per_epoch(900, 32)
+    28
+    """
+    if whole("batch_size", batch_size, 1) > numbers:
+        raise ValueError(f"batch_size={batch_size} must be <= {numbers}, the numbers to train on")
+    return numbers // batch_size
+
+
+def batch_order(numbers: Tensor, batch_size: int, steps: int, seed: int) -> Tensor:
+    """The numbers of every batch: int64 [steps, batch_size], the same for every trainer.
+
+    Each epoch is a fresh permutation drawn by `seed`; no number comes twice in one epoch.
+    A longer run begins with the batches of a shorter one.
+    """
+    length = steps_per_epoch(len(numbers), batch_size)
+    generator = _generator("seed", seed)
+    epochs = -(-whole("steps", steps) // length)
+    drawn = [torch.randperm(len(numbers), generator=generator)[: length * batch_size] for _ in range(epochs)]
+    rows = torch.cat(drawn) if drawn else torch.empty(0, dtype=torch.int64)
+    return numbers[rows].view(-1, batch_size)[:steps]
+
+
+def _generator(name: str, seed: int) -> torch.Generator:
+    """A generator on the CPU, so that a seed means the same on every device."""
+    return torch.Generator().manual_seed(whole(name, seed))
