@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import sys
 import time
@@ -73,6 +74,10 @@ def all_files(rows: dict[str, list[Row]], groups: list[tuple[str, ...]]) -> dict
 def run(args: argparse.Namespace) -> int:
     """Make the atlas; exit code 1 for unexplained deviations (or, with --check, other files), 2 for bad input."""
     start = time.monotonic()
+    lacking = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
+    if lacking:  # said now, not after a minute of work
+        print(f"atlas needs {' and '.join(lacking)}: pip install '.[atlas]'", file=sys.stderr)
+        return 2
     try:
         groups, failed = chosen_groups(args.offline)
         rows = _measured(groups, args.json)

@@ -39,6 +39,9 @@ def run(args: argparse.Namespace) -> int:
     except SlugError as error:
         print(f"{error}\nexamples: linear500+cosine9500, seq2_m4.linearlr4_s0p1.cosineannealinglr8", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        print(f"plot={args.plot} needs {error.name}: pip install '.[plot]'", file=sys.stderr)
+        return 2
     except (ValueError, OSError) as error:
         print(str(error), file=sys.stderr)
         return 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,25 @@ def test_show_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "linear50+cosine450", "--steps", "500", "--plot", str(path)]) == 0
     assert path.read_bytes().startswith(b"\x89PNG")
     assert str(path) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["show", "linear5", "--plot", "x.png"], "plot=x.png needs matplotlib"),
+        (["atlas", "--offline"], "atlas needs jinja2"),
+    ],
+)
+def test_a_missing_extra_is_named(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the plotting extra a picture costs one line that says what to install."""
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert main(arguments) == 2
+    line = one_line(capsys)
+    assert words in line
+    assert "pip install" in line
 
 
 MODULES = {
