@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference import CyclicLR, OneCycleLR, Schedule
+from reference import ChainedScheduler, CyclicLR, OneCycleLR, Schedule, SequentialLR
 
 from .build import for_group
 from .setup import Setup
@@ -31,6 +31,11 @@ class Case:
     def id(self) -> str:
         """Letters, digits, ``_ . + -`` only."""
         return "-".join([self.schedule.slug, *self.setup.marks])
+
+
+def is_composite(schedule: Schedule) -> bool:
+    """Whether the schedule is made of others, so that its step() takes no epoch."""
+    return isinstance(schedule, SequentialLR | ChainedScheduler)
 
 
 class Refused(Exception):

@@ -23,7 +23,7 @@ from reference import (
 )
 
 from . import compositions, tutorials
-from .case import Case
+from .case import Case, is_composite
 from .loop import restores
 from .setup import Setup
 
@@ -54,10 +54,6 @@ def _crossed() -> tuple[Schedule, ...]:
     )
 
 
-def _composite(schedule: Schedule) -> bool:
-    return isinstance(schedule, SequentialLR | ChainedScheduler)
-
-
 def _setups(schedule: Schedule) -> Iterator[Setup]:
     """Every value of every axis, one axis off its default at a time, and the pairs that interact."""
     yield Setup(groups=3)
@@ -69,7 +65,7 @@ def _setups(schedule: Schedule) -> Iterator[Setup]:
     yield Setup(groups=2, optimizer="adam", lr_type="tensor", lists=True)
     yield Setup(clock="epoch")
     yield Setup(clock="micro")
-    if _composite(schedule):
+    if is_composite(schedule):
         yield Setup(reverse=True)
         yield Setup(reverse=True, groups=3)
     for resume in restores(schedule):
@@ -80,7 +76,7 @@ def _setups(schedule: Schedule) -> Iterator[Setup]:
             yield Setup(resume=resume, cuts=cuts)
         yield Setup(resume=resume, cuts=(6,), saved=True, groups=3)
         yield Setup(resume=resume, cuts=(5,), lr_type="tensor")
-    if not _composite(schedule) and not isinstance(schedule, ReduceLROnPlateau):
+    if not is_composite(schedule) and not isinstance(schedule, ReduceLROnPlateau):
         for jumps in ((7,), (0,), (2, 5), (11, 4)):
             yield Setup(jumps=jumps)
         yield Setup(jumps=(7,), groups=3, lr_type="tensor")

@@ -26,7 +26,7 @@ from reference import (
     StepLR,
 )
 
-from .case import Case
+from .case import Case, is_composite
 
 Path = tuple[tuple[Schedule, int], ...]
 Predicate = Callable[[Case], bool]
@@ -46,10 +46,6 @@ def _later(path: Path) -> bool:
 
 def _is_a(*kinds: type[Schedule], where: Callable[[Path], bool] = lambda path: True) -> Predicate:
     return lambda case: any(isinstance(s, kinds) and where(path) for s, path in places(case.schedule))
-
-
-def _composite(schedule: Schedule) -> bool:
-    return isinstance(schedule, SequentialLR | ChainedScheduler)
 
 
 def _zero_length(case: Case) -> bool:
@@ -108,7 +104,7 @@ def _bad_milestones(case: Case) -> bool:
 
 def _own_base(case: Case) -> bool:
     """OneCycleLR or CyclicLR beside another scheduler on the same optimizer."""
-    return _composite(case.schedule) and _is_a(OneCycleLR, CyclicLR)(case)
+    return is_composite(case.schedule) and _is_a(OneCycleLR, CyclicLR)(case)
 
 
 def _sequential_in_chain(path: Path) -> bool:
@@ -185,7 +181,7 @@ CAUSES: dict[str, Predicate] = {
     "plateau-inside-composite": _is_a(ReduceLROnPlateau, where=_inside),
     "plateau-without-last-lr": lambda case: isinstance(case.schedule, ReduceLROnPlateau),
     "cyclic-without-beta": _cycled_beta,
-    "composite-later-phase": lambda case: any(_composite(s) and _later(p) for s, p in places(case.schedule)),
+    "composite-later-phase": lambda case: any(is_composite(s) and _later(p) for s, p in places(case.schedule)),
     "multiplicative-later-phase": _is_a(MultiplicativeLR, where=_later),
     "swalr-shared-goal": _goals,
     "swalr-later-phase": _is_a(SWALR, where=_later),

@@ -38,7 +38,7 @@ from reference import (
     StepLR,
 )
 
-from .case import Case
+from .case import Case, is_composite
 from .loop import restores
 from .setup import Setup
 
@@ -221,10 +221,6 @@ def _within_tolerances(schedule: Schedule) -> bool:
     return len(found) <= 9 and sum(isinstance(leaf, CosineAnnealingLR | SWALR) for leaf in found) <= 3
 
 
-def _composite(schedule: Schedule) -> bool:
-    return isinstance(schedule, SequentialLR | ChainedScheduler)
-
-
 @st.composite
 def setups(draw: st.DrawFn, schedule: Schedule, *, sound: bool = False) -> Setup:
     """Any setup that fits the schedule; with `sound`, only axes without a known deviation."""
@@ -236,9 +232,9 @@ def setups(draw: st.DrawFn, schedule: Schedule, *, sound: bool = False) -> Setup
         "lists": lr_type != "shared" and draw(st.booleans()),
         "optimizer": draw(st.sampled_from(["sgd", "adam"])),
         "clock": draw(st.sampled_from(["step", "step", "epoch", "micro"])),
-        "reverse": _composite(schedule) and not sound and draw(st.booleans()),
+        "reverse": is_composite(schedule) and not sound and draw(st.booleans()),
     }
-    steppable = not _composite(schedule) and not isinstance(schedule, ReduceLROnPlateau)
+    steppable = not is_composite(schedule) and not isinstance(schedule, ReduceLROnPlateau)
     how = draw(st.sampled_from(["plain", "resume", "jump" if steppable and not sound else "plain"]))
     if how == "resume":
         resume = draw(st.sampled_from(["builtfirst", "schedulerfirst"] if sound else restores(schedule)))
