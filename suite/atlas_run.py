@@ -9,13 +9,11 @@ import sys
 import time
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from .atlas import RESULTS, Row, files, measure, ranges_off, unexplained, write_whole
 from .atlas_same import same
 from .fetch import fetch_with_progress
 from .loader import BadModule
+from .output import plain_console, progress_bar
 from .release_cache import ReleaseError, cached, numbers
 from .release_index import available
 from .releases import distinct
@@ -54,9 +52,7 @@ def labels(groups: list[tuple[str, ...]]) -> dict[str, str]:
 
 
 def _measured(groups: list[tuple[str, ...]], quiet: bool) -> dict[str, list[Row]]:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+    with progress_bar(quiet=quiet) as progress:
         task = progress.add_task("releases", total=len(groups))
         return measure([group[0] for group in groups], lambda release: progress.advance(task))
 
@@ -110,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(summary: dict[str, object], args: argparse.Namespace) -> None:
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = plain_console()
     console.print(
         f"{summary['rows']} rows: {summary['distinct']} distinct scheduler files of {summary['releases']} releases, "
         f"{summary['deviating']} deviations, in {summary['seconds']} s"

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TimeRemainingColumn
 
 from .case import Case
 from .cases import all_cases
 from .known import Known, recorded_release, standing, unseen_entries
 from .loader import BadModule
+from .output import finite, progress_bar
 from .release_cache import ReleaseError
 from .releases import subject as release_subject
 from .report import print_report
@@ -60,20 +60,13 @@ def _wanted(case: Case, text: str | None) -> bool:
     return any(text in name or fnmatch.fnmatchcase(name, text) for name in (case.id, case.family))
 
 
-def _progress(cases: int, quiet: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    progress = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
-    progress.add_task("checking", total=cases)
-    return progress
-
-
 def _judged(cases: Iterable[Case], verdicts: Iterable[Verdict], release: str, quiet: bool) -> Iterator[Finding]:
     cases = tuple(cases)
-    with _progress(len(cases), quiet) as progress:
+    with progress_bar(quiet=quiet, clock=TimeRemainingColumn()) as progress:
+        task = progress.add_task("checking", total=len(cases))
         for case, verdict in zip(cases, verdicts, strict=True):
             yield Finding(case, verdict, *standing(case, verdict, release))
-            progress.advance(progress.task_ids[0])
+            progress.advance(task)
 
 
 def _refuse(line: str) -> int:
@@ -122,7 +115,7 @@ def as_json(
         row: dict[str, object] = {"case": f.case.id, "family": f.case.family, "standing": f.standing}
         row |= dataclasses.asdict(f.verdict)
         row["entry"] = f.entry.id if f.entry else None
-        row["actual"] = [None if value != value else value for value in f.verdict.actual]  # JSON has no NaN
+        row["size"], row["actual"] = finite([f.verdict.size])[0], finite(f.verdict.actual)
         shown.append(row)
     entries = {f.entry.id: dataclasses.asdict(f.entry) for f in findings if f.entry}
     return {

@@ -6,10 +6,10 @@ import argparse
 import sys
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from . import release_cache, release_index
+from .output import progress_bar
 from .release_cache import ReleaseError, canonical
 from .releases import distinct
 
@@ -25,9 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def fetch_with_progress(releases: tuple[str, ...], *, offline: bool = False) -> dict[str, str]:
     """`release_index.fetch` with a progress bar on a terminal; returns the reason for each that failed."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("fetching torch's schedulers", total=len(releases))
         return release_index.fetch(releases, offline=offline, done=lambda release: progress.advance(task))
 

@@ -9,18 +9,14 @@ import json
 import sys
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from .atlas_run import chosen_groups
 from .case import Case
 from .known import cause_of
 from .loader import BadModule
+from .output import finite, plain_console, plain_table
 from .release_cache import ReleaseError, numbers
 from .releases import load_release
 from .repro import find
-from .upgrade import finite
 from .verdict import Verdict, verdict_of
 
 
@@ -90,9 +86,9 @@ def _plain(stretch: Stretch) -> dict[str, Any]:
 
 
 def _print(case: Case, history: list[Stretch]) -> None:
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = plain_console()
     console.print(case.id)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = plain_table()
     for name in ("releases", "verdict", "what happens", "known as"):
         table.add_column(name, overflow="fold")
     for s in history:

@@ -8,11 +8,10 @@ import io
 import re
 from pathlib import Path
 
-from rich.console import Console
-
 from .cases import all_cases
 from .check import Finding
 from .known import standing, table
+from .output import plain_console
 from .report import print_entry, summary_line
 from .subject import installed
 from .verdict import verdict_of
@@ -59,7 +58,7 @@ def output() -> str:
     text = io.StringIO()
     known = _known()
     entry = table()["milestones-unchecked"]
-    print_entry(Console(file=text, highlight=False, markup=False, soft_wrap=True), entry, known[entry.id])
+    print_entry(plain_console(text), entry, known[entry.id])
     last = summary_line(_findings(), known, 0)
     return f"```text\n…{text.getvalue()}…\n{last}\n```\n"
 

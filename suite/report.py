@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from .hazards import HAZARDS, hazards_of
 from .known import ISSUES, Known, recorded_release, table
+from .output import plain_console, plain_table
 
 if TYPE_CHECKING:
     from .check import Finding
@@ -28,7 +28,7 @@ def _table(findings: list[Finding]) -> Table:
         counts[f.case.family][f.standing] += 1
         counts["all"][f.standing] += 1
     total = counts.pop("all")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = plain_table()
     table.add_column("family", no_wrap=True)
     for name in ("cases", *COLUMNS):
         table.add_column(name, justify="right")
@@ -85,7 +85,7 @@ def _print_hazards(console: Console, findings: list[Finding]) -> None:
 
 def print_report(name: str, release: str, findings: list[Finding], stale: list[str], lacking: list[str]) -> None:
     """Print everything to standard output, without cutting case ids."""
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = plain_console()
     console.print(f"{name}: {len(findings)} cases against the closed forms")
     console.print(_table(findings))
     known: dict[str, list[Finding]] = defaultdict(list)

@@ -41,6 +41,11 @@ class Setup:
         found += [self.device] if self.device != "cpu" else []
         return found
 
+    @property
+    def precision(self) -> str:
+        """The key of `tolerances.UNIT` for the LRs of this setup."""
+        return "float" if self.lr_type == "float" else "float32"
+
     def base_lrs(self) -> list[float]:
         """The base LR of each group, as the number that the optimizer really holds."""
         rates = [BASE_LRS[0]] * self.groups if self.lr_type == "shared" else list(BASE_LRS[: self.groups])

@@ -7,11 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from reference import Schedule, SlugError, parse
+
+from .output import plain_console, plain_table
 
 #: A longer table is thinned out; the first and the last step always stand in it.
 ROWS = 40
@@ -55,13 +53,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(schedule: Schedule, steps: int, rates: list[float]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = plain_table()
     table.add_column("step", justify="right")
     table.add_column("learning rate")
     stride = -(-steps // ROWS)
     for t in sorted({*range(0, steps, stride), steps - 1}):
         table.add_row(str(t), repr(rates[t]))
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = plain_console()
     console.print(f"{schedule.slug}\n{schedule!r}")
     console.print(table)
     if stride > 1:

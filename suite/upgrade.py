@@ -9,13 +9,11 @@ import json
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from reference import Schedule, SlugError, parse
@@ -28,6 +26,7 @@ from .known import Known, cause_of
 from .loader import BadModule, load
 from .loop import Run, run_case
 from .mine import run_mine
+from .output import finite, plain_console, plain_table
 from .release_cache import ReleaseError
 from .releases import subject
 from .setup import Setup
@@ -95,7 +94,7 @@ def first_difference(before: Run, after: Run, kind: str) -> tuple[str, int | Non
 def change_of(case: Case, old: Subject, new: Subject) -> Change | None:
     """How the case differs between two releases, or None."""
     before, after = (run_case(case.schedule, case.setup, case.steps, s) for s in (old, new))
-    kind = "float" if case.setup.lr_type == "float" else "float32"
+    kind = case.setup.precision
     found = first_difference(before, after, kind)
     if found is None:
         return None
@@ -147,7 +146,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([_plain(c) for c in changes], indent=1))
     else:
-        _print(changes, old, new, bool(args.composition))
+        _print(changes, old, new)
     return 1 if changes else 0
 
 
@@ -190,15 +189,6 @@ def _plain(change: Change) -> dict[str, Any]:
     }
 
 
-def finite(rates: Iterable[float]) -> list[float | None]:
-    """The rates as JSON can hold them: it has neither NaN nor infinity."""
-    return [rate if math.isfinite(rate) else None for rate in rates]
-
-
-def _console() -> Console:
-    return Console(highlight=False, markup=False, soft_wrap=True)
-
-
 def side_by_side(before: list[float], after: list[float], kind: str = "float") -> Table:
     """Both traces at the steps where they part, with one step before and after."""
     size = max(len(before), len(after))
@@ -206,7 +196,7 @@ def side_by_side(before: list[float], after: list[float], kind: str = "float") -
     same = close(np.array(after[:shared]).reshape(-1, 1), np.array(before[:shared]).reshape(-1, 1), kind)[:, 0]
     parted = {t for t in range(size) if t >= shared or not same[t]}
     shown = sorted(t for t in range(size) if {t - 1, t, t + 1} & parted)[:24]
-    found = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    found = plain_table()
     for name in ("step", "before", "after"):
         found.add_column(name, justify="right")
     for t in shown:
@@ -215,8 +205,8 @@ def side_by_side(before: list[float], after: list[float], kind: str = "float") -
     return found
 
 
-def _print(changes: list[Change], old: Subject, new: Subject, one: bool) -> None:
-    console = _console()
+def _print(changes: list[Change], old: Subject, new: Subject) -> None:
+    console = plain_console()
     if not changes:
         console.print(f"no change: {old.name} and {new.name} give the same learning rates, errors and warnings")
         return
@@ -236,8 +226,7 @@ def _print(changes: list[Change], old: Subject, new: Subject, one: bool) -> None
         if len(group) > LISTED:
             console.print(f"  … and {len(group) - LISTED} more (--json lists all)")
         if what == "lrs":
-            kind = "float" if first.case.setup.lr_type == "float" else "float32"
-            console.print(side_by_side(first.before, first.after, kind))
+            console.print(side_by_side(first.before, first.after, first.case.setup.precision))
         console.print(f"  to keep the old LRs, or to get the right ones: {advice}")
 
 
@@ -251,9 +240,9 @@ def _mine(args: argparse.Namespace, old: Subject, new: Subject, steps: int) -> i
         rates = {"before": finite(lrs[0]), "after": finite(lrs[1])}
         print(json.dumps({"changed": found is not None, "words": found[2] if found else "", **rates}))
     elif found is None:
-        _console().print(f"no change in {steps} steps of {args.mine} from {old.name} to {new.name}")
+        plain_console().print(f"no change in {steps} steps of {args.mine} from {old.name} to {new.name}")
     else:
-        _console().print(f"{args.mine}: {found[2]}")
+        plain_console().print(f"{args.mine}: {found[2]}")
         if found[0] == "lrs":
-            _console().print(side_by_side(lrs[0], lrs[1]))
+            plain_console().print(side_by_side(lrs[0], lrs[1]))
     return 1 if found else 0

@@ -115,7 +115,7 @@ def judge(case: Case, run: Run) -> Verdict:
         validated(case.schedule)
     except Refused as refused:
         return _refusal(run, str(refused))
-    kind = "float" if case.setup.lr_type == "float" else "float32"
+    kind = case.setup.precision
     if run.lrs:
         actual = np.array(run.lrs)
         found = _deviation(case, actual, expected(case, run.positions), kind)
