@@ -13,11 +13,8 @@ import gzip
 import hashlib
 import io
 import json
-import multiprocessing
 import os
-import re
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -29,6 +26,7 @@ import torch
 from . import release_cache
 from .case import Case
 from .cases import all_cases
+from .files import end_with_parent, write_whole
 from .known import Known, cause_of, table
 from .releases import load_release
 from .verdict import Verdict, verdict_of
@@ -37,7 +35,6 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results" / "atlas"
 #: At most so many releases at a time: each takes about 240 MiB.
 WORKERS = 4
-_PART = re.compile(r"\..+\.(\d+)-([0-9a-f]+)\.part")
 COLUMNS = ("case", "family", "release", "verdict", "shape", "step", "size", "entry", "detail")
 
 
@@ -103,35 +100,12 @@ def _stored(path: Path) -> dict[str, Verdict] | None:
     return {case: _unpacked(plain) for case, plain in json.loads(gzip.decompress(whole[size:])).items()}
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, whenever the process is killed."""
-    for left in path.parent.glob(f".{path.name}.*.part"):
-        match = _PART.fullmatch(left.name)
-        if match and not release_cache.in_use(int(match[1]), match[2]):
-            left.unlink(missing_ok=True)  # of a process that was killed while it wrote
-    part = path.with_name(f".{path.name}.{os.getpid()}-{release_cache.TOKEN}.part")
-    part.write_bytes(data)
-    os.replace(part, path)
-
-
-def _end_with_parent() -> None:
-    """End this worker when the process that started it is killed; otherwise it would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-
-        def watch() -> None:
-            parent.join()
-            os._exit(1)
-
-        threading.Thread(target=watch, daemon=True).start()
-
-
 def measure(chosen: Iterable[str], done: Callable[[str], None] = lambda release: None) -> dict[str, list[Row]]:
     """All rows of these releases, a few releases at a time; `done` is called as each is finished."""
     chosen, key = list(chosen), sources_key()
     cases = {case.id: case for case in all_cases()}
     found: dict[str, dict[str, Verdict]] = {}
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, WORKERS), initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, WORKERS), initializer=end_with_parent) as pool:
         futures = {pool.submit(_measure, release, key): release for release in chosen}
         for future in as_completed(futures):
             found[futures[future]] = future.result()

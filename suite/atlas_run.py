@@ -9,9 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-from .atlas import RESULTS, Row, files, measure, ranges_off, unexplained, write_whole
+from .atlas import RESULTS, Row, files, measure, ranges_off, unexplained
 from .atlas_same import same
 from .fetch import fetch_with_progress
+from .files import write_whole
 from .loader import BadModule
 from .output import plain_console, progress_bar
 from .release_cache import ReleaseError, cached, numbers

@@ -11,28 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import curves
+from .plots import BLUE, GREEN, GREY, ORANGE, PURPLE, house_style
 from .subject import Subject, installed
 from .tutorials import BASE_LR, EPOCHS, MIN_LR, PER_EPOCH, WARMUP
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-#: Okabe and Ito's colours, told apart in every common form of colour blindness.
-BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#555555"
-STYLE = {
-    "font.size": 11,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#E3E3E3",
-    "axes.axisbelow": True,
-    "legend.framealpha": 0.9,
-    "savefig.facecolor": "white",
-    "figure.facecolor": "white",
-}
 
 
 def _figure(height: float, title: str, caption: str, subject: Subject) -> Figure:
@@ -219,13 +204,11 @@ FIGURES: dict[str, Callable[[Subject], Figure]] = {
 
 def draw_all(folder: Path, subject: Subject | None = None) -> list[Path]:
     """Draw every chart as a PNG into `folder`, which is made if need be; the same bytes every time."""
-    import matplotlib.style
-
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, draw in FIGURES.items():
-        with matplotlib.style.context(["default", STYLE]):  # not the reader's own matplotlibrc
-            path = folder / f"{name}.png"
+        path = folder / f"{name}.png"
+        with house_style():
             draw(subject or installed()).savefig(path, metadata={"Software": None})
         written.append(path)
     return written

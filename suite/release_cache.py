@@ -6,13 +6,14 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import platformdirs
+
+from .files import TOKEN, in_use
 
 #: What is kept of a release: the schedulers, SWALR, and the optimizer whose helpers the schedulers import.
 FILES = ("lr_scheduler.py", "swa_utils.py", "optimizer.py")
@@ -23,8 +24,6 @@ OLDEST = (1, 11)
 
 _FOLDER = re.compile(r"torch-(\d+\.\d+\.\d+)")
 _WORK = re.compile(r"\.work-(\d+)-([0-9a-f]+)-.*")
-#: Tells this process from an earlier one that had the same number.
-TOKEN = secrets.token_hex(4)
 #: Other processes may put a folder in place while this one does; each of them succeeds once.
 _ATTEMPTS = 20
 
@@ -141,18 +140,3 @@ def sweep() -> None:
         match = _WORK.fullmatch(path.name)
         if match and not in_use(int(match[1]), match[2]):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def in_use(pid: int, token: str) -> bool:
-    """Whether the process that left its number and token in a name still runs."""
-    if pid == os.getpid():
-        return token == TOKEN
-    if os.name == "nt":  # no way to ask without a further package, but folders with open files cannot be removed
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it runs, as another user
-        return True
-    return True

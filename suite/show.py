@@ -10,6 +10,7 @@ from pathlib import Path
 from reference import Schedule, SlugError, parse
 
 from .output import plain_console, plain_table
+from .plots import BLUE, save
 
 #: A longer table is thinned out; the first and the last step always stand in it.
 ROWS = 40
@@ -72,11 +73,8 @@ def draw(schedule: Schedule, steps: int, base_lr: float, path: Path) -> None:
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot(range(steps), schedule.trace(steps, base_lr), color="#0072b2")
+    axes.plot(range(steps), schedule.trace(steps, base_lr), color=BLUE)
     axes.set(xlabel="optimizer step", ylabel="learning rate", title=schedule.slug, xlim=(0, max(steps - 1, 1)))
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     axes.grid(alpha=0.3)
-    kinds = sorted(figure.canvas.get_supported_filetypes())
-    if path.suffix[1:].lower() not in kinds:
-        raise ValueError(f"plot={path} must end in one of {', '.join('.' + kind for kind in kinds)}")
-    figure.savefig(path, dpi=150)
+    save(figure, path)

@@ -23,6 +23,7 @@ from suite.atlas import Row, ranges_off, unexplained
 from suite.atlas_page import THEMES, theme_of
 from suite.case import Case
 from suite.cases import all_cases
+from suite.files import write_whole
 from suite.known import table
 from suite.meta import stock
 from suite.meta.tree import ROOT
@@ -279,7 +280,7 @@ def test_a_part_left_by_a_kill_is_swept(tmp_path: Path) -> None:
     dead, alive = tmp_path / f".a.csv.{child.pid}-0123.part", tmp_path / f".a.csv.{os.getppid()}-0123.part"
     for path in (dead, alive):
         path.write_bytes(b"half")
-    atlas.write_whole(tmp_path / "a.csv", b"whole")
+    write_whole(tmp_path / "a.csv", b"whole")
     assert sorted(tmp_path.iterdir()) == sorted([alive, tmp_path / "a.csv"])
     assert (tmp_path / "a.csv").read_bytes() == b"whole"
 

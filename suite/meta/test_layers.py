@@ -18,6 +18,9 @@ FORBIDDEN = {
     "suite": {"bench", "results"},
     "bench": {"suite", "results"},
 }
+#: How commands print, write files and draw has one home for both command lines; these modules import neither
+#: torch nor another module of the suite.
+SHARED = {"suite.output", "suite.files", "suite.plots"}
 #: The tests of our own code may import all of it.
 ABOVE = {"suite/meta/": {"bench"}}
 TOP_LEVEL = {
@@ -43,8 +46,9 @@ def imported_modules(tree: ast.Module) -> set[str]:
 
 
 def outer_names(path: str) -> set[str]:
-    """First parts of the names of the modules that a file imports."""
-    return {name.partition(".")[0] for name in imported_modules(parse(path))}
+    """First parts of the names of the modules that a file imports; in bench/ the shared ones are not counted."""
+    counted = imported_modules(parse(path)) - (SHARED if path.startswith("bench/") else set())
+    return {name.partition(".")[0] for name in counted}
 
 
 def forbidden(path: str) -> set[str]:
@@ -66,6 +70,15 @@ def test_only_the_meta_tests_reach_up() -> None:
     """The suite itself may not import bench/, its meta tests may; neither reads results/."""
     assert forbidden("suite/case.py") == forbidden("suite/conformance/test_x.py") == {"bench", "results"}
     assert forbidden("suite/meta/test_x.py") == {"results"}
+
+
+@pytest.mark.parametrize("module", sorted(SHARED))
+def test_shared_modules_stand_alone(module: str) -> None:
+    """A module that both command lines share imports nothing of ours, and no torch."""
+    path = module.replace(".", "/") + ".py"
+    ours = {"torch", "reference", "suite", "bench"}
+    local = [node for node in ast.walk(parse(path)) if isinstance(node, ast.ImportFrom) and node.level]
+    assert (outer_names(path) & ours, local) == (set(), [])
 
 
 def test_reference_imports_numpy_only() -> None:
