@@ -23,7 +23,6 @@ from suite.atlas import Row, ranges_off, unexplained
 from suite.atlas_page import THEMES, theme_of
 from suite.case import Case
 from suite.cases import all_cases
-from suite.files import write_whole
 from suite.known import table
 from suite.meta import stock
 from suite.meta.tree import ROOT
@@ -271,18 +270,6 @@ def test_a_release_that_cannot_be_loaded_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("release=9.2.0 lr_scheduler.py cannot be imported: ImportError")
     assert not (tmp_path / "out").exists()
-
-
-def test_a_part_left_by_a_kill_is_swept(tmp_path: Path) -> None:
-    """The half-written file of a dead process goes with the next write; that of a living one stays."""
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    dead, alive = tmp_path / f".a.csv.{child.pid}-0123.part", tmp_path / f".a.csv.{os.getppid()}-0123.part"
-    for path in (dead, alive):
-        path.write_bytes(b"half")
-    write_whole(tmp_path / "a.csv", b"whole")
-    assert sorted(tmp_path.iterdir()) == sorted([alive, tmp_path / "a.csv"])
-    assert (tmp_path / "a.csv").read_bytes() == b"whole"
 
 
 def test_an_empty_cache_offline_is_one_line(tmp_path: Path) -> None:
