@@ -1,0 +1,123 @@
+"""A trace: the learning rates that were logged, and how finely."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference.check import Rates, Steps, whole
+
+#: Logs keep at least this many significant digits; fewer look like few distinct values of an exact trace.
+FEWEST_DIGITS = 3
+#: Digits up to which a text is taken to be rounded; float32 holds 7.2, so 8 and more are kept as they are.
+MOST_DIGITS = 8
+#: What torch's own recursion may be off, relative, for a number of steps (measured: 1e-12 at 1e5 steps).
+FLOAT_DRIFT = 1e-11
+#: Half a unit in the last place of float32, relative.
+FLOAT32_ROUNDING = 2.0**-24
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trace:
+    """The LR in force at some optimizer steps, as a log has it.
+
+    `steps`: strictly rising optimizer steps, 0 = the first update; `lrs`: the LR at each;
+    `name`: what the log calls it; `digits`: significant digits of the log (None: found from the values,
+    and None still where the values are not rounded); `decimals`: places after the point, where the log
+    has a fixed number of them (%.6f), else None.
+
+    Raises TypeError or ValueError unless both have one length n >= 2, the steps rise and all LRs are finite.
+
+    >>> trace = Trace(np.arange(4), np.array([0.0, 0.25, 0.5, 0.75]))
+    >>> trace.stride, trace.digits, trace.exact
+    (1, 3, False)
+    """
+
+    steps: Steps
+    lrs: Rates
+    name: str = "lr"
+    digits: int | None = None
+    decimals: int | None = None
+
+    def __post_init__(self) -> None:
+        steps, lrs = np.asarray(self.steps), np.asarray(self.lrs, dtype=np.float64)
+        if steps.ndim != 1 or lrs.shape != steps.shape:
+            raise ValueError(f"lrs={lrs.shape} must have the shape of steps={steps.shape}, one number each")
+        if steps.size < 2:
+            raise ValueError(f"steps={steps.size} must be at least 2: a trace is a change or the lack of one")
+        if not np.issubdtype(steps.dtype, np.integer):
+            raise TypeError(f"steps={steps.dtype} must be whole numbers")
+        steps = steps.astype(np.int64)
+        if steps[0] < 0:
+            raise ValueError(f"steps[0]={steps[0]} must be >= 0")
+        falls = np.flatnonzero(np.diff(steps) <= 0)
+        if falls.size:
+            i = int(falls[0]) + 1
+            raise ValueError(f"steps[{i}]={steps[i]} must be > steps[{i - 1}]={steps[i - 1]}")
+        wrong = np.flatnonzero(~np.isfinite(lrs))
+        if wrong.size:
+            raise ValueError(f"lrs[{wrong[0]}]={lrs[wrong[0]]} must be finite")
+        for name in ("digits", "decimals"):
+            if getattr(self, name) is not None:
+                whole(name, getattr(self, name), 1)
+        object.__setattr__(self, "steps", steps)
+        object.__setattr__(self, "lrs", lrs)
+        if self.digits is None:
+            object.__setattr__(self, "digits", significant_digits(lrs))
+
+    @functools.cached_property
+    def stride(self) -> int:
+        """The usual distance of logged steps: every n steps."""
+        gaps, counts = np.unique(np.diff(self.steps), return_counts=True)
+        return int(gaps[np.argmax(counts)])
+
+    @property
+    def exact(self) -> bool:
+        """Whether the values are as precise as a float64, not rounded for the log."""
+        return self.digits is None and self.decimals is None
+
+    @functools.cached_property
+    def single(self) -> bool:
+        """Whether every value is a float32: a tensor LR, or a log that stores single precision."""
+        return bool((self.lrs.astype(np.float32).astype(np.float64) == self.lrs).all()) and bool(
+            np.unique(self.lrs).size > 4
+        )
+
+    @functools.cached_property
+    def tolerance(self) -> NDArray[np.float64]:
+        """How far a right value may be from the logged one, an LR for each step.
+
+        Half a unit of the last digit, and the drift of the recursions that schedulers use.
+        """
+        size = np.abs(self.lrs)
+        drift = FLOAT_DRIFT * max(1.0, float(self.steps[-1]) / 1e5)
+        if self.single:  # float32 recursions drift by a rounding a step, some of which cancel
+            drift += FLOAT32_ROUNDING * (2 + float(np.sqrt(self.steps[-1])))
+        allowed = drift * np.maximum(size, 1e-6 * float(size.max()))
+        if self.digits is not None:
+            with np.errstate(divide="ignore"):
+                exponent = np.where(size > 0, np.floor(np.log10(np.where(size > 0, size, 1.0)) + 1e-12), -np.inf)
+            allowed = allowed + 0.5001 * np.power(10.0, exponent - self.digits + 1)
+        if self.decimals is not None:
+            allowed = np.maximum(allowed, 0.5001 * 10.0**-self.decimals)
+        return np.maximum(allowed, np.finfo(float).tiny)
+
+
+def significant_digits(lrs: Rates) -> int | None:
+    """The fewest significant digits, from 3 to 8, that write every value; None where that is not enough.
+
+    >>> significant_digits(np.array([0.1235, 0.002346])), significant_digits(np.array([1 / 3, 1.0]))
+    (4, None)
+    """
+    left = np.abs(lrs[lrs != 0])
+    if not left.size:
+        return FEWEST_DIGITS
+    for digits in range(FEWEST_DIGITS, MOST_DIGITS + 1):
+        scaled = left / np.power(10.0, np.floor(np.log10(left)) - digits + 1)
+        left = left[np.abs(scaled - np.rint(scaled)) > 1e-13 * scaled.max()]
+        if not left.size:
+            return digits
+    return None
