@@ -1,0 +1,199 @@
+"""What the losses of many runs say about stability, with intervals; NumPy only.
+
+A curve is the validation losses of one setting and seed over a grid of LRs, nats per token.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reference.check import Rates, real, whole
+
+#: A run above this loss did not learn: here failures are plateaus near 2.3 nats, the entropy of the single tokens.
+FAILED_LOSS = 1.0
+#: A run below this loss has learned the task: nine tokens in ten have a probability above e^−0.1 = 0.9.
+STABLE_LOSS = 0.1
+CONFIDENCE = 0.95
+
+Flags = NDArray[np.bool_]
+
+
+class Estimate(NamedTuple):
+    """A value with its interval; `low` and `high` are NaN where one run alone gives none."""
+
+    value: float
+    low: float
+    high: float
+
+
+def capped(losses: ArrayLike, initial: ArrayLike) -> Rates:
+    """min(ℓ, ℓ0), the loss of a run that cannot be worse than not to train at all; ℓ0 where ℓ is not finite.
+
+    `losses`: ℓ [..., L]; `initial`: ℓ0, finite, one number or one for each curve [...].
+    Raises ValueError where an ℓ0 is not finite or there are no losses.
+
+    >>> capped([0.5, 9.0, float("nan")], 3.0).tolist()
+    [0.5, 3.0, 3.0]
+    """
+    values, start = np.asarray(losses, dtype=np.float64), np.asarray(initial, dtype=np.float64)
+    if not values.ndim or not values.shape[-1]:
+        raise ValueError(f"losses={list(values.shape)} must be [..., L], one or more for each curve")
+    if not np.isfinite(start).all():
+        raise ValueError(f"initial={start[~np.isfinite(start)].flat[0]:g} must be finite")
+    ceiling = start[..., None]
+    return np.where(np.isfinite(values), np.minimum(values, ceiling), ceiling)
+
+
+def lr_sensitivity(losses: ArrayLike, initial: ArrayLike) -> Rates:
+    """How much of the best loss is lost by a wrong LR: mean over the LRs of min(ℓ, ℓ0) − ℓ*.
+
+    `losses`: ℓ [..., L], the last axis over the LRs of a grid in equal ratios; `initial`: ℓ0, the losses of the
+    untrained models [...]; ℓ* is the least of min(ℓ, ℓ0) on the grid. Returns [...], nats per token.
+    It depends on the range of the LRs: state it. It is 0 too where every LR fails; look at ℓ* as well.
+    Raises ValueError as `capped` does. Source: Wortsman et al. 2023, section 2.2.
+
+    >>> lr_sensitivity([[0.5, 0.25, 9.0], [0.5, 0.5, 0.5]], initial=3.0).tolist()
+    [1.0, 0.0]
+    """
+    values = capped(losses, initial)
+    return np.asarray(values.mean(-1) - values.min(-1))
+
+
+def failed(losses: ArrayLike, lrs: ArrayLike, limit: float = FAILED_LOSS) -> Flags:
+    """Which runs broke down: ℓ not finite, or ℓ > `limit` at an LR above the one of the curve's least loss.
+
+    Below that LR a high loss is a run that was too slow, not one that failed.
+    `losses`: ℓ [..., L]; `lrs`: [L], the LRs of the last axis. Returns bool [..., L].
+    A curve without a finite loss failed throughout. Raises ValueError where the lengths differ.
+
+    >>> failed([2.0, 0.5, 0.01, 2.3, float("inf")], [1e-4, 1e-3, 1e-2, 0.1, 1.0]).tolist()
+    [False, False, False, True, True]
+    """
+    values, rates = _curves(losses, lrs)
+    finite = np.isfinite(values)
+    best = rates[np.where(finite, values, np.inf).argmin(-1)]
+    return np.asarray(~finite | ((values > limit) & (rates > best[..., None])))
+
+
+def stable(losses: ArrayLike, limit: float = STABLE_LOSS) -> Flags:
+    """Which runs learned the task: ℓ < `limit`; one that is not finite did not.
+
+    >>> stable([0.01, 0.5, float("nan")]).tolist()
+    [True, False, False]
+    """
+    return np.asarray(np.asarray(losses, dtype=np.float64) < limit)
+
+
+def max_stable_lr(losses: ArrayLike, lrs: ArrayLike, limit: float = STABLE_LOSS) -> Rates:
+    """The largest LR whose run is stable, [...]; 0 where no run of the curve is.
+
+    `losses`: [..., L]; `lrs`: [L]. Raises ValueError where the lengths differ.
+
+    >>> float(max_stable_lr([0.5, 0.01, 0.05, 2.3], [1e-3, 1e-2, 0.1, 1.0]))
+    0.1
+    """
+    values, rates = _curves(losses, lrs)
+    return np.asarray(np.where(stable(values, limit), rates, 0.0).max(-1))
+
+
+def share(flags: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
+    """The share of runs that are flagged, with Wilson's interval.
+
+    (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n), n flags of any shape, p their mean, z the normal quantile.
+    It holds for independent runs. The LRs of a grid have different chances to fail, which makes it wider than
+    need be; runs that share a seed are alike, which makes it too narrow.
+    Raises ValueError without flags. Source: Wilson 1927; Brown, Cai & DasGupta 2001, section 3.1.1.
+
+    >>> [round(number, 3) for number in share([True] + [False] * 9)]
+    [0.1, 0.018, 0.404]
+    """
+    given = np.asarray(flags)
+    if given.dtype != np.bool_ or not given.size:
+        raise ValueError(f"flags={given.dtype} {list(given.shape)} must be bool, one or more")
+    n, p = given.size, float(given.mean())
+    z = NormalDist().inv_cdf((1 + real("confidence", confidence, above=0.0, below=1.0)) / 2)
+    middle, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    # At p = 0 and p = 1 one end is p itself; rounding must not put it on the other side.
+    return Estimate(p, max(0.0, min(p, (middle - spread) / scale)), min(1.0, max(p, (middle + spread) / scale)))
+
+
+def mean(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
+    """The mean over seeds, with Student's interval: x̄ ± t(n−1)·s/√n.
+
+    `values`: x [n], finite. Of one value there is no interval: NaN.
+    Student's, not a bootstrap: with the 3 to 10 seeds that one can afford, resampling knows no values but these few
+    and its interval is too short (at n = 5 by √(4/5) in s, and by 1.96/2.78 in the quantile).
+    Raises ValueError for other shapes and for values that are not finite. Source: Student 1908.
+
+    >>> [round(number, 3) for number in mean([1.0, 2.0, 3.0])]
+    [2.0, -0.484, 4.484]
+    """
+    x = np.asarray(values, dtype=np.float64)
+    if x.ndim != 1 or not x.size or not np.isfinite(x).all():
+        raise ValueError(f"values={x.tolist()} must be finite numbers, one for each seed")
+    centre = float(x.mean())
+    real("confidence", confidence, above=0.0, below=1.0)
+    if x.size == 1:
+        return Estimate(centre, math.nan, math.nan)
+    spread = student_quantile((1 + confidence) / 2, x.size - 1) * float(x.std(ddof=1)) / math.sqrt(x.size)
+    return Estimate(centre, centre - spread, centre + spread)
+
+
+def paired_difference(values: ArrayLike, others: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
+    """The mean of the differences `values` − `others` of pairs with the same seed, [n] each, with its interval.
+
+    Pairing takes the seeds' own spread out of the interval. Raises ValueError as `mean` does, and for other lengths.
+
+    >>> [round(number, 3) for number in paired_difference([1.1, 5.2, 9.0], [1.0, 5.0, 8.7])]
+    [0.2, -0.048, 0.448]
+    """
+    x, y = np.asarray(values, dtype=np.float64), np.asarray(others, dtype=np.float64)
+    if x.shape != y.shape:
+        raise ValueError(f"others={list(y.shape)} must have the shape {list(x.shape)}, one for each seed")
+    return mean(x - y, confidence)
+
+
+def student_quantile(probability: float, freedom: int) -> float:
+    """The q with P(t <= q) = `probability` for Student's t of `freedom` degrees: to 1e-12, by bisection.
+
+    Raises ValueError for a probability outside (0.5, 1) or for fewer than 1 degree.
+
+    >>> round(student_quantile(0.975, 4), 3)
+    2.776
+    """
+    real("probability", probability, above=0.5, below=1.0)
+    low, high = 0.0, math.pi / 2  # of the angle atan(q/√freedom)
+    for _ in range(60):
+        middle = (low + high) / 2
+        if (1 + _between(middle, whole("freedom", freedom, 1))) / 2 < probability:
+            low = middle
+        else:
+            high = middle
+    return math.tan(low) * math.sqrt(freedom)
+
+
+def _between(angle: float, freedom: int) -> float:
+    """P(|t| < √freedom·tan(angle)), in closed form: Abramowitz & Stegun 1964, 26.7.3 and 26.7.4."""
+    sine, cosine = math.sin(angle), math.cos(angle)
+    odd = freedom % 2
+    term = total = cosine if odd else 1.0
+    for k in range(2 + odd, freedom - 1, 2):
+        term *= cosine * cosine * (k - 1) / k
+        total += term
+    if not odd:
+        return sine * total
+    return (angle + (sine * total if freedom > 1 else 0.0)) * 2 / math.pi
+
+
+def _curves(losses: ArrayLike, lrs: ArrayLike) -> tuple[Rates, Rates]:
+    """Losses [..., L] and the LRs [L] of their last axis."""
+    values, rates = np.asarray(losses, dtype=np.float64), np.asarray(lrs, dtype=np.float64)
+    if rates.ndim != 1 or not rates.size or values.shape[-1:] != rates.shape:
+        raise ValueError(f"lrs={list(rates.shape)} must be as long as the last axis of losses={list(values.shape)}")
+    return values, rates
