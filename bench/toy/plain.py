@@ -64,7 +64,7 @@ def adam(config: Config) -> OptimizerFactory:
     return make
 
 
-class _Driver:
+class Driver:
     """Sets or steps the LR of an optimizer, by a reference schedule or a scheduler of torch."""
 
     def __init__(
@@ -95,6 +95,52 @@ class _Driver:
         """Step torch's scheduler, if its clock ticks after this step."""
         if self.scheduler is not None and (step + 1) % self.every == 0:
             self.scheduler.step()
+
+
+class Loop:
+    """The plain trainer, one optimizer step at a time; `train` runs it to its end and says what the arguments mean.
+
+    `used`: the LR of every step so far, read from the optimizer when it stepped;
+    `driver`: what sets or steps the LR; its `before` and `after` are all that a schedule costs in a step.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        rule: Schedule | SchedulerFactory,
+        steps: int,
+        seed: int,
+        base_lr: float = 1.0,
+        clock: str = "step",
+        optimizer: OptimizerFactory | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.task = Task.make(config.limit, config.validation_share, config.split_seed)
+        self.order = batch_order(self.task.train, config.batch_size, steps, seed)
+        self.device = device
+        self.held = self.task.pairs.take(self.task.validation).to(device)
+        self.model = build(config, seed, dtype).to(device)
+        self.optimizer = (optimizer or adam(config))(self.model.parameters(), base_lr)
+        epoch = steps_per_epoch(len(self.task.train), config.batch_size)
+        self.driver = Driver(self.optimizer, rule, steps, base_lr, clock, epoch)
+        self.used = self.driver.used
+
+    def step(self) -> float:
+        """One optimizer step: the loss of its batch before it. IndexError after the last step."""
+        step = len(self.used)
+        batch = self.task.pairs.take(self.order[step]).to(self.device)
+        self.driver.before(step)
+        self.optimizer.zero_grad()
+        loss = token_loss(self.model(batch.source, batch.target_in), batch.target_out)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.driver.after(step)
+        return loss.item()
+
+    def evaluate(self) -> float:
+        """The validation loss now."""
+        return evaluate(self.model, self.held)
 
 
 def train(
@@ -132,28 +178,14 @@ def train(
     one_of("clock", clock, CLOCKS)
     if not callable(rule):  # schedules are callable too
         raise TypeError(f"rule={rule!r} must be a schedule or a function from an optimizer to a scheduler")
-    task = Task.make(config.limit, config.validation_share, config.split_seed)
-    order = batch_order(task.train, config.batch_size, steps, seed)
-    held = task.pairs.take(task.validation).to(device)
-    model = build(config, seed, dtype).to(device)
-    made = (optimizer or adam(config))(model.parameters(), base_lr)
-    epoch = steps_per_epoch(len(task.train), config.batch_size)
-    driver = _Driver(made, rule, steps, base_lr, clock, epoch)
-
+    loop = Loop(config, rule, steps, seed, base_lr, clock, optimizer, dtype, device)
     losses: list[float] = []
-    validation = {0: evaluate(model, held)}
+    validation = {0: loop.evaluate()}
     with seeded(seed, device):
         for step in range(steps):
-            batch = task.pairs.take(order[step]).to(device)
-            driver.before(step)
-            made.zero_grad()
-            loss = token_loss(model(batch.source, batch.target_in), batch.target_out)
-            loss.backward()  # type: ignore[no-untyped-call]
-            made.step()
-            driver.after(step)
-            losses.append(loss.item())
+            losses.append(loop.step())
             if report is not None:
-                report(step, driver.used[-1], losses[-1])
+                report(step, loop.used[-1], losses[-1])
             if step + 1 == steps or (validate_every and (step + 1) % validate_every == 0):
-                validation[step + 1] = evaluate(model, held)
-    return Run(driver.used, losses, validation, model)
+                validation[step + 1] = loop.evaluate()
+    return Run(loop.used, losses, validation, loop.model)
