@@ -9,11 +9,15 @@ and all arithmetic is elementwise along it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from .task import PAD
+
+#: Is shown logits [n, s, L].
+Watch = Callable[[Tensor], None]
 
 
 def to_lanes(x: Tensor, batch: int, heads: int, parts: int) -> tuple[Tensor, ...]:
@@ -42,14 +46,18 @@ def blocked(keys: Tensor, queries: int, heads: int, *, causal: bool, dtype: torc
     return added.expand(*added.shape[:4], heads).reshape(*added.shape[:2], -1)
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, added: Tensor) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, added: Tensor, watch: Watch | None = None) -> Tensor:
     """Σ_j softmax_j(Σ_c q_ci·k_cj/√C + added_ij)·v_cj in every lane.
 
     `query` [C, n, L], `key` and `value` [C, s, L], `added` [n or 1, s, L] → [C, n, L]; C is d/heads.
+    `watch` is shown the logits before `added`.
 
     >>> one = torch.ones(2, 1, 1)
     >>> attend(one, one, 3 * one, torch.zeros(1, 1, 1)).flatten().tolist()
     [3.0, 3.0]
     """
-    scores = (query[:, :, None] * key[:, None]).sum(0) * (1.0 / math.sqrt(len(query))) + added
+    logits = (query[:, :, None] * key[:, None]).sum(0) * (1.0 / math.sqrt(len(query)))
+    if watch is not None:
+        watch(logits)
+    scores = logits + added
     return (scores.softmax(1) * value[:, None]).sum(2)

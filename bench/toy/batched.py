@@ -19,6 +19,7 @@ from .forward import Forward
 from .model import build
 from .parameters import ALIGNED, Layout, initial
 from .rates import checked
+from .records import update_ratio
 from .task import Task, batch_order
 from .workers import Workers
 
@@ -42,10 +43,14 @@ class Batched:
     * `threads`: on a CPU, how many cores share the replicas; each operation runs on one, so that it rounds
       alike for every K (results do not depend on `threads`);
     * `compiled`: compile the forward and backward pass; costs a minute or more for each new shape, and what is
-      said here of bits holds without it only.
+      said here of bits holds without it only;
+    * `instruments`: also keep the last three records; this changes no bit of the training.
 
-    The records have one row for each replica that ever was, NaN where it did not run:
-    `lrs` and `losses`, both [K, T] on the CPU, the LR used and the training loss before the step.
+    The records, float64 [K, T] on the CPU, have one row for each replica that ever was, NaN where it did not run:
+    `lrs` and `losses`, the LR used and the training loss before the step;
+    with `instruments`, and NaN without, `attention_logits`, the largest |attention logit| in the forward pass
+    of the step (see `Peaks`), `gradient_norms`, ‖∇‖₂ of the whole gradient, and `update_ratios`,
+    ‖θ_{t+1} − θ_t‖ / ‖θ_t‖ over all parameters.
     `alive`: int64, which replicas are still running; row i of `parameters` [alive, P] belongs to ``alive[i]``.
     Raises TypeError or ValueError for arguments of the wrong shape or range, and for a model with dropout.
 
@@ -66,6 +71,7 @@ class Batched:
         device: torch.device | str = "cpu",
         threads: int = 1,
         compiled: bool = False,
+        instruments: bool = False,
     ) -> None:
         if config.dropout:
             raise ValueError(f"dropout={config.dropout:g} must be 0: its random numbers would depend on the neighbours")
@@ -78,7 +84,8 @@ class Batched:
         self.step_count = 0
         self.alive = torch.arange(len(seeds))
         self.lrs = torch.full(rates.shape, torch.nan, dtype=torch.float64)
-        self.losses = self.lrs.clone()
+        self.losses, self.attention_logits = self.lrs.clone(), self.lrs.clone()
+        self.gradient_norms, self.update_ratios = self.lrs.clone(), self.lrs.clone()
 
         task = Task.make(config.limit, config.validation_share, config.split_seed)
         self.pairs = task.pairs.with_empty().to(self.device)
@@ -93,8 +100,10 @@ class Batched:
         self.layout = Layout.of(model)
         self.parameters = initial(config, seeds, dtype).to(self.device)
         self.adam = RowAdam(self.parameters, config.betas, config.eps)
-        losses: Callable[..., Tensor] = Forward(config, model.positions.to(self.device)).losses
-        self.forward = torch.compile(losses) if compiled else losses
+        forward = Forward(config, model.positions.to(self.device))
+        self.forward = torch.compile(forward.losses) if compiled else forward.losses
+        self.watched = torch.compile(forward.watched) if compiled else forward.watched
+        self.instruments = instruments
         self.workers = Workers(threads)
         self._view()
 
@@ -124,17 +133,29 @@ class Batched:
             raise RuntimeError(f"step={t} must be < {t}, the length of the schedules")
         rates = self.rates[self.alive, t]
         losses = self.parameters.new_empty(len(self.alive))
+        seen = self.parameters.new_empty(3, len(self.alive))
 
         def job(group: slice, leaves: dict[str, Tensor]) -> None:
             batch = self.pairs.take(self.orders[self.order_of[group], t])
-            each = self.forward(leaves, batch)
+            if self.instruments:
+                each, seen[0, group] = self.watched(leaves, batch)
+                before = self.parameters[group].clone()
+            else:
+                each = self.forward(leaves, batch)
             # The sum gives every replica its own gradient: no loss depends on another replica's weights.
             gradients = torch.autograd.grad(each.sum(), list(leaves.values()))
             joined = self.layout.join(dict(zip(leaves, gradients, strict=True)))
             self.adam.step(self.parameters[group], joined, rates[group], group, t)
             losses[group] = each.detach()
+            if self.instruments:
+                seen[1, group] = torch.linalg.vector_norm(joined, dim=1)
+                seen[2, group] = update_ratio(before, self.parameters[group])
 
         self._each(job)
+        if self.instruments:
+            records = (self.attention_logits, self.gradient_norms, self.update_ratios)
+            for record, values in zip(records, seen.double().cpu(), strict=True):
+                record[self.alive, t] = values
         self.lrs[self.alive, t] = rates
         self.losses[self.alive, t] = losses.double().cpu()
         self.step_count += 1
