@@ -1,0 +1,111 @@
+"""How a measured answer is published: a text, a table and a picture, with all that made them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.toy.measures import Estimate
+from suite.files import write_whole
+from suite.plots import house_style, save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Claim:
+    """A question, and what was measured.
+
+    * `name`: the name of its files and of its command;
+    * `answer`: sentences, made from the numbers of the table, not written beforehand;
+    * `how`: what was run and what its numbers mean, by heading;
+    * `table`: one row for each thing that was compared, intervals included;
+    * `draw`: makes the picture; `alt`: what it shows, in words.
+    """
+
+    name: str
+    question: str
+    answer: Sequence[str]
+    how: Mapping[str, str]
+    table: DataFrame
+    draw: Callable[[], Figure]
+    alt: str
+
+
+def machine() -> str:
+    """The machine and the versions, in one line."""
+    import numpy as np
+    import torch
+
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}, NumPy {np.__version__}"
+    return f"{os.cpu_count()} cores of {platform.machine()} ({platform.system()}), {versions}"
+
+
+def figure(height: float, title: str, caption: str) -> Figure:
+    """An empty figure with a title that says what is seen and a caption that says of what."""
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(9.6, height), dpi=110, layout="constrained")
+    made.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+    made.supxlabel(caption, x=0.01, ha="left", fontsize=9, color="#555555")
+    return made
+
+
+def interval(estimate: Estimate) -> str:
+    """A value with its interval.
+
+    >>> interval(Estimate(0.5, 0.25, 0.75))
+    '0.5 [0.25, 0.75]'
+    """
+    value, low, high = (f"{number:.3g}" for number in estimate)
+    return f"{value} [{low}, {high}]"
+
+
+def markdown_table(table: DataFrame) -> str:
+    """A data frame as a Markdown table; numbers with 3 significant digits."""
+
+    def cell(value: Any) -> str:
+        return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+    head = [" | ".join(map(str, table.columns)), " | ".join("---" for _ in table.columns)]
+    rows = [" | ".join(cell(value) for value in row) for row in table.itertuples(index=False)]
+    return "\n".join(f"| {row} |" for row in [*head, *rows])
+
+
+def text(claim: Claim) -> str:
+    """The page of a claim."""
+    how = [f"* **{head}**: {words}" for head, words in claim.how.items()]
+    command = f"* **Command**: `python -m bench claim {claim.name}`"
+    return "\n".join(
+        [
+            f"# {claim.question}",
+            "",
+            *claim.answer,
+            "",
+            f"![{claim.alt}]({claim.name}.png)",
+            "",
+            markdown_table(claim.table),
+            "",
+            *how,
+            command,
+            f"* **Made on**: {machine()}",
+            "",
+        ]
+    )
+
+
+def publish(claim: Claim, folder: Path) -> list[Path]:
+    """Write the text, the table and the picture of a claim; each file is there whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{claim.name}{kind}" for kind in (".md", ".csv", ".png")]
+    write_whole(paths[0], text(claim).encode())
+    write_whole(paths[1], claim.table.to_csv(index=False).encode())
+    with house_style():
+        save(claim.draw(), paths[2])
+    return paths
