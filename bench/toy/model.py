@@ -83,6 +83,7 @@ class ToyTransformer(nn.Module):
             self.embed(source),
             self.embed(target),
             tgt_mask=causal_mask(target.shape[1], target.device),
+            tgt_is_causal=False,  # said, or torch compares the mask at each call, and a GPU has to wait for it
             src_key_padding_mask=padded,
             tgt_key_padding_mask=target == PAD,
             memory_key_padding_mask=padded,
