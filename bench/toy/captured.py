@@ -1,0 +1,117 @@
+"""A training step whose LR is a tensor, on request captured in a CUDA graph.
+
+A graph replays kernels with the arguments that they were captured with. An LR that is a Python number is
+such an argument: the scheduler changes the number, and the replayed step goes on with the old one.
+An LR in a tensor on the device is read at every replay, as long as it is changed in place
+(torch's schedulers do so from 2.4 on); to put another object into ``group["lr"]`` freezes it all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from reference.check import one_of
+
+from .config import Config
+from .devices import require
+from .model import build
+from .plain import OptimizerFactory, token_loss
+from .rules import Rule
+from .task import Pairs, Task, batch_order
+
+#: float and tensor: fused Adam, by the type of its LR; capturable: Adam that may be captured, its LR in a tensor;
+#: graph: the same, captured. The last two need a GPU.
+KINDS = ("float", "tensor", "capturable", "graph")
+#: Steps before the capture, on a stream of their own: they allocate what the graph shall find.
+BEFORE = 3
+
+
+def optimizer_of(kind: str, config: Config, device: str) -> OptimizerFactory:
+    """Fused Adam with its LR as the kind has it; ValueError for another kind or device.
+
+    Raises NotImplementedError where the device is absent, or where torch has the kind for GPUs only.
+
+    >>> from .config import CONFIGS
+    >>> made = optimizer_of("tensor", CONFIGS["small16"], "cpu")([nn.Parameter(torch.zeros(1))], 0.5)
+    >>> made.param_groups[0]["lr"]
+    tensor(0.5000)
+    """
+    require(device)
+    capturable = one_of("kind", kind, KINDS) in ("capturable", "graph")
+    if capturable and device == "cpu":
+        raise NotImplementedError(f"kind={kind} needs a GPU: nothing can be captured on device=cpu")
+
+    def make(parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
+        rate = lr if kind == "float" else torch.tensor(lr, device=device)
+        return torch.optim.Adam(
+            parameters, lr=rate, betas=config.betas, eps=config.eps, fused=True, capturable=capturable
+        )
+
+    return make
+
+
+class Captured:
+    """A function without arguments, captured in a CUDA graph; each call replays it and gives the same tensor.
+
+    `work` runs `BEFORE` times first and once for the capture itself, which does no arithmetic.
+    Source: torch 2.13, "CUDA semantics", section "CUDA Graphs", whole-network capture.
+    """
+
+    def __init__(self, work: Callable[[], Tensor]) -> None:
+        require("cuda")
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(BEFORE):
+                work()
+        torch.cuda.current_stream().wait_stream(side)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.result = work()
+
+    def __call__(self) -> Tensor:
+        """Replay."""
+        self.graph.replay()
+        return self.result
+
+
+class TensorLoop:
+    """The plain trainer's step with an LR of some kind, under a rule that builds a torch scheduler; seed 0.
+
+    `scheduler` is built after the capture, so the first step that is replayed has the schedule's first LR.
+    Raises as `optimizer_of` does, and TypeError for a rule without a scheduler.
+    """
+
+    def __init__(self, kind: str, config: Config, rule: Rule, steps: int, device: str) -> None:
+        make = optimizer_of(kind, config, device)
+        task = Task.make(config.limit, config.validation_share, config.split_seed)
+        self.pairs = task.pairs.to(device)
+        self.order = batch_order(task.train, config.batch_size, steps, 0).to(device)
+        self.model = build(config, 0).to(device)
+        self.optimizer = make(self.model.parameters(), rule.base_lr)
+        self.batch = self.pairs.take(self.order[0])
+        self.taken = 0
+        self.run: Callable[[], Tensor] = Captured(self._work) if kind == "graph" else self._work
+        self.scheduler = rule.scheduler(self.optimizer)
+
+    def _work(self) -> Tensor:
+        """Everything that happens on the device: one optimizer step on the batch that lies ready."""
+        self.optimizer.zero_grad()
+        loss = token_loss(self.model(self.batch.source, self.batch.target_in), self.batch.target_out)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return loss
+
+    def step(self) -> float:
+        """One optimizer step: the loss of its batch before it. IndexError after the last step."""
+        fresh: Pairs = self.pairs.take(self.order[self.taken])
+        self.batch.source.copy_(fresh.source)
+        self.batch.target.copy_(fresh.target)
+        loss = self.run()
+        self.scheduler.step()
+        self.taken += 1
+        return loss.item()
