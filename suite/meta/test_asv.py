@@ -17,6 +17,19 @@ BENCHMARKS = [
     "scheduler_step.SchedulerConstruction.time_construct",
     "scheduler_step.SchedulerStep.time_state_dict",
     "scheduler_step.SchedulerStep.time_step",
+    "stability.Stability.track_failed_share",
+    "stability.Stability.track_inverse_max_stable_lr",
+    "stability.Stability.track_loss",
+    "stability.Stability.track_lr_sensitivity",
+    "tensor_lr.TensorStep.time_step",
+    "training.DeviceMemory.track_peak",
+    "training.HostMemory.peakmem_train",
+    "training.Replicas.track_batched_over_sequential",
+    "training.Replicas.track_seconds_per_replica_step",
+    "training.SchedulerShare.track_percent",
+    "training.Throughput.track_seconds_per_1000_tokens",
+    "training.WarmupStep.time_step",
+    "training.WayStep.time_step",
 ]
 DISCOVER = """
 import sys
@@ -83,6 +96,7 @@ def test_configuration_is_read_by_asv() -> None:
 
     conf = Config.load(str(CONFIG))
     assert len(conf.matrix["req"]["torch"]) > 1
+    assert set(conf.matrix["req"]) == {"torch", "numpy", "rich"}  # all that bench/ may import at its top
     assert (conf.build_command, conf.install_command, conf.uninstall_command) == ([], [], [])
     assert (conf.benchmark_dir, conf.results_dir) == ("bench", "results/asv")
 
