@@ -33,12 +33,13 @@ def _linear_cosine(step: int) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
-def make_optimizer(groups: int, lr_type: str) -> torch.optim.Optimizer:
+def make_optimizer(groups: int, lr_type: str, momentum: float = 0.0) -> torch.optim.Optimizer:
     """SGD over `groups` groups of one number each; `lr_type` is float or tensor."""
     # Each group has its own tensor: torch changes a tensor LR in place, so a shared one
     # would be scaled once per group.
     rates = [PEAK_LR if lr_type == "float" else torch.tensor(PEAK_LR) for _ in range(groups)]
-    return torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in rates])
+    parts = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in rates]
+    return torch.optim.SGD(parts, momentum=momentum)
 
 
 #: SGD's own construction takes time with the square of the groups, so it is not repeated for each sample.
