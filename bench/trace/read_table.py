@@ -1,0 +1,120 @@
+"""The columns of a log, and which of them hold steps and learning rates."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference.check import Rates, Steps
+
+#: What logs call the number of an update, the surest first.
+STEP_NAMES = (
+    *("optimizer_step", "num_updates", "updates", "update", "global_step", "globalstep"),
+    *("step", "steps", "iteration", "iterations", "iter", "iters", "t"),
+)
+#: Weights & Biases writes the range of each point beside it; Lightning a group's other settings.
+OTHER_ENDINGS = ("__min", "__max", "momentum", "weight_decay")
+#: How many names an error line lists.
+SHOWN = 8
+
+Values = NDArray[Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """Columns by name; an empty cell is NaN in a column of numbers and '' or None in one of objects.
+
+    `load` gives a column; `where` says in words where a row stands; `trainer` marks a Trainer's state, whose
+    `last_step` is its last update.
+    """
+
+    names: Sequence[str]
+    load: Callable[[str], Values]
+    where: Callable[[int], str]
+    trainer: bool = False
+    last_step: int | None = None
+
+    def numbers(self, name: str, rows: Steps | None = None) -> tuple[Steps, Rates]:
+        """The rows (of those given) in which a column has a value, and the values.
+
+        Raises ValueError for a value that is no finite number.
+        """
+        values = self.load(name)
+        rows = np.arange(values.size) if rows is None else rows
+        values = values[rows]
+        if values.dtype != object:
+            full = ~np.isnan(values)
+            numbers = values[full].astype(np.float64)
+        else:
+            full = np.array([not (v is None or (isinstance(v, str) and not v.strip())) for v in values], dtype=bool)
+            numbers = self._converted(name, values[full], rows[full])
+        wrong = np.flatnonzero(~np.isfinite(numbers))
+        if wrong.size:
+            at = int(wrong[0])
+            raise ValueError(f"{name}={numbers[at]} in {self.where(int(rows[full][at]))} must be finite")
+        return rows[full], numbers
+
+    def _converted(self, name: str, values: Values, rows: Steps) -> Rates:
+        numbers = np.empty(values.size)
+        for i, value in enumerate(values):
+            try:
+                numbers[i] = float(str(value) if isinstance(value, bool) else value)
+            except (TypeError, ValueError, OverflowError):
+                shown = str(value)[:40]
+                raise ValueError(f"{name}={shown!r} in {self.where(int(rows[i]))} must be a number") from None
+        return numbers
+
+
+def metric(name: str) -> str:
+    """The name of what is logged: without the run that Weights & Biases puts before it.
+
+    >>> metric("warm-run-3 - train/learning_rate")
+    'train/learning_rate'
+    """
+    return name.rpartition(" - ")[2].strip().lower()
+
+
+def names_lr(name: str) -> bool:
+    """Whether a column's name says that it holds a learning rate.
+
+    >>> [names_lr(name) for name in ("lr-AdamW/pg1", "learningRate", "lr-Adam-momentum", "color", "run - lr__MIN")]
+    [True, True, False, False, False]
+    """
+    text = metric(name)
+    if text.endswith(OTHER_ENDINGS):
+        return False
+    return re.search(r"(^|[^a-z])(lrs?|learning[ _-]?rates?)([^a-z]|$)", text) is not None
+
+
+def step_column(table: Table) -> tuple[str | None, str | None]:
+    """The column of the steps, None where the rows are numbered instead, and what has to be said of the choice."""
+    plain = {metric(name).rpartition("/")[2].strip("_ ").replace(" ", "_"): name for name in reversed(table.names)}
+    for known in STEP_NAMES:
+        if known in plain:
+            return plain[known], None
+    if "epoch" in plain:
+        return plain["epoch"], f"there is no column of steps: {plain['epoch']} is taken as the step"
+    if len(table.names) > 1:
+        return None, "there is no column of steps: the rows are numbered from 0"
+    return None, None
+
+
+def lr_columns(table: Table, wanted: str | None, steps: str | None) -> list[str]:
+    """The columns that hold learning rates, or the one that is wanted; raises ValueError where there is none."""
+    others = [name for name in table.names if name != steps]
+    listed = ", ".join(others[:SHOWN]) + (f" and {len(others) - SHOWN} more" if len(others) > SHOWN else "")
+    if wanted is not None:
+        if wanted not in table.names:
+            raise ValueError(f"column={wanted!r} must be one of {listed}")
+        return [wanted]
+    found = [name for name in others if names_lr(name)]
+    if not found:  # TensorBoard names the column so, whatever it holds
+        found = [name for name in others if metric(name) in ("value", "values")]
+    if not found:
+        raise ValueError(f"columns={listed or 'none'} must hold a learning rate: name it with --column")
+    return found
