@@ -1,0 +1,146 @@
+"""The pictures of a sweep: a heat map of the loss over LR and warmup, and curves of LR sensitivity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median_low
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.toy import measures
+from suite.plots import BLUE, GREEN, GREY, ORANGE, PURPLE
+
+from .spec import Setting, Spec
+from .tables import Results, curves
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+#: Losses outside these are drawn like them; logarithmic between.
+LOSSES = (0.003, 3.0)
+#: One line for each kind of warmup; told apart without colour too.
+COLORS, MARKERS, DASHES = (BLUE, ORANGE, GREEN, PURPLE, GREY, "black"), "os^DvX", ("-", "--", "-.", ":", "-", "--")
+
+
+def caption(spec: Spec, machine: str) -> str:
+    """What was run, in two lines."""
+    return (
+        f"toy digits-to-words task, {spec.name} (d_model {spec.config.d_model}), Adam, {spec.steps} steps, "
+        f"{len(spec.lrs)} LRs × {len(spec.seeds)} seeds, {spec.dtype} on {spec.device}\n{machine}"
+    )
+
+
+def _panels(rows: int, columns: int, height: float, width: float, about: str) -> tuple[Figure, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(max(7.5, width * columns + 1.6), height * rows + 1.6), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    figure.supxlabel(about, x=0.01, ha="left", fontsize=8.5, color=GREY)
+    return figure, axes
+
+
+def heatmap(results: Results, spec: Spec, machine: str) -> Figure:
+    """Validation loss over LR × length of the warmup: a panel for each kind, a row for norm and decay."""
+    kinds = [kind for kind in spec.kinds if kind != "none"] or ["none"]
+    places = [(norm, decay) for norm in spec.norms for decay in spec.decays]
+    width, height = 0.55 * len(spec.lrs) + 0.8, 0.42 * len(spec.warmups) + 1.3
+    figure, axes = _panels(
+        len(places),
+        len(kinds),
+        height,
+        width,
+        f"numbers: geometric mean over seeds; ×: most seeds failed\n{caption(spec, machine)}",
+    )
+    for (norm, decay), row in zip(places, axes, strict=True):
+        for kind, axis in zip(kinds, row, strict=True):
+            settings = [spec.setting(norm, decay, kind, steps) for steps in spec.warmups]
+            mesh = _heat(axis, results, settings, spec)
+            axis.set_title(f"{kind} warmup, {decay} decay, {norm}-LN")
+        row[0].set_ylabel("length of the warmup")
+    for axis in axes[-1]:
+        axis.set_xlabel("base learning rate")
+    bar = figure.colorbar(mesh, ax=axes, extend="both", fraction=0.04, pad=0.01)
+    bar.set_label("validation loss, nats per token")
+    bar.ax.axhline(measures.STABLE_LOSS, color="white")
+    bar.set_ticks([0.01, 0.1, 1.0], labels=["0.01", "0.1 stable", "1 failed"])
+    _title(figure, _finding(results, spec, places[0], kinds[0]))
+    return figure
+
+
+def _title(figure: Figure, words: str) -> None:
+    figure.suptitle(words, x=0.01, ha="left", fontsize=12, fontweight="bold")
+
+
+def _finding(results: Results, spec: Spec, place: tuple[str, str], kind: str) -> str:
+    """The largest stable LR at both ends of the warmups, as a title."""
+    found = []
+    for steps in dict.fromkeys((min(spec.warmups), max(spec.warmups))):
+        losses = curves(results, spec.setting(*place, kind, steps), spec)
+        lr = median_low(measures.max_stable_lr(losses, spec.lrs).tolist())
+        about = f"with {steps / spec.steps:.0%} warmup" if steps else "without warmup"
+        found.append(f"{f'up to LR {lr:.2g}' if lr else 'at no LR'} {about}")
+    return f"Learned {', '.join(found)}"
+
+
+def _heat(axis: Axes, results: Results, settings: Sequence[Setting], spec: Spec) -> Any:
+    """One panel: the geometric mean of the seeds' losses as colour and number, a cross where most seeds failed."""
+    from matplotlib.colors import LogNorm
+
+    losses = np.stack([curves(results, setting, spec) for setting in settings])  # [W, seeds, LRs]
+    initial = np.stack([curves(results, setting, spec, "initial_loss")[:, 0] for setting in settings])
+    middle = np.exp(np.log(np.maximum(measures.capped(losses, initial), 1e-12)).mean(1))
+    failed = measures.failed(losses, spec.lrs).mean(1) > 0.5
+    mesh = axis.pcolormesh(middle, cmap="cividis", norm=LogNorm(*LOSSES), edgecolors="white", linewidth=0.5)
+    for (i, j), value in np.ndenumerate(middle):
+        dark = value < np.sqrt(LOSSES[0] * LOSSES[1])
+        text = f"{value:.1f}" if value >= 0.995 else f"{value:.2f}".lstrip("0") if value >= 0.0095 else f"{value:.0e}"
+        color = "white" if dark else "black"
+        axis.text(
+            j + 0.5, i + 0.5, f"{text}{'×' if failed[i, j] else ''}", ha="center", va="center", color=color, fontsize=8
+        )
+    axis.set_xticks(np.arange(len(spec.lrs)) + 0.5, [f"{lr:.2g}" for lr in spec.lrs], rotation=45)
+    labels = [f"{setting.warmup_steps} ({setting.warmup_steps / spec.steps:.0%})" for setting in settings]
+    axis.set_yticks(np.arange(len(settings)) + 0.5, labels)
+    axis.grid(visible=False)
+    return mesh
+
+
+def _short(loss: float) -> str:
+    """A loss in at most four characters.
+
+    >>> [_short(loss) for loss in (2.28, 0.997, 0.45, 0.034, 0.0071, 0.0002)]
+    ['2.3', '1.0', '.45', '.03', '.007', '.000']
+    """
+    digits = 1 if loss >= 0.995 else 2 if loss >= 0.0095 else 3
+    return f"{loss:.{digits}f}".removeprefix("0" if digits > 1 else "")
+
+
+def sensitivity(summary: DataFrame, spec: Spec, machine: str) -> Figure:
+    """LR sensitivity against the length of the warmup, and with several kinds against its effective period."""
+    kinds = [kind for kind in spec.kinds if kind != "none"]
+    sides = [("warmup_steps", "length of the warmup, steps")]
+    if len(kinds) > 1:
+        sides.append(("effective_period", "effective period Σ(1−w), steps"))
+    places = [(norm, decay) for norm in spec.norms for decay in spec.decays]
+    figure, axes = _panels(len(places), len(sides), 3.6, 6.0, caption(spec, machine))
+    for (norm, decay), row in zip(places, axes, strict=True):
+        chosen = summary[(summary["norm"] == norm) & (summary["decay"] == decay)]
+        for (column, label), axis in zip(sides, row, strict=True):
+            for kind, color, marker, style in zip(kinds or ["none"], COLORS, MARKERS, DASHES, strict=False):
+                line = chosen[chosen["kind"].isin((kind, "none"))].sort_values(column)
+                y = line["lr_sensitivity"]
+                bars = [y - line["lr_sensitivity_low"], line["lr_sensitivity_high"] - y]
+                look = {"color": color, "marker": marker, "linestyle": style, "capsize": 3, "label": kind}
+                axis.errorbar(line[column], y, bars, **look)
+            axis.set_xlabel(label)
+            axis.set_title(f"{decay} decay, {norm}-LN")
+            axis.set_ylim(bottom=0)
+        row[0].set_ylabel("LR sensitivity, nats per token")
+    if len(kinds) > 1:
+        axes[0, 0].legend(title="warmup")
+    span, seeds = f"{spec.lrs[0]:.2g} … {spec.lrs[-1]:.2g}", len(spec.seeds)
+    _title(figure, f"LR sensitivity over {span}: mean and 95 % interval over {seeds} seeds")
+    return figure

@@ -1,0 +1,74 @@
+"""How far a sweep is, and how long it will take: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.progress import ProgressColumn, Task
+from rich.text import Text
+
+from suite.output import progress_bar
+
+from .engine import Report
+
+#: Without a terminal there is a line at most every so many seconds.
+PAUSE = 5.0
+
+
+def left(seconds: float, done: int, remaining: int) -> str:
+    """The time left, if the rest goes as fast as what was done in `seconds`; empty where nothing can be said.
+
+    >>> left(60.0, 30, 40), left(60.0, 0, 40), left(60.0, 70, 0)
+    ('about 1 min 20 s left', '', '')
+    """
+    if not done or not remaining:
+        return ""
+    minutes, rest = divmod(round(seconds / done * remaining), 60)
+    return f"about {f'{minutes} min ' if minutes else ''}{rest} s left"
+
+
+class TimeLeft(ProgressColumn):
+    """The time left; rich's own column looks at the last 30 s only, in which a sweep may finish no shard."""
+
+    def render(self, task: Task) -> Text:
+        """The text of the column; runs that were found on disk have cost no time."""
+        done = int(task.completed) - task.fields["found"]
+        return Text(left(task.elapsed or 0.0, done, int(task.remaining or 0)))
+
+
+class Lines:
+    """Reports as lines on standard error."""
+
+    def __init__(self) -> None:
+        self.started, self.found, self.shown = time.monotonic(), -1, 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Print a line at the start, at the end, and now and then between."""
+        seconds = time.monotonic() - self.started
+        if self.found < 0:
+            self.found = done
+        elif done < total and seconds - self.shown < PAUSE:
+            return
+        self.shown = seconds
+        words = [f"{done} of {total} runs", f"{seconds:.0f} s", left(seconds, done - self.found, total - done)]
+        print(", ".join(word for word in words if word), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Report]:
+    """What to call with the number of finished runs and of all runs; with `quiet` it shows nothing."""
+    with progress_bar(quiet=quiet, clock=TimeLeft()) as bar:
+        if bar.disable:
+            yield (lambda done, total: None) if quiet else Lines()
+        else:
+            task = bar.add_task("runs", total=None, found=0)
+
+            def advance(done: int, total: int) -> None:
+                if bar.tasks[0].total is None:
+                    bar.update(task, total=total, found=done)
+                bar.update(task, completed=done)
+
+            yield advance

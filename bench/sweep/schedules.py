@@ -1,0 +1,92 @@
+"""The schedules of a sweep: a kind of warmup, its length and a decay, together T steps.
+
+All are of the reference's default convention, family A: at step t < W the progress of the warmup is t/W
+(a linear or cosine one starts with LR 0), the decay begins at step W with the base LR,
+ends one step after the last, and stays at its end value.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+
+from reference import (
+    ConstantDecay,
+    ConstantWarmup,
+    CosineDecay,
+    CosineWarmup,
+    Decay,
+    ExponentialWarmup,
+    InverseSqrtDecay,
+    LinearDecay,
+    LinearWarmup,
+    PolynomialWarmup,
+    StepWarmup,
+    Warmup,
+    WarmupDecay,
+    effective_period,
+)
+from reference.check import one_of, real, whole
+
+#: What a warmup of no length is called, whatever its kind.
+NONE = "none"
+KINDS: dict[str, Callable[[int], Warmup]] = {
+    NONE: lambda steps: LinearWarmup(0),
+    "constant": ConstantWarmup,
+    "linear": LinearWarmup,
+    "exponential": ExponentialWarmup,
+    "cosine": CosineWarmup,
+    "stepwise": StepWarmup,
+    "polynomial": PolynomialWarmup,
+}
+#: From the lengths of decay and warmup; only Noam's inverse square root asks for the second.
+DECAYS: dict[str, Callable[[int, int], Decay]] = {
+    "cosine": lambda steps, warmup: CosineDecay(steps),
+    "linear": lambda steps, warmup: LinearDecay(steps),
+    "hold": lambda steps, warmup: ConstantDecay(),
+    "invsqrt": lambda steps, warmup: InverseSqrtDecay(max(warmup, 1)),
+}
+
+
+def warmup_of(kind: str, steps: int) -> Warmup:
+    """The warmup of a kind and a length W in steps; W = 0 is the same for every kind.
+
+    Raises ValueError for another kind or a negative length.
+
+    >>> warmup_of("cosine", 20).slug, warmup_of("cosine", 0).slug
+    ('cosinewarmup20', 'linear0')
+    """
+    make = KINDS[one_of("kind", kind, tuple(KINDS))]
+    return make(steps) if whole("warmup_steps", steps) else KINDS[NONE](0)
+
+
+def pair(kind: str, warmup_steps: int, decay: str, total_steps: int) -> WarmupDecay:
+    """A warmup of W steps and a decay of T − W; raises ValueError for other names, or W > T.
+
+    >>> pair("linear", 20, "cosine", 200).slug
+    'linear20+cosine180'
+    """
+    rest = whole("total_steps", total_steps) - whole("warmup_steps", warmup_steps)
+    if rest < 0:
+        raise ValueError(f"warmup_steps={warmup_steps} must be <= total_steps={total_steps}")
+    return WarmupDecay(warmup_of(kind, warmup_steps), DECAYS[one_of("decay", decay, tuple(DECAYS))](rest, warmup_steps))
+
+
+def matching_length(kind: str, period: float, most: int) -> int:
+    """The length W in 0 … `most` whose effective period Σ(1−w(t)) is nearest to `period`, in steps.
+
+    Lengths are whole, so that periods agree within half a step or so: the table gives what was reached.
+    Raises ValueError for another kind or a period that is not finite and >= 0.
+
+    >>> matching_length("exponential", effective_period(LinearWarmup(100)), most=200)
+    64
+    """
+    real("period", period, low=0.0)
+    if kind == NONE:
+        return 0
+
+    def reached(steps: int) -> float:
+        return effective_period(warmup_of(kind, steps))
+
+    above = bisect_left(range(most), period, key=reached)
+    return min((max(above - 1, 0), above), key=lambda steps: abs(reached(steps) - period))

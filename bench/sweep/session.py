@@ -1,0 +1,113 @@
+"""One call of `sweep`: checks before the work, progress during it, tables and pictures after it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import json
+import os
+import platform
+from concurrent.futures import BrokenExecutor, CancelledError
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from bench.errors import InputError
+from reference.check import whole
+from suite.files import write_whole
+from suite.output import plain_console
+from suite.plots import house_style
+
+from .engine import DiskError, cores, dask, processes, run_sweep
+from .progress import progress
+from .spec import Spec
+from .tables import Results, runs_table, summary_table
+from .train import OtherCode
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: glibc returns large blocks to the kernel at every operation, unless a process is started with these:
+#: it costs up to half the time where d_model >= 32. Other allocators ignore them.
+MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_TOP_PAD_": str(2**26)}
+
+
+def machine() -> str:
+    """The machine and the versions, in one line."""
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}, NumPy {np.__version__}"
+    return f"{platform.machine()} {platform.system()}, {versions}"
+
+
+def prepare(args: argparse.Namespace, spec: Spec) -> None:
+    """Find out now, not after minutes of work, that something is missing or that the folder takes no files.
+
+    Raises OSError, ValueError or ModuleNotFoundError.
+    """
+    for name in ("pandas", "matplotlib.figure", *(["distributed"] if args.dask else [])):
+        importlib.import_module(name)
+    whole("jobs", args.jobs if args.jobs is not None else 1, 1)
+    try:
+        torch.empty(1, device=spec.device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device={spec.device} must be there: {str(error).splitlines()[0]}") from error
+    try:
+        (args.out / "shards").mkdir(parents=True, exist_ok=True)
+        about = {**{k: v for k, v in vars(spec).items() if k != "config"}, "config": vars(spec.config)}
+        text = json.dumps({"machine": machine(), "convention": "family A, clamped", **about}, indent=1)
+        write_whole(args.out / "sweep.json", text.encode() + b"\n")
+    except OSError as error:
+        raise ValueError(f"out={args.out} must be a folder that takes files: {error.strerror}") from error
+
+
+def work(args: argparse.Namespace, spec: Spec) -> Results:
+    """Run what is not finished yet. Raises InputError, in one line, when the disk, a worker or the user stops it."""
+    jobs = args.jobs or (1 if spec.device != "cpu" else cores())
+    for name, value in MALLOC.items():
+        os.environ.setdefault(name, value)  # for the worker processes
+    try:
+        with dask(args.dask) if args.dask else processes(jobs) as executor, progress(quiet=args.quiet) as report:
+            return run_sweep(spec, executor, args.out / "shards", jobs=jobs, report=report)
+    except (DiskError, OtherCode) as error:
+        raise InputError(str(error)) from error
+    except (BrokenExecutor, CancelledError) as error:
+        name = f"dask={args.dask}" if args.dask else f"jobs={jobs}"
+        raise InputError(f"{name}: a worker was lost ({error}); {kept(args.out)}") from error
+    except OSError as error:
+        if not args.dask:
+            raise
+        raise InputError(f"dask={args.dask} must be the address of a scheduler: {error}") from error
+
+
+def kept(out: Path) -> str:
+    """What an interrupted user wants to know."""
+    return f"finished runs are kept in {out / 'shards'}, the same command goes on from there"
+
+
+def finish(args: argparse.Namespace, spec: Spec, results: Results) -> None:
+    """Write the tables and pictures, and print the summary."""
+    from .pictures import heatmap, sensitivity
+    from .show import print_tables
+
+    summary = summary_table(results, spec)
+    for name, table in (("runs", runs_table(results, spec)), ("summary", summary)):
+        write_whole(args.out / f"{name}.csv", table.to_csv(index=False, lineterminator="\n").encode())
+    with house_style():
+        write_whole(args.out / "heatmap.png", _png(heatmap(results, spec, machine())))
+        write_whole(args.out / "sensitivity.png", _png(sensitivity(summary, spec, machine())))
+    paths = [str(args.out / name) for name in ("runs.csv", "summary.csv", "heatmap.png", "sensitivity.png")]
+    if args.json:
+        records: list[dict[str, Any]] = json.loads(summary.to_json(orient="records", double_precision=15))
+        print(json.dumps({"runs": len(results), "files": paths, "summary": records}, indent=1))
+    elif not args.quiet:
+        console = plain_console()
+        print_tables(console, summary, spec)
+        console.print("\n" + "\n".join(paths))
+
+
+def _png(figure: Figure) -> bytes:
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=150)
+    return data.getvalue()

@@ -1,0 +1,91 @@
+"""A sweep's summary as text: the kinds of warmup at equal length, and at equal effective period."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from bench.toy.measures import FAILED_LOSS, STABLE_LOSS
+from suite.output import plain_table
+
+from .spec import Setting, Spec
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+TITLES = {
+    "steps": "at equal length W",
+    "period": "at equal effective period Σ(1−w): as long as that of a linear warmup of W steps",
+}
+#: Tables keep their width where the terminal is narrower: a line that wraps is better than a number that is cut.
+WIDEST = 120
+
+
+def student(row: dict[str, Any], name: str, form: str = ".2f") -> str:
+    """A mean with the half of its interval, where it has one.
+
+    >>> student({"x": 0.5, "x_low": 0.25, "x_high": 0.75}, "x"), student({"x": 1, "x_high": math.nan}, "x")
+    ('0.50 ± 0.25', '1.00')
+    """
+    value, spread = row[name], row[f"{name}_high"] - row[name]
+    return "" if math.isnan(value) else f"{value:{form}}" + ("" if math.isnan(spread) else f" ± {spread:.2f}")
+
+
+def wilson(row: dict[str, Any], name: str) -> str:
+    """A share with its interval, in per cent.
+
+    >>> wilson({"x": 0.1, "x_low": 0.018, "x_high": 0.404}, "x")
+    '10 (2–40)'
+    """
+    value, low, high = (100 * row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    return f"{value:.0f} ({low:.0f}–{high:.0f})"
+
+
+def print_tables(console: Console, summary: DataFrame, spec: Spec) -> None:
+    """Print the comparisons of a sweep; with one kind of warmup both are the same, and one is printed."""
+    rows = {Setting(*row[:6]): dict(zip(summary.columns, row, strict=True)) for row in summary.itertuples(index=False)}
+    kinds = [kind for kind in spec.kinds if kind != "none"]
+    console.width = max(console.width, WIDEST)
+    for norm in spec.norms:
+        for decay in spec.decays:
+            for match in spec.match if len(kinds) > 1 else spec.match[:1]:
+                title = f", {TITLES[match]}" if len(kinds) > 1 else ""
+                console.print(f"\n{norm}-LN, {decay} decay{title}")
+                shown = [
+                    cells(rows[setting], steps, spec)
+                    for steps, settings in spec.matched(norm, decay, match).items()
+                    for setting in settings
+                ]
+                hidden = ("length", "kind") if len(kinds) < 2 else ()
+                table = plain_table()
+                for name in (heads := [name for name in shown[0] if name not in hidden]):
+                    table.add_column(name, justify="left" if name == "kind" else "right", no_wrap=True)
+                for row in shown:
+                    table.add_row(*[row[name] for name in heads])
+                console.print(table)
+    console.print(
+        f"{spec.name}, {spec.steps} steps, {len(spec.lrs)} LRs {spec.lrs[0]:g} … {spec.lrs[-1]:g}, "
+        f"{len(spec.seeds)} seeds; ± and (): 95 % intervals over seeds, and over runs.\n"
+        "W: length in steps; Σ(1−w): effective period, the full steps that the warmup holds back.\n"
+        "LR sensitivity: mean over these LRs of min(loss, loss at initialisation) − best loss, nats per token;\n"
+        "change: the same minus that without warmup, paired by seed.\n"
+        f"max LR: the largest with a validation loss < {STABLE_LOSS:g}, median over seeds.\n"
+        f"failed: not finite, or a loss > {FAILED_LOSS:g} at an LR above the best."
+    )
+
+
+def cells(row: dict[str, Any], warmup_steps: int, spec: Spec) -> dict[str, str]:
+    """One line of a comparison, by the heads of its columns."""
+    return {
+        "W": f"{warmup_steps} ({warmup_steps / spec.steps:.0%})",
+        "kind": row["kind"],
+        "length": str(row["warmup_steps"]),
+        "Σ(1−w)": f"{row['effective_period']:.1f}",
+        "LR sensitivity": student(row, "lr_sensitivity"),
+        "change": student(row, "change", "+.2f") if row["warmup_steps"] else "",
+        "max LR": f"{row['max_stable_lr']:.2g}" if row["max_stable_lr"] else "none",
+        "failed %": wilson(row, "failed_share"),
+        "best loss": f"{row['best_loss']:.2g}",
+    }

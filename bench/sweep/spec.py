@@ -1,0 +1,162 @@
+"""What a sweep runs: a grid of settings, and the list of single runs that it means."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, NamedTuple
+
+from bench.toy.config import Config
+from bench.toy.measures import STABLE_LOSS
+from reference import LinearWarmup, effective_period
+from reference.check import flag, one_of, real, whole
+
+from .schedules import DECAYS, KINDS, NONE, matching_length, pair
+
+NORMS = ("post", "pre")
+#: At equal length in steps, and at equal effective period.
+MATCHES = ("steps", "period")
+DTYPES = ("float32", "float64")
+
+
+class Setting(NamedTuple):
+    """What is compared: all of a run but LR and seed. `effective_period`: Σ(1−w(t)) in steps."""
+
+    schedule: str
+    kind: str
+    warmup_steps: int
+    effective_period: float
+    decay: str
+    norm: str
+
+
+class Run(NamedTuple):
+    """One run: a setting (its fields again), a base LR and a seed."""
+
+    schedule: str
+    kind: str
+    warmup_steps: int
+    effective_period: float
+    decay: str
+    norm: str
+    lr: float
+    seed: int
+
+    @property
+    def setting(self) -> Setting:
+        """The run without LR and seed."""
+        return Setting(*self[:6])
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """The grid norms × decays × kinds × lengths × LRs × seeds, each run `steps` optimizer steps long.
+
+    * `name`: what `config` is called in tables; its own `norm_first` is replaced by `norms`, post or pre;
+    * `warmups`: lengths W in steps; with ``"period"`` in `match` each other kind is run also (or, without
+      ``"steps"``, only) at the length that has the effective period of a linear warmup of W steps;
+    * `lrs`: base LRs, rising; `seeds`: draw the weights and the order of the batches;
+    * `target`: the training loss whose first step is noted; `instruments`: note the largest attention logit etc.;
+    * `dtype`: float32 or float64; `device`: cpu, cuda …; `compiled`: with torch.compile.
+
+    Raises TypeError or ValueError for values outside these, and for one that is given twice.
+
+    >>> tiny = Config(d_model=16, feed_forward=4, heads=1, layers=1, limit=10, batch_size=3)
+    >>> spec = Spec(tiny, "tiny", steps=10, warmups=(0, 5), kinds=("linear", "cosine"), lrs=(0.01, 0.1), seeds=(0, 1))
+    >>> [setting.schedule for setting in spec.settings()]
+    ['linear0+cosine10', 'linear5+cosine5', 'cosinewarmup5+cosine5']
+    >>> len(spec.runs())
+    12
+    """
+
+    config: Config
+    name: str
+    steps: int
+    warmups: tuple[int, ...]
+    lrs: tuple[float, ...]
+    seeds: tuple[int, ...]
+    kinds: tuple[str, ...] = ("linear",)
+    decays: tuple[str, ...] = ("cosine",)
+    norms: tuple[str, ...] = ("post",)
+    match: tuple[str, ...] = MATCHES
+    target: float = STABLE_LOSS
+    instruments: bool = False
+    dtype: str = "float32"
+    device: str = "cpu"
+    compiled: bool = False
+
+    def __post_init__(self) -> None:
+        whole("steps", self.steps, 1)
+        self._all("warmups", lambda name, value: whole(name, value))
+        for steps in self.warmups:
+            if steps > self.steps:
+                raise ValueError(f"warmups={steps} must be <= steps={self.steps}")
+        self._all("lrs", lambda name, value: real(name, value, above=0.0))
+        if list(self.lrs) != sorted(self.lrs):
+            raise ValueError(f"lrs={self.lrs[0]:g} … {self.lrs[-1]:g} must be in rising order")
+        self._all("seeds", lambda name, value: whole(name, value))
+        for field, choices in (("kinds", KINDS), ("decays", DECAYS), ("norms", NORMS), ("match", MATCHES)):
+            self._all(field, partial(_chosen, tuple(choices)))
+        real("target", self.target, low=0.0)
+        flag("instruments", self.instruments)
+        flag("compiled", self.compiled)
+        one_of("dtype", self.dtype, DTYPES)
+
+    def _all(self, field: str, check: Callable[[str, Any], object]) -> None:
+        values = getattr(self, field)
+        if not values:
+            raise ValueError(f"{field}=() must hold at least one value")
+        for value in values:
+            check(field, value)
+        if len(set(values)) < len(values):
+            twice = next(value for value in values if values.count(value) > 1)
+            raise ValueError(f"{field}={twice} must be given once")
+
+    def length(self, kind: str, warmup_steps: int, match: str) -> int:
+        """How long a warmup of `kind` is that stands for W = `warmup_steps` in one of the two comparisons.
+
+        >>> tiny = Config(d_model=16, feed_forward=4)
+        >>> Spec(tiny, "tiny", 200, (100,), (0.1,), (0,)).length("exponential", 100, "period")
+        64
+        """
+        if one_of("match", match, MATCHES) == "steps":
+            return 0 if kind == NONE else warmup_steps
+        return matching_length(kind, effective_period(LinearWarmup(warmup_steps)), self.steps)
+
+    def setting(self, norm: str, decay: str, kind: str, warmup_steps: int) -> Setting:
+        """A setting of the grid; without length every kind is `none`."""
+        schedule = pair(kind, warmup_steps, decay, self.steps)
+        named = kind if warmup_steps else NONE
+        return Setting(schedule.slug, named, warmup_steps, effective_period(schedule.warmup), decay, norm)
+
+    def matched(self, norm: str, decay: str, match: str) -> dict[int, list[Setting]]:
+        """For each W the settings that stand beside each other in a comparison, one for each kind."""
+        found: dict[int, list[Setting]] = {}
+        for steps in self.warmups:
+            lengths = [(kind, self.length(kind, steps, match)) for kind in self.kinds]
+            found[steps] = _distinct(self.setting(norm, decay, kind, length) for kind, length in lengths)
+        return found
+
+    def settings(self) -> list[Setting]:
+        """All settings, each once, in the order of the grid."""
+        return _distinct(
+            setting
+            for norm in self.norms
+            for decay in self.decays
+            for match in self.match
+            for row in self.matched(norm, decay, match).values()
+            for setting in row
+        )
+
+    def runs(self) -> list[Run]:
+        """All runs, each once, in the order of the grid: by setting, LR and seed."""
+        return [Run(*setting, lr, seed) for setting in self.settings() for lr in self.lrs for seed in self.seeds]
+
+
+def _chosen(choices: tuple[str, ...], name: str, value: str) -> None:
+    one_of(name, value, choices)
+
+
+def _distinct(settings: Iterable[Setting]) -> list[Setting]:
+    return list(dict.fromkeys(settings))
