@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -10,7 +11,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from bench.toy.captured import KINDS, Captured, optimizer_of
+from bench.toy.captured import BEFORE, KINDS, Captured, optimizer_of
 from bench.toy.config import Config
 from bench.toy.plain import OptimizerFactory
 from bench.toy.rules import by_way
@@ -126,3 +127,31 @@ def test_graph_freezes_a_tensor_that_is_replaced() -> None:
     group, rates = probe.optimizer.param_groups[0], iter(expected("sequential"))
     applied = probe.applied(lambda: group.update(lr=torch.tensor(next(rates), device="cuda")))
     assert applied == pytest.approx([PEAK] * STEPS, rel=1e-6)
+
+
+def test_capture_warms_up_and_then_only_replays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With stand-ins for torch's streams and graphs: the work runs before and at the capture, and never after it."""
+    done: list[str] = []
+
+    class Stand:
+        def wait_stream(self, other: object) -> None:
+            done.append("wait")
+
+        def replay(self) -> None:
+            done.append("replay")
+
+    for name, value in {
+        "is_available": lambda: True,
+        "Stream": Stand,
+        "CUDAGraph": Stand,
+        "current_stream": Stand,
+        "stream": contextlib.nullcontext,
+        "graph": contextlib.nullcontext,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    result = torch.zeros(1)
+    captured = Captured(lambda: done.append("work") or result)  # type: ignore[func-returns-value]
+    assert done == ["wait", *["work"] * BEFORE, "wait", "work"]
+    done.clear()
+    assert [captured() is result, captured() is result] == [True, True]
+    assert done == ["replay", "replay"]
