@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.toy.measures import Estimate
+from bench.toy.measures import FAILED_LOSS, STABLE_LOSS, Estimate
 from suite.files import write_whole
 from suite.plots import house_style, save
 
@@ -17,12 +17,22 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
+INTERVALS = "95 %, Student's t over seeds; of the differences of the same seed where two are compared"
+STABILITY = (
+    f"stable: validation loss below {STABLE_LOSS} nats per token; failed: above {FAILED_LOSS} (or not finite) at an LR "
+    "above the best one; max stable LR: geometric mean over seeds of the largest stable LR"
+)
+SENSITIVITY = (
+    "mean over the LRs of min(loss, loss at initialisation), minus the least loss (Wortsman et al. 2023); "
+    "it depends on the range of LRs"
+)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Claim:
     """A question, and what was measured.
 
-    * `name`: the name of its files and of its command;
+    * `name`: the name of its files and of its command; `seeds`: how many each setting was run with;
     * `answer`: sentences, made from the numbers of the table, not written beforehand;
     * `how`: what was run and what its numbers mean, by heading;
     * `table`: one row for each thing that was compared, intervals included;
@@ -30,6 +40,7 @@ class Claim:
     """
 
     name: str
+    seeds: int
     question: str
     answer: Sequence[str]
     how: Mapping[str, str]
@@ -81,7 +92,7 @@ def markdown_table(table: DataFrame) -> str:
 def text(claim: Claim) -> str:
     """The page of a claim."""
     how = [f"* **{head}**: {words}" for head, words in claim.how.items()]
-    command = f"* **Command**: `python -m bench claim {claim.name}`"
+    command = f"* **Command**: `python -m bench claim {claim.name} --seeds {claim.seeds}`"
     return "\n".join(
         [
             f"# {claim.question}",

@@ -11,7 +11,7 @@ from bench.errors import checked_input
 from reference.check import whole
 from suite.output import plain_console
 
-#: Each is a module of bench/claims with `claim(jobs, seeds) -> Claim`, by the name of its files.
+#: Each is a module of bench/claims with `claim(seeds, folder of finished runs) -> Claim`, by the name of its files.
 CLAIMS = {
     "warmup_length": "does a longer warmup lower the sensitivity to the LR, and where does it saturate?",
     "warmup_kind": "do kinds of warmup differ at equal effective period?",
@@ -33,13 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Publish the claims; exit code 2 for fewer seeds than an interval needs, or a folder that cannot be written."""
+    """Publish the claims; exit code 2 for fewer than 5 seeds, or a folder that cannot be written."""
     with checked_input():
-        seeds = whole("seeds", args.seeds, 2)
+        seeds = whole("seeds", args.seeds, 5)
         args.out.mkdir(parents=True, exist_ok=True)
     console = plain_console()
     for name in CLAIMS if "all" in args.names else args.names:
-        made = importlib.import_module(f"bench.claims.{name}").claim(seeds)
+        made = importlib.import_module(f"bench.claims.{name}").claim(seeds, args.out / "shards")
         for path in publish(made, args.out):
             console.print(str(path))
         console.print("\n".join(made.answer))

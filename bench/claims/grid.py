@@ -1,0 +1,102 @@
+"""Runs of a grid for a claim: loss curves over the LR, by setting and seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.sweep.engine import cores, processes, run_sweep
+from bench.sweep.spec import Run, Setting, Spec
+from bench.sweep.train import Result
+from bench.toy.measures import Estimate, failed, lr_sensitivity, max_stable_lr, mean
+from suite.output import progress_bar
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Curves:
+    """The results of a sweep as arrays: rows are seeds, columns are LRs."""
+
+    spec: Spec
+    found: dict[Run, Result]
+
+    def losses(self, setting: Setting) -> NDArray[np.float64]:
+        """Validation losses after the last step, [seeds, LRs]."""
+        return self._array(setting, "loss")
+
+    def initial(self, setting: Setting) -> NDArray[np.float64]:
+        """Validation losses of the untrained models, [seeds]: the same for every LR."""
+        return self._array(setting, "initial_loss")[:, 0]
+
+    def sensitivity(self, setting: Setting) -> NDArray[np.float64]:
+        """LR sensitivity of each seed, [seeds]."""
+        return lr_sensitivity(self.losses(setting), self.initial(setting))
+
+    def best(self, setting: Setting) -> NDArray[np.float64]:
+        """The least loss on the grid of LRs of each seed, [seeds]."""
+        return np.asarray(np.nanmin(self.losses(setting), axis=1))
+
+    def edge(self, setting: Setting) -> NDArray[np.float64]:
+        """The largest stable LR of each seed, [seeds]; one step below the grid where none of its LRs is stable."""
+        below = self.spec.lrs[0] ** 2 / self.spec.lrs[1]
+        found = max_stable_lr(self.losses(setting), self.spec.lrs)
+        return np.where(found > 0, found, below)
+
+    def failed(self, setting: Setting) -> NDArray[np.float64]:
+        """The share of failed LRs of each seed, [seeds]."""
+        return np.asarray(failed(self.losses(setting), self.spec.lrs).mean(1))
+
+    def _array(self, setting: Setting, name: str) -> NDArray[np.float64]:
+        rows = [
+            [getattr(self.found[Run(*setting, lr, seed)], name) for lr in self.spec.lrs] for seed in self.spec.seeds
+        ]
+        return np.array(rows, dtype=np.float64)
+
+
+def measured(spec: Spec, folder: Path) -> Curves:
+    """Run a grid on all cores of this machine; runs that lie finished in the folder are read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = cores()
+    with progress_bar() as bar, processes(jobs) as pool:
+        task = bar.add_task(f"{spec.name}, {spec.steps} steps", total=None)
+        found = run_sweep(
+            spec, pool, folder, jobs=jobs, report=lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    return Curves(spec, found)
+
+
+def about(*curves: Curves) -> str:
+    """What was run, in words: model, lengths, LRs, seeds."""
+    spec, steps = curves[0].spec, " and ".join(str(each.spec.steps) for each in curves)
+    norms = " and ".join(f"{norm}-LN" for norm in spec.norms)
+    return (
+        f"toy Transformer {spec.name} (d {spec.config.d_model}, {norms}), {steps} steps, "
+        f"{', '.join(spec.kinds)} warmup before a cosine to 0, {len(spec.lrs)} LRs from {spec.lrs[0]:g} "
+        f"to {spec.lrs[-1]:g}, {len(spec.seeds)} seeds"
+    )
+
+
+def caption(*curves: Curves) -> str:
+    """What stands under a picture."""
+    return "\n".join(textwrap.wrap(f"{about(*curves)}; bars: 95 % intervals over seeds.", 130))
+
+
+def spaced(low: float, high: float, count: int) -> tuple[float, ...]:
+    """LRs in equal ratios, rounded to three digits, so that they can be written down.
+
+    >>> spaced(0.001, 0.1, 3)
+    (0.001, 0.01, 0.1)
+    """
+    return tuple(float(f"{lr:.3g}") for lr in np.geomspace(low, high, count))
+
+
+def geometric(values: NDArray[np.float64]) -> Estimate:
+    """The geometric mean of positive values with its interval: Student's for their logarithms.
+
+    >>> [round(number, 3) for number in geometric(np.array([0.1, 0.1]))]
+    [0.1, 0.1, 0.1]
+    """
+    return Estimate(*(float(np.exp(number)) for number in mean(np.log(values))))
