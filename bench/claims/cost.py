@@ -169,7 +169,7 @@ def claim(seeds: int, folder: Path) -> Claim:
         _answer(costs),
         {
             "Runs": f"the plain trainer (nn.Transformer, fused Adam) on one CPU thread, {TOTAL_STEPS} steps, half of "
-            f"them warmup; all schedules take their steps in turn in one process; {seeds} seeds, of each the median step",
+            f"them warmup; all schedules take steps in turn in one process; {seeds} seeds, of each the median step",
             "Share": "seconds spent in setting the LR over those of the whole step, both measured in the same step",
             "Intervals": "95 %, Student's t over seeds; the machine is shared: read ratios, not times",
         },
