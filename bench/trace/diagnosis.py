@@ -11,6 +11,9 @@ from reference import Schedule
 from .trace import Trace
 
 VERDICTS = ("healthy", "fault", "unknown")
+#: Residuals up to here, in units of what the rounding allows, are a fit: the numbers of a hypothesis are
+#: themselves found from rounded values, which adds a little to the one unit.
+FITS = 1.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Explanation:
     `cause`: its id in `causes.CAUSES`; `title`, `sentence` (what is wrong, in words), `fix` (the line to change);
     `first_step`: the first optimizer step with a wrong LR, None where none is; `size`: the largest relative error
     of an LR, None where nothing right is known; `misfit`: the largest residual in units of what the log's rounding
-    allows (up to 1 it fits); `schedule`: a reference schedule that reproduces the trace at base LR
+    allows (up to `FITS` it fits); `schedule`: a reference schedule that reproduces the trace at base LR
     ``parameters["base_lr"]``, None where there is none; `parameters`: what was found, by name.
     """
 
@@ -37,7 +40,7 @@ class Explanation:
     @property
     def fits(self) -> bool:
         """Whether the trace is reproduced within the rounding of the log."""
-        return self.misfit <= 1.0
+        return self.misfit <= FITS
 
     def to_json(self) -> dict[str, Any]:
         """The explanation as JSON can hold it; the schedule as its slug."""
@@ -113,4 +116,8 @@ def diagnose(
     With `expect` (at `base_lr`, by default 1): how the trace differs from it and why. With settings only:
     any healthy schedule that has them is right. With nothing: the family, the kinds and their parameters.
     """
+    from .with_expectation import against  # the search needs the classes above
+
+    if expect is not None:
+        return against(trace, expect, 1.0 if base_lr is None else base_lr, total_steps)
     return Diagnosis(trace, expect, "unknown", (), 0, base_lr)

@@ -96,7 +96,7 @@ class Trace:
         drift = FLOAT_DRIFT * max(1.0, float(self.steps[-1]) / 1e5)
         if self.single:  # float32 recursions drift by a rounding a step, some of which cancel
             drift += FLOAT32_ROUNDING * (2 + float(np.sqrt(self.steps[-1])))
-        allowed = drift * np.maximum(size, 1e-6 * float(size.max()))
+        allowed = drift * (size + 1e-2 * float(size.max()))
         if self.digits is not None:
             with np.errstate(divide="ignore"):
                 exponent = np.where(size > 0, np.floor(np.log10(np.where(size > 0, size, 1.0)) + 1e-12), -np.inf)

@@ -1,0 +1,78 @@
+"""The torch schedulers that a user would write for a drawn setting, right and with one mistake."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+from torch.optim.lr_scheduler import (
+    ChainedScheduler,
+    ConstantLR,
+    CosineAnnealingLR,
+    ExponentialLR,
+    LinearLR,
+    LRScheduler,
+    MultiStepLR,
+    PolynomialLR,
+    SequentialLR,
+    StepLR,
+)
+
+from .setting import Setting, draw_setting
+
+#: Decays that torch has a scheduler for.
+TORCH_DECAYS = ("cosine", "cosine", "linear", "gamma", "step", "multistep", "polynomial")
+
+
+def draw_torch_setting(
+    rng: np.random.Generator, *, decays: tuple[str, ...] = TORCH_DECAYS, floored: bool = False
+) -> Setting:
+    """A setting that torch's own schedulers can be written for: LinearLR, then one of its decays."""
+    setting = draw_setting(rng, decays=decays, warmups=("linear",), floored=floored)
+    s = float(f"{10 ** rng.uniform(-3, -0.5):.2g}")
+    changes: dict[str, Any] = {"start": "affine", "s": s}
+    if setting.decay == "polynomial":
+        changes["floor"] = 0.0  # PolynomialLR has none
+    return dataclasses.replace(setting, **changes)
+
+
+def rise(setting: Setting, optimizer: torch.optim.Optimizer, steps: int | None = None) -> LRScheduler:
+    """LinearLR over the warmup, or over so many steps."""
+    return LinearLR(optimizer, setting.s, 1.0, setting.w if steps is None else steps)
+
+
+def fall(setting: Setting, optimizer: torch.optim.Optimizer, length: int | None = None, **over: Any) -> LRScheduler:
+    """The decay over its steps, or over so many; `over` replaces eta_min or milestones."""
+    d = setting.d if length is None else length
+    if setting.decay == "cosine":
+        return CosineAnnealingLR(optimizer, d, over.get("floor", setting.floor))
+    if setting.decay == "linear":
+        return LinearLR(optimizer, 1.0, over.get("floor", setting.floor) / setting.base, d)
+    if setting.decay == "gamma":
+        return ExponentialLR(optimizer, setting.gamma)
+    if setting.decay == "step":
+        return StepLR(optimizer, setting.milestones[0], setting.gamma)
+    if setting.decay == "multistep":
+        return MultiStepLR(optimizer, list(over.get("milestones", setting.milestones)), setting.gamma)
+    return PolynomialLR(optimizer, d, setting.power)
+
+
+def sequential(setting: Setting, optimizer: torch.optim.Optimizer, length: int | None = None, **over: Any) -> Any:
+    """Warmup, then decay."""
+    parts = [rise(setting, optimizer), fall(setting, optimizer, length, **over)]
+    return SequentialLR(optimizer, parts, milestones=[setting.w])
+
+
+def chained(setting: Setting, optimizer: torch.optim.Optimizer, length: int) -> Any:
+    """Warmup and decay at once."""
+    return ChainedScheduler([rise(setting, optimizer), fall(setting, optimizer, length)])
+
+
+def nested(setting: Setting, optimizer: torch.optim.Optimizer, levels: int) -> Any:
+    """The warmup inside `levels` further SequentialLRs, each with a hold behind it that is cut off."""
+    inner: Any = rise(setting, optimizer)
+    for _ in range(levels):
+        inner = SequentialLR(optimizer, [inner, ConstantLR(optimizer, 1.0, 1)], milestones=[setting.w])
+    return SequentialLR(optimizer, [inner, fall(setting, optimizer)], milestones=[setting.w])

@@ -1,0 +1,33 @@
+"""Diagnosis against an expected schedule: what must have happened to it, so that this trace comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reference import Schedule
+
+from .anatomy import anatomy
+from .clocks import clocks
+from .diagnosis import Diagnosis
+from .evidence import Evidence, Hypothesis, evidence
+from .rank import best_of, diagnosis, scored
+from .scales import scales
+from .shapes import shapes
+from .trace import Trace
+
+
+def against(trace: Trace, expect: Schedule, base_lr: float, total_steps: int | None) -> Diagnosis:
+    """The difference between a trace and the schedule that was expected, and its cause."""
+    expected = anatomy(expect, base_lr, total_steps)
+    x = evidence(trace, expected)
+    ranked = best_of(trace, scored(hypotheses(x), x.t, x.y, x.tol))
+    return diagnosis(trace, expected, ranked)
+
+
+def hypotheses(x: Evidence) -> Iterator[Hypothesis]:
+    """The expected schedule itself, and every mistake that it could have suffered."""
+    a = x.anatomy
+    yield Hypothesis("follows", a.at, {}, a.schedule, a.base)
+    yield from clocks(x)
+    yield from scales(x)
+    yield from shapes(x)
