@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bench.stability import LRS, WARMUP_STEPS, Stability, measure, numbers_of
-from bench.toy.rules import WARMUPS
+from bench.toy.plain import train
+from bench.toy.rules import WARMUPS, effective
 from suite.meta.toy import ODD, one_thread
 
 pytestmark = pytest.mark.usefixtures(one_thread.__name__)
@@ -35,6 +36,17 @@ def test_numbers_are_finite_and_positive(twice: list[dict[str, dict[str, float]]
     for numbers in twice[0].values():
         assert list(numbers) == NAMES
         assert all(math.isfinite(number) and number > 0 for number in numbers.values())
+
+
+def test_numbers_are_those_of_plain_runs() -> None:
+    """Each run of the grid is the plain run with its LR and its seed: the same losses, at the same place."""
+    lrs, steps, schedule = (1e-3, 1e-2), 6, effective("cosine", ODD, 2, 6)
+    runs = [[train(ODD, schedule, steps=steps, seed=seed, base_lr=lr) for lr in lrs] for seed in range(2)]
+    losses = np.array([[run.validation[steps] for run in row] for row in runs])
+    numbers = measure(ODD, ["none", "cosine"], lrs, 2, 2, steps)["cosine"]
+    # Losses near 2 in float32, after a few steps.
+    assert numbers["loss"] == pytest.approx(losses.min(1).mean(), rel=1e-5)
+    assert numbers["lr_sensitivity"] == pytest.approx((losses.mean(1) - losses.min(1)).mean(), rel=1e-4)
 
 
 def test_every_benchmark_reads_its_number(twice: list[dict[str, dict[str, float]]]) -> None:
