@@ -5,9 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: Numbers in one block of rows: its five arrays of floats stay in a core's cache.
-BLOCK = 1 << 16
-
 
 class RowAdam:
     """Adam on rows [K, P], with an LR for each row.
@@ -24,18 +21,42 @@ class RowAdam:
 
     def step(self, parameters: Tensor, gradient: Tensor, rates: Tensor, group: slice, t: int) -> None:
         """Update t, in place, of the rows in `group`: their parameters and gradients [n, P], their LRs [n]."""
+        if parameters.device.type == "cpu":
+            self._row_by_row(parameters, gradient, rates, group, t)
+        else:
+            self._together(parameters, gradient, rates, group, t)
+
+    def _row_by_row(self, parameters: Tensor, gradient: Tensor, rates: Tensor, group: slice, t: int) -> None:
+        """With torch's fused kernel, which has one LR but passes only once through the memory."""
+        (beta1, beta2), count = self.betas, torch.tensor(t + 1.0)
+        rows = (each.unbind() for each in (parameters, gradient, self.mean[group], self.square[group]))
+        for lr, row, grad, mean, square in zip(rates.tolist(), *rows, strict=True):
+            torch._fused_adam_(
+                [row],
+                [grad],
+                [mean],
+                [square],
+                [],
+                [count],
+                lr=lr,
+                beta1=beta1,
+                beta2=beta2,
+                weight_decay=0.0,
+                eps=self.eps,
+                amsgrad=False,
+                maximize=False,
+            )
+
+    def _together(self, parameters: Tensor, gradient: Tensor, rates: Tensor, group: slice, t: int) -> None:
+        """All rows in each operation: on a GPU the number of calls is what costs."""
         beta1, beta2 = self.betas
         root = (1 - beta2 ** (t + 1)) ** 0.5
         sizes = (rates.double() / (beta1 ** (t + 1) - 1)).to(parameters.device, parameters.dtype)[:, None]
-        rows = max(1, BLOCK // parameters.shape[1]) if parameters.device.type == "cpu" else len(parameters)
-        means, squares = self.mean[group], self.square[group]
-        for i in range(0, len(parameters), rows):
-            cut = slice(i, i + rows)
-            grad, mean, square = gradient[cut], means[cut], squares[cut]
-            mean.lerp_(grad, 1 - beta1)
-            square.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-            scaled = square.sqrt().div_(root).add_(self.eps)
-            parameters[cut].addcmul_(torch.div(mean, scaled, out=scaled), sizes[cut])
+        mean, square = self.mean[group], self.square[group]
+        mean.lerp_(gradient, 1 - beta1)
+        square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        scaled = square.sqrt().div_(root).add_(self.eps)
+        parameters.addcmul_(torch.div(mean, scaled, out=scaled), sizes)
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows only, moved together; `rows` int64 [kept]."""

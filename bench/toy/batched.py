@@ -14,17 +14,21 @@ from torch import Tensor
 from reference.check import whole
 
 from .adam import RowAdam
+from .compiled import Compiled
 from .config import Config
-from .forward import Forward
+from .forward import Pass
+from .layers import Model
 from .model import build
 from .parameters import ALIGNED, Layout, initial
 from .rates import checked
-from .records import update_ratio
-from .task import Task, batch_order
+from .records import Peaks, update_ratio
+from .task import Pairs, Task, batch_order
 from .workers import Workers
 
-#: Replicas that go through the model together on a CPU: more would not find room in its caches.
-GROUP = 64
+#: Features times replicas that go through the model together on a CPU: more would not find room in its caches.
+GROUP = 512
+#: But so many at least: or a step would be mostly calls.
+SMALLEST_GROUP = 8
 
 
 def _filled(rows: Tensor, empty: int) -> Tensor:
@@ -42,8 +46,8 @@ class Batched:
     * `seeds`: K seeds; each draws the weights and the order of the batches, as in the plain trainer;
     * `threads`: on a CPU, how many cores share the replicas; each operation runs on one, so that it rounds
       alike for every K (results do not depend on `threads`);
-    * `compiled`: compile the forward and backward pass; costs a minute or more for each new shape, and what is
-      said here of bits holds without it only;
+    * `compiled`: compile the forward and backward pass; the first step costs minutes, and what is said here of
+      bits holds without it only;
     * `instruments`: also keep the last three records; this changes no bit of the training.
 
     The records, float64 [K, T] on the CPU, have one row for each replica that ever was, NaN where it did not run:
@@ -100,28 +104,48 @@ class Batched:
         self.layout = Layout.of(model)
         self.parameters = initial(config, seeds, dtype).to(self.device)
         self.adam = RowAdam(self.parameters, config.betas, config.eps)
-        forward = Forward(config, model.positions.to(self.device))
-        self.forward = torch.compile(forward.losses) if compiled else forward.losses
-        self.watched = torch.compile(forward.watched) if compiled else forward.watched
+        self.positions = model.positions.to(self.device)
         self.instruments = instruments
         self.workers = Workers(threads)
+        self.compiled: Compiled | None = None
+        if compiled:
+            size = self._size(len(seeds))
+            self.compiled = Compiled(config, self.positions, self.layout, size, watched=instruments)
         self._view()
 
-    def _view(self) -> None:
-        """Cut the rows into groups, and those into the leaves that gradients are taken of."""
-        rows = len(self.parameters)
-        size = rows if self.device.type != "cpu" else min(GROUP, -(-rows // self.workers.threads))
-        self.groups = [slice(i, min(i + size, rows)) for i in range(0, rows, max(size, 1))]
-        self.leaves = []
-        for group in self.groups:
-            # `.data` has its own count of changes: torch may not take another group's update for one of these.
-            views = self.layout.views(self.parameters[group].data)
-            self.leaves.append({name: view.detach().requires_grad_() for name, view in views.items()})
+    def _size(self, rows: int) -> int:
+        """How many of these rows make a group."""
+        if self.device.type != "cpu":
+            return rows
+        return min(max(GROUP // self.config.d_model, SMALLEST_GROUP), -(-rows // self.workers.threads))
 
-    def _each(self, job: Callable[[slice, dict[str, Tensor]], None]) -> None:
+    def _view(self) -> None:
+        """Cut the rows into groups, each with room for its gradients."""
+        rows = len(self.parameters)
+        size = self._size(rows) if self.compiled is None else self.compiled.size
+        self.groups = [slice(i, min(i + size, rows)) for i in range(0, rows, max(size, 1))]
+        self.gradients = torch.zeros_like(self.parameters)
+
+    def _each(self, job: Callable[[slice], None]) -> None:
         """Do a job for every group of replicas."""
-        jobs = [partial(job, group, leaves) for group, leaves in zip(self.groups, self.leaves, strict=True)]
-        self.workers.run(jobs)
+
+        def without_graph(group: slice) -> None:
+            with torch.no_grad():  # set anew: it holds for one thread
+                job(group)
+
+        self.workers.run(partial(without_graph, group) for group in self.groups)
+
+    def _pass(self, group: slice, batch: Pairs) -> tuple[Tensor, Tensor, Tensor]:
+        """Losses [n], gradients [n, P] and, if they are watched, largest attention logits [n] of a group."""
+        rows, gradient = self.parameters[group], self.gradients[group]
+        if self.compiled is not None:
+            return self.compiled(rows, batch)
+        peaks = Peaks(batch) if self.instruments else None
+        model = Model(self.layout.views(rows), self.layout.views(gradient))
+        going = Pass(self.config, self.positions, model, batch, peaks=peaks)
+        losses = going.losses
+        going.backward()
+        return losses, gradient, losses if peaks is None else peaks.largest()
 
     def step(self) -> Tensor:
         """One optimizer step of every replica alive: their losses before it, [alive], on the CPU, float64.
@@ -135,21 +159,15 @@ class Batched:
         losses = self.parameters.new_empty(len(self.alive))
         seen = self.parameters.new_empty(3, len(self.alive))
 
-        def job(group: slice, leaves: dict[str, Tensor]) -> None:
-            batch = self.pairs.take(self.orders[self.order_of[group], t])
-            if self.instruments:
-                each, seen[0, group] = self.watched(leaves, batch)
-                before = self.parameters[group].clone()
-            else:
-                each = self.forward(leaves, batch)
-            # The sum gives every replica its own gradient: no loss depends on another replica's weights.
-            gradients = torch.autograd.grad(each.sum(), list(leaves.values()))
-            joined = self.layout.join(dict(zip(leaves, gradients, strict=True)))
-            self.adam.step(self.parameters[group], joined, rates[group], group, t)
-            losses[group] = each.detach()
-            if self.instruments:
-                seen[1, group] = torch.linalg.vector_norm(joined, dim=1)
-                seen[2, group] = update_ratio(before, self.parameters[group])
+        def job(group: slice) -> None:
+            rows, batch = self.parameters[group], self.pairs.take(self.orders[self.order_of[group], t])
+            losses[group], gradient, peaks = self._pass(group, batch)
+            before = rows.clone() if self.instruments else None
+            self.adam.step(rows, gradient, rates[group], group, t)
+            if before is not None:
+                seen[0, group] = peaks
+                seen[1, group] = torch.linalg.vector_norm(gradient, dim=1)
+                seen[2, group] = update_ratio(before, rows)
 
         self._each(job)
         if self.instruments:
@@ -170,10 +188,10 @@ class Batched:
         """Validation loss of every replica alive: [alive], on the CPU, float64."""
         losses = self.parameters.new_empty(len(self.alive))
 
-        def job(group: slice, leaves: dict[str, Tensor]) -> None:
-            rows = self.validation.expand(group.stop - group.start, -1)
-            with torch.no_grad():  # set anew: it holds for one thread
-                losses[group] = self.forward(leaves, self.pairs.take(rows))
+        def job(group: slice) -> None:
+            batch = self.pairs.take(self.validation.expand(group.stop - group.start, -1))
+            model = Model(self.layout.views(self.parameters[group]), {})
+            losses[group] = Pass(self.config, self.positions, model, batch, trained=False).losses
 
         self._each(job)
         return losses.double().cpu()

@@ -1,133 +1,180 @@
-"""The model's forward pass for K replicas at once, each with its own weights and its own batch.
+"""The loss of K replicas at once and its gradient, each replica with its own weights and its own batch.
 
 Everything is [K, …]: matrices are multiplied replica by replica, the rest is elementwise or along
 a replica's own axes. So no number of one replica reaches another.
-B is the batch, s and t the lengths of source and target, d the features, h the heads.
+B is the batch, n the tokens of a sequence, N = n·B, d the features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .attention import Watch, attend, blocked, from_lanes, to_lanes
+from .attention import Attention, Watch, blocked, from_lanes, to_lanes
 from .config import Config
+from .layers import EVERYTHING, Back, Model
 from .records import Peaks
 from .task import PAD, Pairs
 
-#: Parameters by their name in the model, each [K, *shape].
-Weights = Mapping[str, Tensor]
+#: What a block adds to its input.
+Inner = Callable[[Tensor], tuple[Tensor, Back]]
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """x·Wᵀ + b for each replica: [K, n, i], [K, o, i], [K, o] → [K, n, o]."""
-    return torch.baddbmm(bias[:, None], x, weight.transpose(1, 2))
+class Pass:
+    """One pass forward through the model of a configuration without dropout, and back.
 
+    `losses`: mean cross-entropy of each replica over its own tokens that are not padding: [K], nats.
+    `backward` may be called once, if `trained`, and puts the gradients of the losses into the model.
+    `peaks` watches the attention.
+    """
 
-def norm(x: Tensor, weights: Weights, name: str) -> Tensor:
-    """LayerNorm over the features, with each replica's own scale and shift: [K, n, d] → [K, n, d]."""
-    plain = F.layer_norm(x, x.shape[-1:])
-    return torch.addcmul(weights[f"{name}.bias"][:, None], plain, weights[f"{name}.weight"][:, None])
-
-
-class Forward:
-    """The forward pass of a configuration (without dropout)."""
-
-    def __init__(self, config: Config, positions: Tensor) -> None:
-        self.config, self.positions = config, positions
-
-    def _self(self, x: Tensor, weights: Weights, name: str, batch: int, added: Tensor, watch: Watch | None) -> Tensor:
-        """Self-attention with its output projection."""
-        joint = linear(x, weights[f"{name}.in_proj_weight"], weights[f"{name}.in_proj_bias"])
-        query, key, value = to_lanes(joint, batch, self.config.heads, 3)
-        mixed = from_lanes(attend(query, key, value, added, watch), len(x), self.config.heads)
-        return linear(mixed, weights[f"{name}.out_proj.weight"], weights[f"{name}.out_proj.bias"])
-
-    def _cross(
-        self, x: Tensor, memory: Tensor, weights: Weights, name: str, batch: int, added: Tensor, watch: Watch | None
-    ) -> Tensor:
-        """Attention from the target to the encoder's output, with its output projection."""
-        d, heads = self.config.d_model, self.config.heads
-        weight, bias = weights[f"{name}.in_proj_weight"], weights[f"{name}.in_proj_bias"]
-        (query,) = to_lanes(linear(x, weight[:, :d], bias[:, :d]), batch, heads, 1)
-        key, value = to_lanes(linear(memory, weight[:, d:], bias[:, d:]), batch, heads, 2)
-        mixed = from_lanes(attend(query, key, value, added, watch), len(x), heads)
-        return linear(mixed, weights[f"{name}.out_proj.weight"], weights[f"{name}.out_proj.bias"])
-
-    def _hidden(self, x: Tensor, weights: Weights, name: str) -> Tensor:
-        """The feed-forward block."""
-        hidden = linear(x, weights[f"{name}.linear1.weight"], weights[f"{name}.linear1.bias"]).relu_()
-        return linear(hidden, weights[f"{name}.linear2.weight"], weights[f"{name}.linear2.bias"])
-
-    def _block(self, x: Tensor, weights: Weights, name: str, inner: Callable[[Tensor], Tensor]) -> Tensor:
-        """One residual block and its LayerNorm, on the side that the configuration says."""
-        if self.config.norm_first:
-            return x + inner(norm(x, weights, name))
-        return norm(x + inner(x), weights, name)
-
-    def _embed(self, tokens: Tensor, weights: Weights) -> Tensor:
-        """Embeddings with positions: [K, B, n] → [K, B·n, d]."""
-        table = weights["embedding.weight"]
-        first = torch.arange(len(table), device=tokens.device)[:, None, None] * table.shape[1]
-        embedded = F.embedding(tokens + first, table.reshape(-1, table.shape[2]))
-        return (embedded + self.positions[: tokens.shape[2]]).view(len(table), -1, table.shape[2])
-
-    def logits(self, weights: Weights, source: Tensor, target: Tensor, peaks: Peaks | None = None) -> Tensor:
-        """Tokens of source [K, B, s] and target [K, B, t] → logits [K, B·t, vocabulary]; `peaks` watches."""
-        config, batch = self.config, source.shape[1]
-        dtype = self.positions.dtype
-        see_source = blocked(source, 1, config.heads, causal=False, dtype=dtype)
-        see_target = blocked(target, target.shape[2], config.heads, causal=True, dtype=dtype)
+    def __init__(
+        self,
+        config: Config,
+        positions: Tensor,
+        model: Model,
+        pairs: Pairs,
+        *,
+        peaks: Peaks | None = None,
+        trained: bool = True,
+    ) -> None:
+        self.config, self.positions, self.model, self.trained = config, positions, model, trained
+        # Position before number: so features stored one by one are cut into lanes of whole vectors.
+        source, said, asked = (x.transpose(1, 2) for x in (pairs.source, pairs.target_in, pairs.target_out))
+        self.batch = source.shape[2]
+        self.tape: list[Back] = []
         watches: list[Watch | None] = [None] * 3
         if peaks is not None:
-            known, said = peaks.source, peaks.target
-            watches = [peaks.between(known, known), peaks.between(said, said), peaks.between(said, known)]
+            keys, queries = peaks.source, peaks.target
+            watches = [peaks.between(keys, keys), peaks.between(queries, queries), peaks.between(queries, keys)]
         in_source, in_target, across = watches
+        see_source = blocked(source, 1, config.heads, causal=False, dtype=positions.dtype)
+        see_target = blocked(said, said.shape[1], config.heads, causal=True, dtype=positions.dtype)
 
-        x = self._embed(source, weights)
+        x = self._embed(source)
         for i in range(config.layers):
             name = f"transformer.encoder.layers.{i}"
-            attend = partial(
-                self._self, weights=weights, name=f"{name}.self_attn", batch=batch, added=see_source, watch=in_source
-            )
-            x = self._block(x, weights, f"{name}.norm1", attend)
-            x = self._block(x, weights, f"{name}.norm2", partial(self._hidden, weights=weights, name=name))
-        memory = norm(x, weights, "transformer.encoder.norm")
+            x = self._block(x, f"{name}.norm1", partial(self._self, f"{name}.self_attn", see_source, in_source))
+            x = self._block(x, f"{name}.norm2", partial(self._hidden, name))
+        self.memory = self._note(*model.norm(x, "transformer.encoder.norm"))
+        self.d_memory = torch.zeros_like(self.memory)
+        self.encoded = len(self.tape)
 
-        x = self._embed(target, weights)
+        x = self._embed(said)
         for i in range(config.layers):
             name = f"transformer.decoder.layers.{i}"
-            attend = partial(
-                self._self, weights=weights, name=f"{name}.self_attn", batch=batch, added=see_target, watch=in_target
-            )
-            x = self._block(x, weights, f"{name}.norm1", attend)
-            cross = partial(
-                self._cross,
-                memory=memory,
-                weights=weights,
-                name=f"{name}.multihead_attn",
-                batch=batch,
-                added=see_source,
-                watch=across,
-            )
-            x = self._block(x, weights, f"{name}.norm2", cross)
-            x = self._block(x, weights, f"{name}.norm3", partial(self._hidden, weights=weights, name=name))
-        x = norm(x, weights, "transformer.decoder.norm")
-        return linear(x, weights["output.weight"], weights["output.bias"])
+            x = self._block(x, f"{name}.norm1", partial(self._self, f"{name}.self_attn", see_target, in_target))
+            x = self._block(x, f"{name}.norm2", partial(self._cross, f"{name}.multihead_attn", see_source, across))
+            x = self._block(x, f"{name}.norm3", partial(self._hidden, name))
+        x = self._note(*model.norm(x, "transformer.decoder.norm"))
+        logits = self._note(*model.linear(x, "output.weight", "output.bias"))
 
-    def losses(self, weights: Weights, pairs: Pairs, peaks: Peaks | None = None) -> Tensor:
-        """Mean cross-entropy of each replica over its own tokens that are not padding: [K], nats."""
-        logits = self.logits(weights, pairs.source, pairs.target_in, peaks)
-        asked = pairs.target_out.reshape(-1)
-        each = F.cross_entropy(logits.view(len(asked), -1), asked, ignore_index=PAD, reduction="none")
-        scored = (pairs.target_out != PAD).sum((1, 2))
-        return each.view(len(logits), -1).sum(1) / scored
+        self.tokens = (source, said)
+        self.asked = asked.reshape(len(asked), -1)
+        self.scored = self.asked != PAD
+        self.log_shares = F.log_softmax(logits, 2)
+        each = self.log_shares.gather(2, self.asked[:, :, None])[:, :, 0].masked_fill(~self.scored, 0)
+        self.losses = -each.sum(1) / self.scored.sum(1)
 
-    def watched(self, weights: Weights, pairs: Pairs) -> tuple[Tensor, Tensor]:
-        """The same losses, and the largest |attention logit| of each replica: [K], [K]."""
-        peaks = Peaks(pairs)
-        return self.losses(weights, pairs, peaks), peaks.largest()
+    def backward(self) -> None:
+        """Put the gradients of the losses into the model."""
+        dx = self.log_shares.exp_()
+        dx.scatter_add_(2, self.asked[:, :, None], dx.new_full((1, 1, 1), -1).expand(*self.asked.shape, 1))
+        dx.mul_((self.scored.to(dx.dtype) / self.scored.sum(1, keepdim=True))[:, :, None])
+        while len(self.tape) > self.encoded:
+            dx = self.tape.pop()(dx)  # and with it goes all that the layer kept
+        d_said, dx = dx, self.d_memory
+        while self.tape:
+            dx = self.tape.pop()(dx)
+        self._embed_back((dx, d_said))
+
+    def _note(self, x: Tensor, back: Back) -> Tensor:
+        """Keep the way back for later; the output goes on."""
+        if self.trained:
+            self.tape.append(back)
+        return x
+
+    def _block(self, x: Tensor, norm: str, inner: Inner) -> Tensor:
+        """One residual block and its LayerNorm, on the side that the configuration says."""
+        if self.config.norm_first:
+            normed, norm_back = self.model.norm(x, norm)
+            y, inner_back = inner(normed)
+            return self._note(y.add_(x), lambda dy: norm_back(inner_back(dy)).add_(dy))
+        y, inner_back = inner(x)
+        total, norm_back = self.model.norm(y.add_(x), norm)
+
+        def back(dy: Tensor) -> Tensor:
+            d_total = norm_back(dy)
+            return inner_back(d_total).add_(d_total)
+
+        return self._note(total, back)
+
+    def _hidden(self, name: str, x: Tensor) -> tuple[Tensor, Back]:
+        """The feed-forward block."""
+        return self.model.hidden(x, name)
+
+    def _self(self, name: str, added: Tensor, watch: Watch | None, x: Tensor) -> tuple[Tensor, Back]:
+        """Self-attention with its projections."""
+        heads, batch, joint = self.config.heads, self.batch, (f"{name}.in_proj_weight", f"{name}.in_proj_bias")
+        projected, joint_back = self.model.linear(x, *joint, to_columns=True)
+        lanes = to_lanes(projected, batch, heads, 3)
+        query, key, value = lanes
+        attention = Attention(query, key, value, added, watch)
+        y, out_back = self._out(name, attention)
+
+        def back(dy: Tensor) -> Tensor:
+            d_lanes = torch.empty_like(lanes)
+            d_query, d_key, d_value = d_lanes
+            attention.gradients(out_back(dy), d_query, d_key, d_value)
+            return joint_back(from_lanes(d_lanes, batch, heads))
+
+        return y, back
+
+    def _cross(self, name: str, added: Tensor, watch: Watch | None, x: Tensor) -> tuple[Tensor, Back]:
+        """Attention from the target to the encoder's output, with its projections."""
+        heads, batch, joint = self.config.heads, self.batch, (f"{name}.in_proj_weight", f"{name}.in_proj_bias")
+        first, rest = slice(self.config.d_model), slice(self.config.d_model, None)
+        projected, query_back = self.model.linear(x, *joint, first, to_columns=True)
+        query = to_lanes(projected, batch, heads, 1)
+        projected, pair_back = self.model.linear(self.memory, *joint, rest, to_columns=True)
+        pair = to_lanes(projected, batch, heads, 2)
+        attention = Attention(query[0], pair[0], pair[1], added, watch)
+        y, out_back = self._out(name, attention)
+
+        def back(dy: Tensor) -> Tensor:
+            d_query, d_pair = torch.empty_like(query), torch.empty_like(pair)
+            attention.gradients(out_back(dy), d_query[0], d_pair[0], d_pair[1])
+            self.d_memory.add_(pair_back(from_lanes(d_pair, batch, heads)))
+            return query_back(from_lanes(d_query, batch, heads))
+
+        return y, back
+
+    def _out(self, name: str, attention: Attention) -> tuple[Tensor, Back]:
+        """The output projection of attention; its way back ends in lanes."""
+        heads, batch = self.config.heads, self.batch
+        mixed = from_lanes(attention.mixed[None], batch, heads)
+        y, back = self.model.linear(mixed, f"{name}.out_proj.weight", f"{name}.out_proj.bias", from_columns=True)
+        return y, lambda dy: to_lanes(back(dy), batch, heads, 1)[0]
+
+    def _rows(self, tokens: Tensor) -> Tensor:
+        """Tokens [K, n, B] as rows of all embeddings, replica after replica."""
+        size = self.model.weights["embedding.weight"].shape[1]
+        return tokens + torch.arange(len(tokens), device=tokens.device)[:, None, None] * size
+
+    def _embed(self, tokens: Tensor) -> Tensor:
+        """Embeddings with positions: [K, n, B] → [K, N, d]."""
+        table = self.model.weights["embedding.weight"]
+        embedded = F.embedding(self._rows(tokens), table.reshape(-1, table.shape[2]))
+        return embedded.add_(self.positions[: tokens.shape[1], None]).view(len(table), -1, table.shape[2])
+
+    def _embed_back(self, gradients: tuple[Tensor, Tensor]) -> None:
+        """Put the gradient of the embedding, from those of its outputs for source and target."""
+        table = self.model.weights["embedding.weight"]
+        rows = torch.cat([self._rows(tokens).flatten(1) for tokens in self.tokens], 1)
+        count = table.shape[0] * table.shape[1]
+        total = torch.ops.aten.embedding_dense_backward(torch.cat(gradients, 1), rows, count, -1, False)
+        self.model.put("embedding.weight", EVERYTHING, total.view(table.shape))

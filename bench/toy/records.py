@@ -24,11 +24,11 @@ class Peaks:
         self.seen: list[Tensor] = []
 
     def between(self, queries: Tensor, keys: Tensor) -> Watch:
-        """What takes the logits [n, s, K·B·h] between tokens of which these count: bool [K, B, n], [K, B, s]."""
-        counted = (queries[:, :, :, None] & keys[:, :, None]).permute(2, 3, 0, 1)[..., None]
+        """What takes the logits [n, s, K·h·B] between tokens of which these count: bool [K, B, n], [K, B, s]."""
+        counted = (queries[:, :, :, None] & keys[:, :, None]).permute(2, 3, 0, 1)[:, :, :, None]
 
         def watch(logits: Tensor) -> None:
-            sizes = logits.detach().abs().view(*counted.shape[:4], -1)
+            sizes = logits.abs().view(*counted.shape[:3], -1, counted.shape[4])
             self.seen.append(torch.where(counted, sizes, 0).amax((0, 1, 3, 4)))
 
         return watch

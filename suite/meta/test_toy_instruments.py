@@ -113,7 +113,7 @@ def test_padding_and_filling_pairs_do_not_count() -> None:
     peaks = Peaks(pairs.take(rows))
     order = torch.arange(2 * 2 * 2 * 2).double().view(2, 2, 2, 2)  # query, key, replica, pair
     watch = peaks.between(peaks.source, peaks.source)
-    watch(-order.unsqueeze(-1).expand(-1, -1, -1, -1, 3).reshape(2, 2, -1))  # 3 heads
+    watch(-order[:, :, :, None].expand(-1, -1, -1, 3, -1).reshape(2, 2, -1))  # 3 heads
     assert peaks.largest().tolist() == [order[0, 0, 0, 0], order[1, 1, 1, 0]]
 
 

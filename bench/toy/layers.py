@@ -1,0 +1,96 @@
+"""The layers of the model for K replicas at once, each with its way back.
+
+A layer gives its output and a function from the output's gradient to the input's, which also hands over
+the gradients of the layer's weights. Written out, because so each is written once, in its place in the
+replica's row, and nothing is kept or copied for a general case.
+N = n·B is the number of tokens; position n is before number B.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+#: Parameters by their name in the model, each [K, *shape].
+Weights = Mapping[str, Tensor]
+#: From the gradient of a layer's output to that of its input.
+Back = Callable[[Tensor], Tensor]
+EVERYTHING = slice(None)
+#: From so many numbers on, a matrix product is worth a call for each replica, which spares a copy.
+LARGE = 4096
+
+
+class Model:
+    """Weights, and where their gradients go: both by name, each [K, *shape]."""
+
+    def __init__(self, weights: Weights, gradients: Weights) -> None:
+        self.weights, self.gradients = weights, gradients
+
+    def put(self, name: str, part: slice, value: Tensor) -> None:
+        """A gradient [K, *shape] of a part of the first axis of a parameter."""
+        self.gradients[name][:, part].copy_(value)
+
+    def put_product(self, name: str, part: slice, left: Tensor, right: Tensor) -> None:
+        """The same, as the product of [K, o, N] and [K, N, i]."""
+        target = self.gradients[name][:, part]
+        if target.device.type != "cpu" or target[0].numel() < LARGE:
+            target.copy_(torch.bmm(left, right))
+        else:
+            for one, other, out in zip(left.unbind(), right.unbind(), target.unbind(), strict=True):
+                torch.mm(one, other, out=out)
+
+    def linear(
+        self,
+        x: Tensor,
+        weight: str,
+        bias: str,
+        part: slice = EVERYTHING,
+        *,
+        from_columns: bool = False,
+        to_columns: bool = False,
+    ) -> tuple[Tensor, Back]:
+        """x·Wᵀ + b for each replica, with the rows `part` of W and b: [K, N, i] → [K, N, o].
+
+        `from_columns` and `to_columns` say that input or output are stored feature by feature.
+        """
+        w, b = self.weights[weight][:, part], self.weights[bias][:, part]
+        y = torch.baddbmm(b[:, :, None], w, x.mT).mT if to_columns else torch.baddbmm(b[:, None], x, w.mT)
+
+        def back(dy: Tensor) -> Tensor:
+            self.put(bias, part, dy.sum(1))
+            self.put_product(weight, part, dy.mT, x)
+            return torch.bmm(w.mT, dy.mT).mT if from_columns else torch.bmm(dy, w)
+
+        return y, back
+
+    def norm(self, x: Tensor, name: str) -> tuple[Tensor, Back]:
+        """LayerNorm over the features: [K, N, d] → [K, N, d]."""
+        shape = x.shape[-1:]
+        plain, mean, scale = torch.native_layer_norm(x, shape, None, None, 1e-5)
+        weight = self.weights[f"{name}.weight"][:, None]
+        y = torch.addcmul(self.weights[f"{name}.bias"][:, None], plain, weight)
+
+        def back(dy: Tensor) -> Tensor:
+            self.put(f"{name}.bias", EVERYTHING, dy.sum(1))
+            self.put(f"{name}.weight", EVERYTHING, plain.mul_(dy).sum(1))
+            only = [True, False, False]
+            scaled = dy * weight
+            dx: Tensor = torch.ops.aten.native_layer_norm_backward(scaled, x, shape, mean, scale, None, None, only)[0]
+            return dx
+
+        return y, back
+
+    def hidden(self, x: Tensor, name: str) -> tuple[Tensor, Back]:
+        """The feed-forward block: [K, N, d] → [K, N, d]."""
+        inner, first_back = self.linear(x, f"{name}.linear1.weight", f"{name}.linear1.bias")
+        inner.relu_()
+        y, second_back = self.linear(inner, f"{name}.linear2.weight", f"{name}.linear2.bias")
+
+        def back(dy: Tensor) -> Tensor:
+            d_inner = second_back(dy)
+            torch.ops.aten.threshold_backward.grad_input(d_inner, inner, 0, grad_input=d_inner)
+            return first_back(d_inner)
+
+        return y, back
