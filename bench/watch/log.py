@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch.optim import Optimizer
 
+from .deferred import Noted, noted, settled
 from .journal import Journal, Row
-from .numbers import Noted, noted, settled
 
 #: Steps that are kept as they were noted; then their numbers are read, with one wait for the device.
 BLOCK_STEPS = 2000

@@ -18,9 +18,9 @@ from reference.check import real
 from suite.files import write_whole
 
 from . import report
+from .deferred import noted
 from .journal import HEAD, Journal
 from .log import Call, Log, Watched, chosen, column, has_single, read_groups
-from .numbers import noted
 from .seams import BACKWARD, SCALER, SCHEDULER, being_built
 from .series import Series, difference
 

@@ -24,8 +24,11 @@ def noted(value: Any) -> Noted:
     """
     if isinstance(value, float):
         return value
-    if isinstance(value, Tensor) and value.numel() == 1 and value.device.type != "cpu":
-        return value.detach().reshape(()).clone()
+    if isinstance(value, Tensor):
+        value = value.detach()
+        if value.numel() == 1 and value.device.type != "cpu":
+            copied: Tensor = value.reshape(()).clone()
+            return copied
     try:
         return float(value)
     except (TypeError, ValueError, RuntimeError):  # None, a list, a tensor of several numbers
