@@ -10,6 +10,7 @@ from .errors import InputError
 
 #: Each is a module of bench/commands, imported only when it is asked for: torch alone takes a second.
 COMMANDS: dict[str, str] = {
+    "diagnose": "say what a logged learning rate is, or what is wrong with it, and the line to change",
     "record": "run a training script unchanged, note the LR of every optimizer step, and diagnose it",
     "sweep": "train the toy model over LRs, warmups and seeds: tables, a heat map, curves",
     "claim": "measure the published answers of results/claims anew",

@@ -11,7 +11,7 @@ import numpy as np
 from reference import Schedule
 from reference.check import Rates, Steps
 
-from .diagnosis import Diagnosis
+from .diagnosis import FITS, Diagnosis
 
 
 class Row(NamedTuple):
@@ -52,7 +52,7 @@ def compare(diagnosis: Diagnosis) -> Comparison | None:
         return None
     base = 1.0 if base is None else base
     lrs = values_until_end(schedule, trace.steps, base)
-    differs = ~(np.abs(trace.lrs - lrs) <= trace.tolerance)
+    differs = ~(np.abs(trace.lrs - lrs) <= FITS * trace.tolerance)
     first = int(np.argmax(differs)) if differs.any() else None
     return Comparison(label, schedule, base, lrs, differs, first)
 

@@ -60,7 +60,7 @@ def _part(diagnosis: Diagnosis) -> dict[str, Any]:
         "verdict": diagnosis.verdict,
         "headline": verdict_line(diagnosis),
         "sentence": diagnosis.sentence(),
-        "best": diagnosis.best if diagnosis.verdict != "unknown" else None,
+        "fix": diagnosis.best.fix if diagnosis.best is not None and diagnosis.verdict == "fault" else None,
         "others": runners_up(diagnosis),
         "pictures": pictures,
         "rows": rows_around(diagnosis),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from reference.check import Rates, Steps, whole
 
 from .read_csv import read_csv
 from .read_json import read_json
-from .read_table import Table, lr_columns, step_column
+from .read_table import Table, lr_columns, owners, step_column
 from .trace import Trace
 
 #: A log of 1e7 steps is about 300 MB; what is larger is refused before it is read.
@@ -74,16 +75,17 @@ def _read(path: Path, column: str | None, first_step: int | None, resumed: bool)
     notes = [note] if note else []
     names = lr_columns(table, column, steps_from)
     read: dict[str, tuple[Steps, Rates]] = {}
-    for name in names:
-        rows, lrs = table.numbers(name)
-        if not rows.size and len(names) > 1:
+    whose = owners(table)
+    for name, (owner, own_rows) in itertools.product(names, whose):
+        rows, lrs = table.numbers(name, own_rows)
+        if not rows.size and len(names) * len(whose) > 1:
             continue  # a group that this run never logged
         steps = rows if steps_from is None else _whole_steps(table, steps_from, rows)
         steps, lrs, said = _rising(table, name, rows, steps, lrs, resumed)
         if steps.size < 2:
             raise ValueError(f"column={name!r} must have values at 2 steps at least, but has {steps.size}")
         notes += [said] if said else []
-        read[name] = steps, lrs
+        read[f"{name} of {owner}" if owner else name] = steps, lrs
     if not read:
         raise ValueError(f"columns={', '.join(names)} must have values, but all of them are empty")
     begins = min(read.values(), key=lambda found: int(found[0][0]))

@@ -37,13 +37,14 @@ def read_csv(path: Path, start: str) -> Table:
 
     frame = functools.cache(lambda: _frame(path, separator, len(names), headed, "," if comma else "."))
 
+    # A cell that is no number is wanted as a text, so that it can be shown.
+    texts = functools.cache(lambda: _frame(path, separator, len(names), headed, ".", dtype=object, na_filter=False))
+
     def load(name: str) -> Values:
         values: Values = frame()[names.index(name)].to_numpy()
         if values.dtype.kind in "iuf":
             return values
-        # A cell that is no number: all are read as texts, so that it can be shown.
-        texts = _frame(path, separator, len(names), headed, ".", dtype=object, na_filter=False)
-        return texts[names.index(name)].to_numpy()  # type: ignore[no-any-return]
+        return texts()[names.index(name)].to_numpy()  # type: ignore[no-any-return]
 
     return Table(names, load, lambda row: f"line {row + 1 + headed}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +20,8 @@ STEP_NAMES = (
 )
 #: Weights & Biases writes the range of each point beside it; Lightning a group's other settings.
 OTHER_ENDINGS = ("__min", "__max", "momentum", "weight_decay")
+#: Columns that tell whose row it is, where the rows of several groups or runs stand below each other.
+OWNER_NAMES = ("run", "optimizer", "group", "param_group")
 #: How many names an error line lists.
 SHOWN = 8
 
@@ -118,3 +121,24 @@ def lr_columns(table: Table, wanted: str | None, steps: str | None) -> list[str]
     if not found:
         raise ValueError(f"columns={listed or 'none'} must hold a learning rate: name it with --column")
     return found
+
+
+def owners(table: Table) -> list[tuple[str, Steps | None]]:
+    """Whose rows are which: a text for each optimizer, group or run, and its rows; one owner of all where none is told.
+
+    >>> columns = {"optimizer": np.array(["SGD", "SGD"], dtype=object), "group": np.array([0, 1]), "lr": np.ones(2)}
+    >>> owners(Table(tuple(columns), columns.__getitem__, str))
+    [('SGD group 0', array([0])), ('SGD group 1', array([1]))]
+    """
+    keys = [name for name in table.names if name.lower() in OWNER_NAMES]
+    if not keys:
+        return [("", None)]
+    parts = []
+    for key in keys:
+        values, before = table.load(key), "" if key.lower() == "optimizer" else f"{key} "
+        parts.append(np.array([f"{before}{value}" for value in values.tolist()]))
+    texts = functools.reduce(lambda a, b: np.char.add(np.char.add(a, " "), b), parts)
+    first, codes = np.unique(texts, return_index=True, return_inverse=True)[1:]
+    if first.size == 1:
+        return [("", None)]
+    return [(str(texts[first[i]]), np.flatnonzero(codes == i)) for i in np.argsort(first)]

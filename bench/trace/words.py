@@ -35,12 +35,14 @@ def difference(diagnosis: Diagnosis) -> str:
 
 def misfit_text(explanation: Explanation) -> str:
     """How well an explanation fits, in units of what the rounding of the log allows."""
-    return "fits" if explanation.fits else f"does not fit: off by {explanation.misfit:.1g} times the log's rounding"
+    return "fits" if explanation.fits else f"does not fit: off by {explanation.misfit:.2g} times the log's rounding"
 
 
 def runners_up(diagnosis: Diagnosis) -> tuple[Explanation, ...]:
     """What else it could be, the best first: those that tie with the best, and the next ones up to `MOST_OTHERS`."""
     others = diagnosis.explanations[diagnosis.verdict != "unknown" :]
+    if diagnosis.verdict == "healthy":  # what does not fit is no doubt about what does
+        others = tuple(other for other in others if other.fits)
     return others[: max(MOST_OTHERS, diagnosis.tied - 1)]
 
 

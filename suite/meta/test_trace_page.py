@@ -88,7 +88,7 @@ def test_the_page_says_what_the_diagnosis_says() -> None:
     page = html.unescape(render_page([diagnosis()], source="log.csv", notes=["read so"]))
     for text in ("A fault: title of first", "first: the LR is <= 0 & late.", 'lr="<1>"', "read so"):
         assert text in page
-    assert "title of second</strong> (does not fit: off by 1e+01 times the log's rounding)" in page
+    assert "title of second</strong> (does not fit: off by 12 times the log's rounding)" in page
     right = float(EXPECTED([50], 1e-3)[0])
     assert f"<td>50 ≠</td><td>{right:.6g}</td><td>{right / 2:.6g}</td>" in page
     assert "Of 200 logged LRs 150 differ from linear20+cosine180 at base LR 0.001; the first is at step 50" in page

@@ -166,6 +166,15 @@ def test_each_group_is_a_trace(tmp_path: Path) -> None:
     assert [trace.name for trace in read_log(path, column="lr-Adam/pg2").traces] == ["lr-Adam/pg2"]
 
 
+def test_rows_of_several_owners_are_told_apart(tmp_path: Path) -> None:
+    """A recorder writes every optimizer and group below each other; each is a trace, whatever stands between."""
+    text = "step,optimizer,group,lr\n0,Adam,0,1\n0,Adam,1,2\n0,SGD,0,3\n1,Adam,0,4\n2,Adam,0,5\n1,Adam,1,6\n1,SGD,0,7\n"
+    found = {trace.name: trace.lrs.tolist() for trace in read_log(written(tmp_path, text)).traces}
+    assert found == {"lr of Adam group 0": [1, 4, 5], "lr of Adam group 1": [2, 6], "lr of SGD group 0": [3, 7]}
+    one = read_log(written(tmp_path, "step,optimizer,group,lr\n0,Adam,0,1\n1,Adam,0,2\n")).traces
+    assert [trace.name for trace in one] == ["lr"]
+
+
 def test_rows_without_steps_are_numbered(tmp_path: Path) -> None:
     """A bare list of LRs starts at step 0; an epoch stands in for a step; both are said where there was a choice."""
     assert read_log(written(tmp_path, "0.1\n0.2\n0.3\n")).traces[0].steps.tolist() == [0, 1, 2]
