@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,8 +52,10 @@ def run(args: argparse.Namespace) -> int:
     with checked_input():
         expect = None if args.expect is None else parse(args.expect)
         _check_settings(args)
-        for name in ("plot", "html"):
+        for name, drawn_by in (("plot", "matplotlib"), ("html", "jinja2")):
             path = getattr(args, name)
+            if path is not None:
+                importlib.import_module(drawn_by)
             if path is not None and not path.absolute().parent.is_dir():
                 raise InputError(f"{name}={str(path)!r} must be in a folder that exists")
         log = _log(args)

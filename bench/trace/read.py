@@ -70,7 +70,7 @@ def read_log(path: Path, *, column: str | None = None, first_step: int | None = 
 
 def _read(path: Path, column: str | None, first_step: int | None, resumed: bool) -> Log:
     text_start = _checked_start(path)
-    table = read_json(path) if text_start[:1] in ("[", "{") else read_csv(path, text_start)
+    table = read_json(path) if text_start.lstrip()[:1] in ("[", "{") else read_csv(path, text_start)
     steps_from, note = step_column(table)
     notes = [note] if note else []
     names = lr_columns(table, column, steps_from)
@@ -115,7 +115,7 @@ def _checked_start(path: Path) -> str:
     whole_lines = start[: start.rfind(b"\n") + 1] if size > len(start) and b"\n" in start else start
     if b"\0" in start:
         raise ValueError(f"{shown} must be a text in UTF-8 (CSV, JSON), but it holds bytes of 0")
-    return whole_lines.decode("utf-8-sig").lstrip()
+    return whole_lines.decode("utf-8-sig")
 
 
 def _whole_steps(table: Table, name: str, rows: Steps) -> Steps:

@@ -17,10 +17,16 @@ SEPARATORS = (",", ";", "\t")
 def read_csv(path: Path, start: str) -> Table:
     """The table of a CSV file whose first characters are `start`.
 
+    Blank lines and remarks (#) at the top are passed over; a remark right above the rows may hold the names.
     The separator is the one of comma, semicolon, tab and spaces that splits the first line most; the first line holds
     names unless all its cells are numbers. Raises ValueError for rows that do not fit.
     """
-    first = start.splitlines()[0].lstrip("#").strip()
+    lines = start.splitlines()
+    above = next((i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), len(lines))
+    first = lines[above].strip() if above < len(lines) else ""
+    remark = lines[above - 1].lstrip().lstrip("#").strip() if above else ""
+    if remark and len(re.split(r"[,;\s]+", remark)) == len(re.split(r"[,;\s]+", first)):
+        above, first = above - 1, remark
     separator = max(SEPARATORS, key=lambda mark: len(_cells(first, mark)))
     if len(_cells(first, separator)) == 1 and len(first.split()) > 1 and not first.startswith('"'):
         separator = r"\s+"
@@ -35,10 +41,12 @@ def read_csv(path: Path, start: str) -> Table:
         if names.count(name) > 1:
             raise ValueError(f"column={name!r} must stand once in the first line, not {names.count(name)} times")
 
-    frame = functools.cache(lambda: _frame(path, separator, len(names), headed, "," if comma else "."))
+    frame = functools.cache(lambda: _frame(path, separator, len(names), above + headed, "," if comma else "."))
 
     # A cell that is no number is wanted as a text, so that it can be shown.
-    texts = functools.cache(lambda: _frame(path, separator, len(names), headed, ".", dtype=object, na_filter=False))
+    texts = functools.cache(
+        lambda: _frame(path, separator, len(names), above + headed, ".", dtype=object, na_filter=False)
+    )
 
     def load(name: str) -> Values:
         values: Values = frame()[names.index(name)].to_numpy()
@@ -46,7 +54,7 @@ def read_csv(path: Path, start: str) -> Table:
             return values
         return texts()[names.index(name)].to_numpy()  # type: ignore[no-any-return]
 
-    return Table(names, load, lambda row: f"line {row + 1 + headed}")
+    return Table(names, load, lambda row: f"line {row + 1 + above + headed}")
 
 
 def _cells(line: str, separator: str) -> list[str]:
@@ -61,7 +69,7 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _frame(path: Path, separator: str, width: int, headed: bool, decimal: str, **options: Any) -> Any:
+def _frame(path: Path, separator: str, width: int, above: int, decimal: str, **options: Any) -> Any:
     """The file as a pandas frame whose columns are numbered; blank lines are rows too, so that rows are lines."""
     import pandas as pd
 
@@ -76,7 +84,7 @@ def _frame(path: Path, separator: str, width: int, headed: bool, decimal: str, *
                 header=None,
                 names=range(width),
                 index_col=False,
-                skiprows=int(headed),
+                skiprows=above,
                 skip_blank_lines=False,
                 skipinitialspace=True,
                 keep_default_na=False,

@@ -171,6 +171,17 @@ def test_bad_input_ends_with_2_and_one_line(name: str, capsys: pytest.CaptureFix
 
 
 @pytest.mark.usefixtures("user")
+@pytest.mark.parametrize(("option", "package"), [("--plot", "matplotlib"), ("--html", "jinja2")])
+def test_a_missing_package_is_named(
+    option: str, package: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What draws is no hard requirement; where it is absent, one line says what to install."""
+    monkeypatch.setitem(sys.modules, package, None)
+    assert main(["diagnose", log(late()), option, "file.png"]) == 2
+    assert capsys.readouterr().err == f"{package} is not installed: pip install '.[bench]'\n"
+
+
+@pytest.mark.usefixtures("user")
 @pytest.mark.parametrize("name", ["right", "reference", "schedule"])
 def test_a_module_is_stepped(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A factory of torch's schedulers, one of a schedule, and a schedule itself all give a trace; prints stay out."""
