@@ -161,3 +161,19 @@ def test_first_step_at_target() -> None:
     losses = torch.tensor([[3.0, 1.0, 2.0, 0.5], [3.0, 2.5, torch.nan, torch.nan], [1.0, 0.9, 0.8, 0.7]])
     assert first_at_or_below(losses, 1.0).tolist() == [1, -1, 0]
     assert first_at_or_below(losses, 0.5).tolist() == [3, -1, -1]
+
+
+@pytest.mark.parametrize("instruments", [False, True])
+def test_what_is_compiled_is_the_same_training(instruments: bool) -> None:
+    """The pass given to the compiler, here run without it, agrees to rounding, also for a group that is filled up."""
+    plain, runs = (
+        runs_of(ODD, list(range(5)), dtype=torch.float64, threads=2, instruments=instruments, compiled=compiled)
+        for compiled in (False, True)
+    )
+    assert runs.compiled is not None
+    assert (runs.compiled.size, [group.stop - group.start for group in runs.groups]) == (3, [3, 2])
+    runs.compiled.function = runs.compiled.traced
+    plain.run()
+    runs.run()
+    for name in RECORDS if instruments else RECORDS[:1]:
+        torch.testing.assert_close(getattr(runs, name), getattr(plain, name), rtol=EXACT, atol=0)
