@@ -12,6 +12,8 @@ from .errors import InputError
 COMMANDS: dict[str, str] = {
     "diagnose": "say what a logged learning rate is, or what is wrong with it, and the line to change",
     "record": "run a training script unchanged, note the LR of every optimizer step, and diagnose it",
+    "train": "train the toy model once and show the LR that every optimizer step used",
+    "compare": "train the toy model under several schedules, paired by seed",
     "sweep": "train the toy model over LRs, warmups and seeds: tables, a heat map, curves",
     "claim": "measure the published answers of results/claims anew",
 }

@@ -122,7 +122,7 @@ def processes(jobs: int) -> Iterator[Executor]:
 
 @contextlib.contextmanager
 def dask(address: str, timeout: float = 20.0) -> Iterator[Executor]:
-    """The workers of a Dask cluster; each must run in a clone of this repository, with one thread.
+    """The workers of a Dask cluster; they and its scheduler must find this repository and the same versions.
 
     Raises OSError where no scheduler answers at the address.
     """

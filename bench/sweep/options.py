@@ -67,6 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default: cpu)")
     how.add_argument("--compile", action="store_true", help="torch.compile: pays for long sweeps only")
     how.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: one for each core)")
+    how.add_argument(
+        "--shard", type=int, metavar="N", help="at most so many runs are trained together and kept at once"
+    )
     how.add_argument("--dask", metavar="ADDRESS", help="run on this Dask cluster instead, e.g. tcp://host:8786")
     how.add_argument(
         "--out",

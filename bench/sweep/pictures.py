@@ -43,7 +43,11 @@ def _panels(rows: int, columns: int, height: float, width: float, about: str) ->
 
 
 def heatmap(results: Results, spec: Spec, machine: str) -> Figure:
-    """Validation loss over LR × length of the warmup: a panel for each kind, a row for norm and decay."""
+    """Validation loss over LR × length of the warmup: a panel for each kind, a row for norm and decay.
+
+    Kinds are compared at equal length, or at equal effective period where the sweep has only that.
+    """
+    match = spec.match[0]
     kinds = [kind for kind in spec.kinds if kind != "none"] or ["none"]
     places = [(norm, decay) for norm in spec.norms for decay in spec.decays]
     width, height = 0.55 * len(spec.lrs) + 0.8, 0.42 * len(spec.warmups) + 1.3
@@ -56,17 +60,18 @@ def heatmap(results: Results, spec: Spec, machine: str) -> Figure:
     )
     for (norm, decay), row in zip(places, axes, strict=True):
         for kind, axis in zip(kinds, row, strict=True):
-            settings = [spec.setting(norm, decay, kind, steps) for steps in spec.warmups]
+            settings = [spec.setting(norm, decay, kind, spec.length(kind, steps, match)) for steps in spec.warmups]
             mesh = _heat(axis, results, settings, spec)
             axis.set_title(f"{kind} warmup, {decay} decay, {norm}-LN")
-        row[0].set_ylabel("length of the warmup")
+        row[0].set_ylabel("warmup, steps" if match == "steps" else "linear warmup of the same\neffective period, steps")
     for axis in axes[-1]:
         axis.set_xlabel("base learning rate")
     bar = figure.colorbar(mesh, ax=axes, extend="both", fraction=0.04, pad=0.01)
     bar.set_label("validation loss, nats per token")
     bar.ax.axhline(measures.STABLE_LOSS, color="white")
     bar.set_ticks([0.01, 0.1, 1.0], labels=["0.01", "0.1 stable", "1 failed"])
-    _title(figure, _finding(results, spec, places[0], kinds[0]))
+    first = [spec.setting(*places[0], kinds[0], spec.length(kinds[0], steps, match)) for steps in spec.warmups]
+    _title(figure, _finding(results, spec, first) + (f" ({kinds[0]})" if len(kinds) > 1 else ""))
     return figure
 
 
@@ -74,15 +79,16 @@ def _title(figure: Figure, words: str) -> None:
     figure.suptitle(words, x=0.01, ha="left", fontsize=12, fontweight="bold")
 
 
-def _finding(results: Results, spec: Spec, place: tuple[str, str], kind: str) -> str:
-    """The largest stable LR at both ends of the warmups, as a title."""
-    found = []
-    for steps in dict.fromkeys((min(spec.warmups), max(spec.warmups))):
-        losses = curves(results, spec.setting(*place, kind, steps), spec)
-        lr = median_low(measures.max_stable_lr(losses, spec.lrs).tolist())
-        about = f"with {steps / spec.steps:.0%} warmup" if steps else "without warmup"
-        found.append(f"{f'up to LR {lr:.2g}' if lr else 'at no LR'} {about}")
-    return f"Learned {', '.join(found)}"
+def _finding(results: Results, spec: Spec, settings: Sequence[Setting]) -> str:
+    """The largest stable LRs of the shortest and of the longest warmup, as a title."""
+    found = {}
+    for setting in sorted(settings, key=lambda setting: setting.warmup_steps)[:: max(len(settings) - 1, 1)]:
+        lr = median_low(measures.max_stable_lr(curves(results, setting, spec), spec.lrs).tolist())
+        about = f"with {setting.warmup_steps / spec.steps:.0%} warmup" if setting.warmup_steps else "without warmup"
+        found[about] = f"up to LR {lr:.2g}" if lr else "at no LR"
+    if len(set(found.values())) == 1:
+        return f"{settings[0].norm}-LN learned {next(iter(found.values()))} {' and '.join(found)}"
+    return f"{settings[0].norm}-LN learned " + ", ".join(f"{lr} {about}" for about, lr in found.items())
 
 
 def _heat(axis: Axes, results: Results, settings: Sequence[Setting], spec: Spec) -> Any:
@@ -95,25 +101,23 @@ def _heat(axis: Axes, results: Results, settings: Sequence[Setting], spec: Spec)
     failed = measures.failed(losses, spec.lrs).mean(1) > 0.5
     mesh = axis.pcolormesh(middle, cmap="cividis", norm=LogNorm(*LOSSES), edgecolors="white", linewidth=0.5)
     for (i, j), value in np.ndenumerate(middle):
-        dark = value < np.sqrt(LOSSES[0] * LOSSES[1])
-        text = f"{value:.1f}" if value >= 0.995 else f"{value:.2f}".lstrip("0") if value >= 0.0095 else f"{value:.0e}"
-        color = "white" if dark else "black"
-        axis.text(
-            j + 0.5, i + 0.5, f"{text}{'×' if failed[i, j] else ''}", ha="center", va="center", color=color, fontsize=8
-        )
+        color = "white" if value < np.sqrt(LOSSES[0] * LOSSES[1]) else "black"
+        text = _short(value) + ("×" if failed[i, j] else "")
+        axis.text(j + 0.5, i + 0.5, text, ha="center", va="center", color=color, fontsize=8)
     axis.set_xticks(np.arange(len(spec.lrs)) + 0.5, [f"{lr:.2g}" for lr in spec.lrs], rotation=45)
-    labels = [f"{setting.warmup_steps} ({setting.warmup_steps / spec.steps:.0%})" for setting in settings]
-    axis.set_yticks(np.arange(len(settings)) + 0.5, labels)
+    axis.set_yticks(np.arange(len(settings)) + 0.5, [f"{steps} ({steps / spec.steps:.0%})" for steps in spec.warmups])
     axis.grid(visible=False)
     return mesh
 
 
 def _short(loss: float) -> str:
-    """A loss in at most four characters.
+    """A loss in a few characters.
 
     >>> [_short(loss) for loss in (2.28, 0.997, 0.45, 0.034, 0.0071, 0.0002)]
-    ['2.3', '1.0', '.45', '.03', '.007', '.000']
+    ['2.3', '1.0', '.45', '.03', '.007', '<.001']
     """
+    if loss < 0.001:
+        return "<.001"
     digits = 1 if loss >= 0.995 else 2 if loss >= 0.0095 else 3
     return f"{loss:.{digits}f}".removeprefix("0" if digits > 1 else "")
 
@@ -129,12 +133,14 @@ def sensitivity(summary: DataFrame, spec: Spec, machine: str) -> Figure:
     for (norm, decay), row in zip(places, axes, strict=True):
         chosen = summary[(summary["norm"] == norm) & (summary["decay"] == decay)]
         for (column, label), axis in zip(sides, row, strict=True):
-            for kind, color, marker, style in zip(kinds or ["none"], COLORS, MARKERS, DASHES, strict=False):
+            apart = 0.006 * chosen[column].max()  # so that intervals do not hide each other
+            looks = zip(kinds or ["none"], COLORS, MARKERS, DASHES, strict=False)
+            for i, (kind, color, marker, style) in enumerate(looks):
                 line = chosen[chosen["kind"].isin((kind, "none"))].sort_values(column)
                 y = line["lr_sensitivity"]
                 bars = [y - line["lr_sensitivity_low"], line["lr_sensitivity_high"] - y]
                 look = {"color": color, "marker": marker, "linestyle": style, "capsize": 3, "label": kind}
-                axis.errorbar(line[column], y, bars, **look)
+                axis.errorbar(line[column] + apart * (i - (len(kinds) - 1) / 2), y, bars, **look)
             axis.set_xlabel(label)
             axis.set_title(f"{decay} decay, {norm}-LN")
             axis.set_ylim(bottom=0)

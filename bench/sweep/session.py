@@ -7,14 +7,11 @@ import importlib
 import io
 import json
 import os
-import platform
 from concurrent.futures import BrokenExecutor, CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-
+from bench.claims.publish import machine
 from bench.errors import InputError
 from reference.check import whole
 from suite.files import write_whole
@@ -22,6 +19,7 @@ from suite.output import plain_console
 from suite.plots import house_style
 
 from .engine import DiskError, cores, dask, processes, run_sweep
+from .inputs import check_device
 from .progress import progress
 from .spec import Spec
 from .tables import Results, runs_table, summary_table
@@ -33,12 +31,8 @@ if TYPE_CHECKING:
 #: glibc returns large blocks to the kernel at every operation, unless a process is started with these:
 #: it costs up to half the time where d_model >= 32. Other allocators ignore them.
 MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_TOP_PAD_": str(2**26)}
-
-
-def machine() -> str:
-    """The machine and the versions, in one line."""
-    versions = f"Python {platform.python_version()}, torch {torch.__version__}, NumPy {np.__version__}"
-    return f"{platform.machine()} {platform.system()}, {versions}"
+#: How the processes of a cluster find this code.
+HINT = "PYTHONPATH=. dask scheduler; PYTHONPATH=. dask worker ADDRESS --nthreads 1"
 
 
 def prepare(args: argparse.Namespace, spec: Spec) -> None:
@@ -48,11 +42,10 @@ def prepare(args: argparse.Namespace, spec: Spec) -> None:
     """
     for name in ("pandas", "matplotlib.figure", *(["distributed"] if args.dask else [])):
         importlib.import_module(name)
-    whole("jobs", args.jobs if args.jobs is not None else 1, 1)
-    try:
-        torch.empty(1, device=spec.device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device={spec.device} must be there: {str(error).splitlines()[0]}") from error
+    for name in ("jobs", "shard"):
+        if getattr(args, name) is not None:
+            whole(name, getattr(args, name), 1)
+    check_device(spec.device)
     try:
         (args.out / "shards").mkdir(parents=True, exist_ok=True)
         about = {**{k: v for k, v in vars(spec).items() if k != "config"}, "config": vars(spec.config)}
@@ -69,12 +62,18 @@ def work(args: argparse.Namespace, spec: Spec) -> Results:
         os.environ.setdefault(name, value)  # for the worker processes
     try:
         with dask(args.dask) if args.dask else processes(jobs) as executor, progress(quiet=args.quiet) as report:
-            return run_sweep(spec, executor, args.out / "shards", jobs=jobs, report=report)
+            return run_sweep(spec, executor, args.out / "shards", size=args.shard, jobs=jobs, report=report)
     except (DiskError, OtherCode) as error:
         raise InputError(str(error)) from error
     except (BrokenExecutor, CancelledError) as error:
         name = f"dask={args.dask}" if args.dask else f"jobs={jobs}"
         raise InputError(f"{name}: a worker was lost ({error}); {kept(args.out)}") from error
+    except RuntimeError as error:
+        if "deserialization" not in str(error):
+            raise
+        raise InputError(
+            f"dask={args.dask} must have its scheduler and workers started in this folder: {HINT}"
+        ) from error
     except OSError as error:
         if not args.dask:
             raise

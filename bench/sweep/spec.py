@@ -126,9 +126,9 @@ class Spec:
 
     def setting(self, norm: str, decay: str, kind: str, warmup_steps: int) -> Setting:
         """A setting of the grid; without length every kind is `none`."""
-        schedule = pair(kind, warmup_steps, decay, self.steps)
-        named = kind if warmup_steps else NONE
-        return Setting(schedule.slug, named, warmup_steps, effective_period(schedule.warmup), decay, norm)
+        steps = 0 if kind == NONE else warmup_steps
+        schedule = pair(kind, steps, decay, self.steps)
+        return Setting(schedule.slug, kind if steps else NONE, steps, effective_period(schedule.warmup), decay, norm)
 
     def matched(self, norm: str, decay: str, match: str) -> dict[int, list[Setting]]:
         """For each W the settings that stand beside each other in a comparison, one for each kind."""

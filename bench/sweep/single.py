@@ -1,0 +1,142 @@
+"""One run of the plain trainer, with the LR that every optimizer step really used."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import torch
+from rich.console import Console
+from torch import nn
+from torch.optim import Optimizer
+
+from bench.toy.config import Config
+from bench.toy.plain import OptimizerFactory, Run, adam, train
+from reference.check import one_of
+from suite.files import write_whole
+from suite.output import plain_table
+from suite.plots import BLUE, GREY, ORANGE, house_style, save
+
+from .inputs import Chosen
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+OPTIMIZERS = ("adam", "radam", "sgd")
+#: A longer table is thinned out; the first and the last step always stand in it.
+ROWS = 40
+
+
+def optimizer_of(name: str, config: Config) -> OptimizerFactory:
+    """A function that builds the optimizer; ValueError for another name."""
+    if one_of("optimizer", name, OPTIMIZERS) == "adam":
+        return adam(config)
+
+    def make(parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
+        if name == "sgd":
+            return torch.optim.SGD(parameters, lr=lr, momentum=0.9)
+        return torch.optim.RAdam(parameters, lr=lr, betas=config.betas, eps=config.eps)
+
+    return make
+
+
+#: Below this width an operation is too small to share: threads would only wait for each other.
+WIDE = 128
+
+
+@contextlib.contextmanager
+def fitting_threads(config: Config) -> Iterator[None]:
+    """Let torch use one thread for a small model; its own choice is put back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if config.d_model >= WIDE else 1)
+    yield
+    torch.set_num_threads(before)
+
+
+def trained(args: argparse.Namespace, what: Chosen, config: Config) -> Run:
+    """The run that the options of `train` ask for."""
+    with fitting_threads(config):
+        return train(
+            config,
+            what.schedule,
+            steps=args.steps,
+            seed=args.seed,
+            base_lr=what.base_lr,
+            clock=args.clock,
+            optimizer=optimizer_of(args.optimizer, config),
+            validate_every=args.validate_every or max(1, args.steps // 10),
+            device=args.device,
+        )
+
+
+def about(args: argparse.Namespace, what: Chosen) -> str:
+    """What was run, in one line."""
+    return (
+        f"{what.schedule.slug}, base LR {what.base_lr:g}, moved every {args.clock}; "
+        f"{args.config}, {args.norm}-LN, {args.optimizer}, {args.steps} steps, seed {args.seed}"
+    )
+
+
+def write_csv(run: Run, args: argparse.Namespace) -> None:
+    """One row for each optimizer step: the LR it used, the loss before it, the validation loss after it if measured."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("step", "lr", "loss", "validation_loss_after"))
+    for step, row in enumerate(zip(run.lrs, run.losses, strict=True)):
+        writer.writerow((step, *row, run.validation.get(step + 1, "")))
+    write_whole(args.csv, text.getvalue().encode())
+
+
+def print_run(console: Console, run: Run, args: argparse.Namespace, what: Chosen) -> None:
+    """The steps as a table, thinned out."""
+    console.print(about(args, what))
+    table = plain_table()
+    for head in ("step", "LR used", "loss before it", "validation loss after it"):
+        table.add_column(head, justify="right")
+    last = len(run.lrs) - 1
+    stride = -(-len(run.lrs) // ROWS)
+    for step in sorted({*range(0, last + 1, stride), *(at - 1 for at in run.validation if at), last}):
+        after = run.validation.get(step + 1)
+        cells = (f"{run.lrs[step]:.6g}", f"{run.losses[step]:.4f}", "" if after is None else f"{after:.4f}")
+        table.add_row(str(step), *cells)
+    console.print(table)
+    peak = max(range(len(run.lrs)), key=run.lrs.__getitem__)
+    first, final = run.validation[0], run.validation[len(run.lrs)]
+    console.print(f"validation loss {first:.4g} before the first step, {final:.4g} after the last")
+    console.print(f"highest LR {run.lrs[peak]:.6g} at step {peak}, first {run.lrs[0]:.6g}, last {run.lrs[-1]:.6g}")
+
+
+def draw(run: Run, args: argparse.Namespace, what: Chosen) -> None:
+    """The LR used above the losses, step by step; ValueError or OSError where the file cannot be written."""
+    with house_style():
+        save(_figure(run, about(args, what)), args.plot)
+
+
+def _figure(run: Run, caption: str) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    above.plot(run.lrs, color=BLUE, drawstyle="steps-post")
+    above.set_ylabel("LR used by the step")
+    above.set_ylim(bottom=0)
+    below.plot(run.losses, color=GREY, linewidth=1, label="training, before the step")
+    below.plot(
+        [at - 0.5 for at in run.validation],
+        [*run.validation.values()],
+        color=ORANGE,
+        marker="o",
+        markersize=4,
+        label="validation",
+    )
+    below.set(xlabel="optimizer step (0 is the first update)", ylabel="loss, nats per token", yscale="log")
+    below.legend()
+    final = run.validation[len(run.lrs)]
+    title = f"Validation loss {run.validation[0]:.2g} → {final:.2g} in {len(run.lrs)} steps"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    figure.supxlabel(caption, x=0.01, ha="left", fontsize=8.5, color=GREY)
+    return figure
