@@ -18,7 +18,8 @@ class Traced(Model):
 
     def __init__(self, layout: Layout, rows: Tensor) -> None:
         super().__init__(layout.views(rows), {})
-        self.layout, self.parts = layout, dict[tuple[str, int], Tensor]()
+        self.layout = layout
+        self.parts: dict[tuple[str, int], Tensor] = {}
 
     def put(self, name: str, part: slice, value: Tensor) -> None:
         """Keep a gradient under the name and the place where it begins."""
