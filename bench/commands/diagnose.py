@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import InputError, checked_input
-from bench.trace.comparison import rows_around
+from bench.trace.comparison import compare, rows_around
 from bench.trace.examine import Examined, examine
 from bench.trace.read import Log, read_log
-from bench.trace.words import difference, misfit_text, runners_up
+from bench.trace.words import difference, runner_up_text, runners_up
 from reference import parse
 from reference.check import real, whole
 from suite.output import plain_console, plain_table
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.trace import Diagnosis
-
-STEPS = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--column", metavar="NAME", help="the column to read (default: all that name a learning rate)")
     parser.add_argument("--first-step", type=int, metavar="N", help="the number that the log gives the first update")
     parser.add_argument("--resumed", action="store_true", help="later rows replace those that they log again")
-    parser.add_argument("--steps", type=int, metavar="N", help=f"steps of module:factory (default: T, else {STEPS})")
+    parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps of module:factory (default: T)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the trace against what is expected")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the diagnosis as one page")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -90,7 +88,9 @@ def _log(args: argparse.Namespace) -> Log:
             raise InputError(f"{name}={getattr(args, name)!r} must be left out: only a file has it")
     from bench.trace.read_factory import read_factory
 
-    steps = args.steps if args.steps is not None else args.total_steps or STEPS
+    steps = args.total_steps if args.steps is None else args.steps
+    if steps is None:
+        raise InputError(f"steps=None must be given with {args.trace}: --steps N, the optimizer steps of the run")
     return read_factory(args.trace, steps, 1.0 if args.base_lr is None else args.base_lr)
 
 
@@ -122,16 +122,16 @@ def _print_one(console: Console, diagnosis: Diagnosis) -> None:
     if diagnosis.best is not None and diagnosis.verdict == "fault":
         console.print(f"\nChange: {diagnosis.best.fix}")
     console.print(f"\n{difference(diagnosis)}")
-    rows = rows_around(diagnosis)
-    if rows:
+    held = compare(diagnosis)
+    if held is not None:
         table = plain_table()
-        for name in ("step", "expected" if diagnosis.expected is not None else "found", "logged", ""):
+        for name in ("step", held.label, "logged", ""):
             table.add_column(name, justify="right")
-        for row in rows:
+        for row in rows_around(diagnosis):
             table.add_row(str(row.step), f"{row.expected:.6g}", f"{row.logged:.6g}", "differs" if row.differs else "")
         console.print(table)
     others = runners_up(diagnosis)
     if others:
         console.print("Closest to it:" if diagnosis.verdict == "unknown" else "What else it could be:")
     for other in others:
-        console.print(f"  {other.title} ({misfit_text(other)}): {other.sentence}")
+        console.print(f"  {runner_up_text(other)}")

@@ -29,7 +29,8 @@ class Comparison:
 
     `label`: what they are; `schedule`, `base_lr`; `lrs`: one for each logged step, NaN where the schedule has ended;
     `differs`: where the log is further off than its rounding explains; `first`: the index of the first such step,
-    None where there is none.
+    None where there is none; `mark`: the index to look at, which is `first`, or else that of the first wrong step of
+    a fault that the schedule itself has.
     """
 
     label: str
@@ -38,11 +39,15 @@ class Comparison:
     lrs: Rates
     differs: np.ndarray[tuple[int], np.dtype[np.bool_]]
     first: int | None
+    mark: int | None
 
 
 @functools.lru_cache(maxsize=4)  # the texts, the table and the pictures of one diagnosis all ask
 def compare(diagnosis: Diagnosis) -> Comparison | None:
-    """The expected LRs of a diagnosis, else those of the schedule that it found; None where there is neither."""
+    """The expected LRs of a diagnosis, else those of the schedule that it found; None where there is neither.
+
+    Of a fault the schedule found is the one that was intended, if it differs from the log, and else the faulty one.
+    """
     best, trace = diagnosis.best, diagnosis.trace
     if diagnosis.expected is not None:
         label, schedule, base = "expected", diagnosis.expected, diagnosis.base_lr
@@ -54,7 +59,12 @@ def compare(diagnosis: Diagnosis) -> Comparison | None:
     lrs = values_until_end(schedule, trace.steps, base)
     differs = ~(np.abs(trace.lrs - lrs) <= FITS * trace.tolerance)
     first = int(np.argmax(differs)) if differs.any() else None
-    return Comparison(label, schedule, base, lrs, differs, first)
+    mark = first
+    if diagnosis.verdict == "fault" and best is not None:
+        label = "intended" if label == "found" and first is not None else label
+        if mark is None and best.first_step is not None:
+            mark = min(int(np.searchsorted(trace.steps, best.first_step)), trace.steps.size - 1)
+    return Comparison(label, schedule, base, lrs, differs, first, mark)
 
 
 def values_until_end(schedule: Schedule, steps: Steps, base_lr: float) -> Rates:
@@ -78,10 +88,10 @@ def values_until_end(schedule: Schedule, steps: Steps, base_lr: float) -> Rates:
 
 
 def rows_around(diagnosis: Diagnosis, before: int = 2, after: int = 7) -> list[Row]:
-    """The logged steps around the first difference, or the first ones where there is none."""
+    """The logged steps around the one to look at, or the first ones where there is none."""
     held, trace = compare(diagnosis), diagnosis.trace
     if held is None:
         return []
-    middle = 0 if held.first is None else held.first
+    middle = 0 if held.mark is None else held.mark
     chosen = range(max(middle - before, 0), min(middle + after, trace.steps.size))
     return [Row(int(trace.steps[i]), float(held.lrs[i]), float(trace.lrs[i]), bool(held.differs[i])) for i in chosen]

@@ -12,7 +12,7 @@ from suite.files import write_whole
 from .comparison import compare, rows_around
 from .diagnosis import Diagnosis, Explanation
 from .picture import Curve, as_image, draw_curve, draw_trace, draw_zoom, zoomed
-from .words import difference, misfit_text, parameters, runners_up, verdict_line
+from .words import difference, parameters, runner_up_text, runners_up, verdict_line
 
 TEMPLATE = "page.html.j2"
 
@@ -31,7 +31,6 @@ def render_page(
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters["misfit"] = misfit_text
     drawn = []
     for values in curves:
         curve = Curve(*values)
@@ -54,14 +53,14 @@ def _part(diagnosis: Diagnosis) -> dict[str, Any]:
             f"step {r.step}: {r.expected:.6g}, logged {r.logged:.6g}" for r in rows_around(diagnosis, 1, 3)
         )
         zoom = as_image(functools.partial(draw_zoom, diagnosis=diagnosis))
-        pictures.append({"image": zoom, "alt": f"The same around the first difference. {rows}."})
+        pictures.append({"image": zoom, "alt": f"The same, closer up. {rows}."})
     return {
         "name": diagnosis.trace.name,
         "verdict": diagnosis.verdict,
         "headline": verdict_line(diagnosis),
         "sentence": diagnosis.sentence(),
         "fix": diagnosis.best.fix if diagnosis.best is not None and diagnosis.verdict == "fault" else None,
-        "others": runners_up(diagnosis),
+        "others": [runner_up_text(other) for other in runners_up(diagnosis)],
         "pictures": pictures,
         "rows": rows_around(diagnosis),
         "held": held,

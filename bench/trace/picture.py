@@ -54,29 +54,29 @@ def thinned(values: Rates, most: int = MOST_POINTS) -> Steps:
 
 
 def draw_trace(axes: Axes, diagnosis: Diagnosis) -> None:
-    """The whole trace against what it is held against, the first difference marked."""
+    """The whole trace against what it is held against, the step to look at marked."""
     held, trace = compare(diagnosis), diagnosis.trace
     shown = thinned(trace.lrs)
-    if held is not None and held.first is not None:
-        shown = np.union1d(shown, [held.first])
+    if held is not None and held.mark is not None:
+        shown = np.union1d(shown, [held.mark])
     _curves(axes, diagnosis, held, shown)
     axes.set_title(trace.name if len(trace.name) <= 50 else f"{trace.name[:47]}...", parse_math=False)
 
 
 def zoomed(diagnosis: Diagnosis) -> bool:
-    """Whether there is a first difference, in a trace that is longer than the zoom on it."""
+    """Whether there is a step to look at, in a trace that is longer than the zoom on it."""
     held = compare(diagnosis)
-    return held is not None and held.first is not None and diagnosis.trace.steps.size > BEFORE + AFTER
+    return held is not None and held.mark is not None and diagnosis.trace.steps.size > BEFORE + AFTER
 
 
 def draw_zoom(axes: Axes, diagnosis: Diagnosis) -> None:
-    """The logged steps around the first difference; raises ValueError where there is none."""
+    """The logged steps around the one to look at; raises ValueError where there is none."""
     held, trace = compare(diagnosis), diagnosis.trace
-    if held is None or held.first is None:
-        raise ValueError(f"trace={trace.name!r} must differ from what it is held against, to be zoomed in on")
-    shown = np.arange(max(held.first - BEFORE, 0), min(held.first + AFTER, trace.steps.size))
+    if held is None or held.mark is None:
+        raise ValueError(f"trace={trace.name!r} must have a step to look at, to be zoomed in on")
+    shown = np.arange(max(held.mark - BEFORE, 0), min(held.mark + AFTER, trace.steps.size))
     _curves(axes, diagnosis, held, shown)
-    axes.set_title(f"around step {trace.steps[held.first]}")
+    axes.set_title(f"around step {trace.steps[held.mark]}")
 
 
 def draw_curve(axes: Axes, curve: Curve) -> None:
@@ -108,9 +108,10 @@ def _curves(axes: Axes, diagnosis: Diagnosis, held: Comparison | None, shown: St
     if held is not None:
         axes.plot(steps, held.lrs[shown], color=GREY, alpha=0.45, linewidth=5, label=held.label)
     axes.plot(steps, trace.lrs[shown], color=BLUE, marker=dots, markersize=3.5, linewidth=1.5, label="logged")
-    if held is not None and held.first is not None:
-        at = trace.steps[held.first]
-        axes.axvline(at, color=ORANGE, linestyle="--", label=f"first difference: step {at}")
+    if held is not None and held.mark is not None:
+        at = trace.steps[held.mark]
+        what = "wrong from" if held.first is None else "first difference:"
+        axes.axvline(at, color=ORANGE, linestyle="--", label=f"{what} step {at}")
     axes.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
     _label_steps(axes, "optimizer step (0: first update)")
     axes.set_ylabel("learning rate")

@@ -38,6 +38,12 @@ def misfit_text(explanation: Explanation) -> str:
     return "fits" if explanation.fits else f"does not fit: off by {explanation.misfit:.2g} times the log's rounding"
 
 
+def runner_up_text(explanation: Explanation) -> str:
+    """A runner-up in words: what it is called, how well it fits, and what it says beyond its name."""
+    text = f"{explanation.title} ({misfit_text(explanation)})"
+    return text if explanation.title in explanation.sentence else f"{text}: {explanation.sentence}"
+
+
 def runners_up(diagnosis: Diagnosis) -> tuple[Explanation, ...]:
     """What else it could be, the best first: those that tie with the best, and the next ones up to `MOST_OTHERS`."""
     others = diagnosis.explanations[diagnosis.verdict != "unknown" :]

@@ -140,15 +140,34 @@ BAD = {
     "plot_folder": (["log.csv", "--plot", "none/a.png"], "plot='none/a.png'"),
     "plot_format": (["log.csv", *ASKED, "--plot", "a.xyz"], "plot=a.xyz"),
     "html_folder": (["log.csv", "--html", "none/a.html"], "html='none/a.html'"),
-    "raises": (["module_of_user:raises"], "trace='module_of_user:raises' raised RuntimeError: first line second line"),
-    "leaves": (["module_of_user:leaves"], "trace='module_of_user:leaves' raised SystemExit"),
-    "nothing": (["module_of_user:nothing"], "trace='module_of_user:nothing' must give a scheduler, but gave None"),
-    "needs_loss": (["module_of_user:needs_loss"], "trace='module_of_user:needs_loss' raised TypeError"),
-    "number": (["module_of_user:number"], "trace='module_of_user:number' must give a scheduler, but gave 3"),
-    "no_name": (["module_of_user:absent"], "trace='module_of_user:absent' must name something in module_of_user"),
-    "no_module": (["absent_module:make"], "trace='absent_module:make' raised ModuleNotFoundError"),
-    "broken_module": (["broken_of_user:make"], "trace='broken_of_user:make' raised ModuleNotFoundError"),
-    "half_a_name": (["module_of_user:"], "trace='module_of_user:' must be a file, or module:factory"),
+    "raises": (
+        ["module_of_user:raises", "--total-steps", "9"],
+        "trace='module_of_user:raises' raised RuntimeError: first line second line",
+    ),
+    "leaves": (["module_of_user:leaves", "--total-steps", "9"], "trace='module_of_user:leaves' raised SystemExit"),
+    "nothing": (
+        ["module_of_user:nothing", "--total-steps", "9"],
+        "trace='module_of_user:nothing' must give a scheduler, but gave None",
+    ),
+    "needs_loss": (
+        ["module_of_user:needs_loss", "--total-steps", "9"],
+        "trace='module_of_user:needs_loss' raised TypeError",
+    ),
+    "number": (
+        ["module_of_user:number", "--total-steps", "9"],
+        "trace='module_of_user:number' must give a scheduler, but gave 3",
+    ),
+    "no_name": (
+        ["module_of_user:absent", "--steps", "9"],
+        "trace='module_of_user:absent' must name something in module_of_user",
+    ),
+    "no_module": (["absent_module:make", "--steps", "9"], "trace='absent_module:make' raised ModuleNotFoundError"),
+    "broken_module": (
+        ["broken_of_user:make", "--steps", "9"],
+        "trace='broken_of_user:make' raised ModuleNotFoundError",
+    ),
+    "half_a_name": (["module_of_user:", "--steps", "9"], "trace='module_of_user:' must be a file, or module:factory"),
+    "no_steps": (["module_of_user:right"], "steps=None"),
     "few_steps": (["module_of_user:right", "--steps", "1"], "steps=1"),
     "column_of_module": (["module_of_user:right", "--column", "lr"], "column='lr'"),
 }

@@ -88,7 +88,7 @@ def test_the_page_says_what_the_diagnosis_says() -> None:
     page = html.unescape(render_page([diagnosis()], source="log.csv", notes=["read so"]))
     for text in ("A fault: title of first", "first: the LR is <= 0 & late.", 'lr="<1>"', "read so"):
         assert text in page
-    assert "title of second</strong> (does not fit: off by 12 times the log's rounding)" in page
+    assert "title of second (does not fit: off by 12 times the log's rounding): second: the LR is" in page
     right = float(EXPECTED([50], 1e-3)[0])
     assert f"<td>50 ≠</td><td>{right:.6g}</td><td>{right / 2:.6g}</td>" in page
     assert "Of 200 logged LRs 150 differ from linear20+cosine180 at base LR 0.001; the first is at step 50" in page
@@ -164,7 +164,7 @@ def test_no_zoom_where_nothing_differs() -> None:
 
     assert zoomed(diagnosis())
     assert not zoomed(diagnosis("healthy"))
-    with pytest.raises(ValueError, match=r"^trace='lr' must differ"):
+    with pytest.raises(ValueError, match=r"^trace='lr' must have a step"):
         draw_zoom(Figure().subplots(), diagnosis("healthy"))
 
 
@@ -194,8 +194,17 @@ def test_a_trace_without_an_expectation_is_held_against_what_was_found() -> None
     """The schedule of the first explanation, at its base LR, takes the place of the expected one."""
     held = compare(dataclasses.replace(diagnosis(), expected=None, base_lr=None))
     assert held is not None
-    assert (held.label, held.base_lr, held.first) == ("found", 1e-3, 50)
+    assert (held.label, held.base_lr, held.first) == ("intended", 1e-3, 50)
     assert compare(dataclasses.replace(diagnosis("unknown"), expected=None)) is None
+
+
+def test_a_fault_of_the_schedule_itself_is_marked() -> None:
+    """Where the schedule found has the fault too, nothing differs, and the first wrong step is looked at."""
+    found = diagnosis("healthy")
+    trace = Trace(found.trace.steps[::3], found.trace.lrs[::3])
+    held = compare(dataclasses.replace(found, trace=trace, verdict="fault", expected=None))
+    assert held is not None
+    assert (held.label, held.first, held.mark, trace.steps[held.mark or 0]) == ("found", None, 17, 51)
 
 
 @pytest.mark.parametrize("total", [2, 3, 7, 64, 100])
