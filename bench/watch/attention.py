@@ -22,16 +22,21 @@ from .seams import ATTENTION, MULTIHEAD, SOFTMAX
 BLOCK = 1 << 24
 
 
-def visible(mask: Tensor) -> Tensor:
-    """Where a mask lets a query see a key: True of a bool mask; of an added one, all that is not next to −∞.
+def hidden(mask: Tensor) -> Tensor:
+    """Where a mask keeps a query from a key: False of a bool mask; of an added one, all that is next to −∞.
 
-    >>> visible(torch.tensor([0.0, -torch.inf, torch.finfo(torch.float32).min])).tolist()
-    [True, False, False]
+    >>> hidden(torch.tensor([0.0, -torch.inf, torch.finfo(torch.float32).min])).tolist()
+    [False, True, True]
     """
-    return mask if mask.dtype == torch.bool else mask > torch.finfo(mask.dtype).min / 2
+    return ~mask if mask.dtype == torch.bool else mask.detach() < torch.finfo(mask.dtype).min / 2
 
 
-@torch.no_grad()
+def largest(numbers: Tensor) -> Tensor:
+    """max |x|, in one pass; NaN if there is one."""
+    found: Tensor = torch.linalg.vector_norm(numbers, math.inf)
+    return found
+
+
 def largest_logit(
     query: Tensor,
     key: Tensor,
@@ -49,22 +54,22 @@ def largest_logit(
     >>> largest_logit(torch.tensor([[3.0]]), torch.tensor([[-2.0], [9.0]]), torch.tensor([[True, False]])).item()
     6.0
     """
+    query, key = query.detach(), key.detach()
     if enable_gqa:
         key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
-    size = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     queries, keys = query.shape[-2], key.shape[-2]
-    seen = None if mask is None else visible(mask)
+    unseen = None if mask is None else hidden(mask)
     if is_causal:
-        seen = torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril()
+        unseen = torch.ones(queries, keys, dtype=torch.bool, device=query.device).triu(1)
     rows = max(1, BLOCK // max(1, query.shape[:-2].numel() * keys))
-    largest = query.new_zeros(())
+    found = []
     for i in range(0, queries, rows):
-        logits = (query[..., i : i + rows, :] @ key.mT).mul_(size).abs_()
-        if seen is not None:
-            part = seen if seen.shape[-2] == 1 else seen[..., i : i + rows, :]
-            logits.masked_fill_(~part, 0)
-        largest = torch.maximum(largest, logits.amax())
-    return largest
+        logits = query[..., i : i + rows, :] @ key.mT
+        if unseen is not None:
+            logits.masked_fill_(unseen if unseen.shape[-2] == 1 else unseen[..., i : i + rows, :], 0)
+        found.append(largest(logits))
+    size = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    return (found[0] if len(found) == 1 else torch.stack(found).amax()) * abs(size)
 
 
 class AttentionLogits:
@@ -100,8 +105,8 @@ class AttentionLogits:
     def add(self, logits: Tensor) -> None:
         """Count the logits of an attention that is written by hand."""
         if not self.paused and torch.is_grad_enabled():
-            counted = logits.detach().abs()
-            self._largest.append(counted.masked_fill(logits.detach() == -math.inf, 0).amax())
+            logits = logits.detach()
+            self._largest.append(largest(logits.masked_fill(logits == -math.inf, 0)))
 
     def _attention(
         self,
@@ -115,8 +120,7 @@ class AttentionLogits:
     ) -> None:
         trained = torch.is_grad_enabled() and (query.requires_grad or key.requires_grad)
         if trained and not self.paused and not query.is_nested:
-            found = largest_logit(query.detach(), key.detach(), attn_mask, is_causal=is_causal, **options)
-            self._largest.append(found)
+            self._largest.append(largest_logit(query, key, attn_mask, is_causal=is_causal, **options))
 
     def _inside(self, *args: Any, **kwargs: Any) -> Callable[[], None]:
         self._multihead += 1

@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -21,6 +20,7 @@ from .deferred import Noted, noted, settled
 from .log import BLOCK_STEPS
 from .norms import Snapshot, total_norm, trained
 from .recorder import innermost
+from .seams import untraced
 from .sharpness import Sharpness, preconditioned_sharpness
 
 #: What is measured at each step, in the order in which it is kept.
@@ -61,13 +61,13 @@ class Monitor:
         self._curved: dict[int, Sharpness] = {}
         self._losses: list[Noted] = []
         self._gradient: Noted | None = None
-        self._before: Snapshot | None = None
+        self._measuring = False
+        self._snapshot = Snapshot()
         self.logits = AttentionLogits()
         self.logits.open()
-        disable: Any = torch.compiler.disable
         self._handles = [
-            self.optimizer.register_step_pre_hook(disable(self._before_step)),
-            self.optimizer.register_step_post_hook(disable(self._after_step)),
+            self.optimizer.register_step_pre_hook(untraced(self._before_step)),
+            self.optimizer.register_step_post_hook(untraced(self._after_step)),
         ]
 
     def close(self) -> None:
@@ -94,22 +94,22 @@ class Monitor:
         self.logits.add(logits)
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if self._calls % self.every == 0:
-            self._before = Snapshot(optimizer)
+        self._measuring = self._calls % self.every == 0
+        if self._measuring:
+            self._snapshot.take(optimizer)
             if not had_closure(args, kwargs):  # else there is no gradient yet
                 self._gradient = gradient_norm(optimizer)
 
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         found = getattr(optimizer, "found_inf", None)
         numbers: list[Noted | None] = [0.0 if found is None else noted(found)]
-        measured = self._before is not None
-        if self._before is not None:
+        if self._measuring:
             gradient = gradient_norm(optimizer) if had_closure(args, kwargs) else self._gradient
             loss = mean(self._losses)
             numbers += [noted(optimizer.param_groups[0]["lr"]), loss, self.logits.take(), gradient]
-            numbers.append(self._before.update_ratio())
-        self._waiting.append((measured, numbers))
-        self._before, self._gradient, self._losses = None, None, []
+            numbers.append(self._snapshot.update_ratio())
+        self._waiting.append((self._measuring, numbers))
+        self._measuring, self._gradient, self._losses = False, None, []
         self._calls += 1
         self.logits.paused = self._calls % self.every != 0
         if len(self._waiting) >= BLOCK_STEPS:

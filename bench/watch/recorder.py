@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import torch
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
@@ -21,7 +20,7 @@ from . import report
 from .deferred import noted
 from .journal import HEAD, Journal
 from .log import Call, Log, Watched, chosen, column, has_single, read_groups
-from .seams import BACKWARD, SCALER, SCHEDULER, being_built
+from .seams import BACKWARD, SCALER, SCHEDULER, being_built, untraced
 from .series import Series, difference
 
 
@@ -66,10 +65,9 @@ class Recorder:
     # -- while it runs ------------------------------------------------------------
 
     def __enter__(self) -> Recorder:
-        # torch.compile shall not trace what we do: it would compile anew for each LR.
-        disable: Any = torch.compiler.disable
-        met, self._before_step, after = (disable(f) for f in (self._meet, self._begin, self._end))
-        self._handles += [register_optimizer_step_pre_hook(met), register_optimizer_step_post_hook(after)]
+        self._before_step = untraced(self._begin)
+        self._handles.append(register_optimizer_step_pre_hook(untraced(self._meet)))
+        self._handles.append(register_optimizer_step_post_hook(untraced(self._end)))
         BACKWARD.add(self._on_backward)
         SCALER.add(self._on_scaler)
         SCHEDULER.add(self._on_scheduler)

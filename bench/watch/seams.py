@@ -18,6 +18,24 @@ from torch.optim import lr_scheduler
 Listener = Callable[..., Callable[[], None] | None]
 
 
+def untraced(function: Callable[..., None]) -> Callable[..., None]:
+    """The function, such that torch.compile calls it and does not look inside.
+
+    Traced, what it reads would become a condition of the compiled code, and each new LR would be compiled anew.
+    Where nothing is compiled, ``torch.compiler.disable`` itself would take longer than the function.
+    """
+    disable: Any = torch.compiler.disable
+    disabled = disable(function)
+
+    def call(*args: Any) -> None:
+        if torch.compiler.is_compiling():
+            disabled(*args)
+        else:
+            function(*args)
+
+    return call
+
+
 class Seam:
     """Replaces a function at each of its places from the first listener on until the last one leaves.
 

@@ -162,6 +162,29 @@ def test_only_every_nth_step_is_measured_if_asked() -> None:
     assert monitor.warnings() == []
 
 
+def test_parameters_may_be_added_frozen_and_replaced() -> None:
+    """The update ratio is over the parameters that the optimizer has at that step."""
+    first, second = nn.Parameter(torch.full((2,), 2.0)), nn.Parameter(torch.full((2, 2), 2.0))
+    optimizer = torch.optim.SGD([first], lr=1.0)
+    with Monitor(nn.Module(), optimizer) as monitor:
+        for change in (
+            lambda: None,
+            lambda: optimizer.add_param_group({"params": [second]}),
+            lambda: setattr(first, "data", torch.full((2,), 2.0)),
+            lambda: first.requires_grad_(False),
+        ):
+            change()
+            optimizer.zero_grad()
+            (first.sum() * 0.5 + second.sum() * 0.25).backward()
+            optimizer.step()
+    after = monitor.history["update_ratios"]
+    # SGD at LR 1 moves by the gradient: by ½ in each of 2 numbers, by ¼ in each of 4.
+    assert after[0] == pytest.approx(0.5 / 2.0)
+    assert after[1] == pytest.approx(math.hypot(0.5 * 2**0.5, 0.25 * 2) / math.hypot(1.5 * 2**0.5, 2.0 * 2))
+    assert after[2] == pytest.approx(math.hypot(0.5 * 2**0.5, 0.25 * 2) / math.hypot(2.0 * 2**0.5, 1.75 * 2))
+    assert after[3] == pytest.approx(0.25 / 1.5)
+
+
 def test_clipping_comes_before_the_gradient_norm() -> None:
     """The norm is of the gradient that the optimizer gets."""
     toy = Toy(ODD)
