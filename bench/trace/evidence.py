@@ -58,6 +58,11 @@ class Evidence:
         return self.whole.stride
 
     @functools.cached_property
+    def fineness(self) -> float:
+        """The tolerance of a usual LR, relative."""
+        return float(np.median(self.tol / np.maximum(np.abs(self.y), self.tol)))
+
+    @functools.cached_property
     def e(self) -> Rates:
         """The expected LRs."""
         return self.anatomy.at(self.t)

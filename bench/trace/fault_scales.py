@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import (
 
 from . import loops
 from .drawn import Drawn, Kind, Rng, run
-from .setting import draw_setting
+from .setting import STEPPED, draw_setting
 from .torch_forms import chained, draw_torch_setting, rise, sequential
 
 
@@ -55,15 +55,19 @@ def blow_up(rng: Rng) -> Drawn:
 
 
 def resume_scaled(rng: Rng) -> Drawn:
-    """The states loaded in the wrong order: the warmup's start factor multiplies the loaded LR."""
+    """The states loaded in the wrong order: the warmup's start factor multiplies the loaded LR.
+
+    Between drops it is one drop more, so that it is no mistake unless the schedule is known.
+    """
     at_share = rng.uniform(0.1, 0.9)
     if rng.random() < 0.6:
         s = draw_torch_setting(rng)
         log = loops.torch_loop(lambda o: sequential(s, o), s.base, s.total, resume=int(s.total * at_share))
-        return run(s, log)
+        return run(s, log, plain=s.decay not in STEPPED)
     s = draw_setting(rng, decays=("gamma", "invsqrt", "multistep", "step", "hold"))
     c = float(rng.choice([0.01, 0.1, 1 / 3, 0.5, 2.0]))
-    return run(s, loops.scaled_on_resume(s.lr, s.total, int(s.total * at_share), c))
+    log = loops.scaled_on_resume(s.lr, s.total, int(s.total * at_share), c)
+    return run(s, log, plain=s.decay not in (*STEPPED, "hold"))
 
 
 def phase_scaled(rng: Rng) -> Drawn:
@@ -116,7 +120,7 @@ BOTH = ("expect", "settings")
 ANY = (*BOTH, "nothing")
 #: Kind → how it is drawn.
 SCALE_KINDS = {
-    "lr-zero": Kind("lr-zero", lr_zero, ANY),
+    "lr-zero": Kind("lr-zero", lr_zero, BOTH),
     "wrong-base": Kind("wrong-base", wrong_base, BOTH),
     "start-kept": Kind("start-kept", start_kept),
     "blow-up": Kind("blow-up", blow_up),

@@ -40,12 +40,18 @@ def clock_through(rng: Rng) -> Drawn:
 
 
 def horizon_long(rng: Rng) -> Drawn:
-    """T_max = total behind a warmup."""
+    """T_max = total behind a warmup.
+
+    A straight line, or equal ratios, to a later end is one to another floor as far as the run goes, so that
+    there the settings alone, which name no floor, make it no mistake.
+    """
     if rng.random() < 0.5:
         s = draw_torch_setting(rng, decays=("cosine", "cosine", "linear", "polynomial"))
-        return run(s, loops.torch_loop(lambda o: sequential(s, o, s.total), s.base, s.total))
+        log = loops.torch_loop(lambda o: sequential(s, o, s.total), s.base, s.total)
+        return run(s, log, plain=s.decay != "linear")
     s = draw_setting(rng, decays=TIMED)
-    return run(s, loops.plain(lambda t: _rise_or(s, t, s.total), s.total))
+    log = loops.plain(lambda t: _rise_or(s, t, s.total), s.total)
+    return run(s, log, plain=s.decay in ("cosine", "polynomial"))
 
 
 def _rise_or(s: Any, t: int, length: int) -> float:

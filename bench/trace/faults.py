@@ -24,7 +24,7 @@ from .trace import Trace
 DIGITS, EVERY = 4, 10
 #: What the diagnosis is told: the expected schedule, only its settings, or nothing. Drawn in these shares
 #: among what the kind can show in.
-MODES = {"expect": 0.6, "settings": 0.25, "nothing": 0.15}
+MODES = {"expect": 0.65, "settings": 0.25, "nothing": 0.1}
 #: The share of healthy traces, so that false alarms are counted on enough of them.
 HEALTHY = 0.2
 #: Draws of one kind until it shows.

@@ -131,7 +131,7 @@ def _from_a_step(x: Evidence) -> Iterator[Hypothesis]:
     tail = slice(x.first, None)
     for low in {0.0, a.floor}:
         c = factor(x.y[tail] - low, x.e[tail] - low, x.tol[tail])
-        if c is None or abs(c - 1) < 1e-9:
+        if c is None or abs(c - 1) < max(1e-9, 8 * x.fineness):
             continue
         at = _from(r, a.at, _times(a.at, c, low))
         yield Hypothesis("resume-scaled", at, {"r": r, "c": c})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterable
 from typing import Any
 
 from .causes import group_of
@@ -43,9 +42,9 @@ def outcome(e: Example) -> Outcome:
     return Outcome(e, named, tuple(x.cause for x in found.explanations[: found.tied]))
 
 
-def outcomes(seeds: Iterable[int]) -> list[Outcome]:
-    """The outcomes of the examples of these seeds."""
-    return [outcome(example(seed)) for seed in seeds]
+def example_outcome(seed: int) -> Outcome:
+    """The outcome of the example of a seed."""
+    return outcome(example(seed))
 
 
 def share(found: list[Outcome]) -> float | None:
@@ -76,6 +75,6 @@ def summary(found: list[Outcome]) -> dict[str, Any]:
         "modes": {m: share([o for o in faulty if o.example.mode == m]) for m in ("expect", "settings", "nothing")},
         "healthy": len(healthy),
         "accused": sum(o.accused for o in healthy) / len(healthy) if healthy else None,
-        "healthy_unknown": sum(o.named == "unknown" for o in healthy),
+        "healthy_unknown": sum(o.named == "unknown" for o in healthy) / len(healthy) if healthy else None,
         "kinds": kinds,
     }

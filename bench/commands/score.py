@@ -1,0 +1,72 @@
+"""Score the diagnosis on generated faulty traces: how often the right cause is named first, by kind and sort of log."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from bench.errors import checked_input
+from reference.check import whole
+from suite.output import plain_console, plain_table, progress_bar
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `score`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = (
+        "an example follows from its seed: the schedule, the mistake (none in a fifth of them), whether the log is\n"
+        "rounded to 4 digits and holds every 10th step, and whether the diagnosis is told the expected schedule,\n"
+        "its settings, or nothing; the rules were written on seeds below 10000"
+    )
+    parser.add_argument(
+        "--seeds", nargs=2, type=int, default=[0, 1000], metavar=("A", "B"), help="A … B-1 (default: 0 1000)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score and print; exit code 2 for seeds that are none."""
+    with checked_input():
+        begin = whole("seeds[0]", args.seeds[0])
+        end = whole("seeds[1]", args.seeds[1], begin + 1)
+    from bench.trace.score import example_outcome, summary  # torch takes a second
+
+    found = []
+    with progress_bar(quiet=args.json) as progress:
+        task = progress.add_task("diagnosing", total=end - begin)
+        for seed in range(begin, end):
+            found.append(example_outcome(seed))
+            progress.advance(task)
+    result = {"seeds": [begin, end], **summary(found)}
+    if args.json:
+        print(json.dumps(result, indent=1))
+        return 0
+    _print(result)
+    return 0
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def _print(result: dict[str, Any]) -> None:
+    console = plain_console()
+    table = plain_table()
+    for name in ("cause", "examples", "clean", "degraded", "otherwise taken for"):
+        table.add_column(name, justify="left" if name.startswith(("cause", "other")) else "right")
+    for cause, row in result["kinds"].items():
+        taken = ", ".join(f"{name} {count}" for name, count in row["taken_for"].items())
+        table.add_row(cause, str(row["examples"]), _percent(row["clean"]), _percent(row["degraded"]), taken)
+    console.print(table)
+    low, high = result["seeds"]
+    console.print(f"{result['examples']} traces of seeds {low} to {high - 1}, {result['healthy']} of them healthy")
+    for name, text in (
+        ("clean", "right cause first, every step logged in full"),
+        ("degraded", "right cause first, every 10th step to 4 digits"),
+        ("accused", "healthy traces called faulty"),
+        ("healthy_unknown", "healthy traces for which nothing fits"),
+    ):
+        console.print(f"{text}: {_percent(result[name])}")
+    for mode, text in (("expect", "the expected schedule"), ("settings", "settings only"), ("nothing", "nothing")):
+        console.print(f"right cause first, told {text}: {_percent(result['modes'][mode])}")
