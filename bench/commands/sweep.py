@@ -7,10 +7,11 @@ runs only what is new.
 from __future__ import annotations
 
 import argparse
+import sys
 
 from bench.errors import InputError, checked_input
 from bench.sweep.options import add_arguments, spec_of
-from bench.sweep.session import finish, prepare, work
+from bench.sweep.session import finish, kept, prepare, work
 
 __all__ = ["add_arguments", "run"]
 
@@ -23,6 +24,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         results = work(args, spec)
         finish(args, spec, results)
+    except KeyboardInterrupt:
+        print(f"interrupted; {kept(args.out)}", file=sys.stderr)
+        return 130  # what shells say of a process that Ctrl-C ended
     except OSError as error:
         raise InputError(f"out={args.out}: {error.strerror or error}") from error
     return 0

@@ -95,6 +95,18 @@ def test_tables_do_not_depend_on_interruptions(
         assert Path("sweep", name).read_bytes() == Path("whole", name).read_bytes()
 
 
+def test_ctrl_c_costs_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """No traceback; the line says where the finished runs are."""
+
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "run_sweep", interrupted)
+    assert main(["sweep", *GRID]) == 130
+    expected = "interrupted; finished runs are kept in sweep/shards, the same command goes on from there"
+    assert one_line(capsys) == expected
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB."""
