@@ -175,7 +175,7 @@ def test_parameters_may_be_added_frozen_and_replaced() -> None:
         ):
             change()
             optimizer.zero_grad()
-            (first.sum() * 0.5 + second.sum() * 0.25).backward()
+            (first.sum() * 0.5 + second.sum() * 0.25).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     after = monitor.history["update_ratios"]
     # SGD at LR 1 moves by the gradient: by ½ in each of 2 numbers, by ¼ in each of 4.
