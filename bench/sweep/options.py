@@ -22,6 +22,10 @@ DIGITS = 4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `sweep`."""
+    parser.epilog = (
+        "Schedules are of family A: at step t < W the warmup has come t/W of its way (a linear one begins with LR 0), "
+        "the decay begins at step W and ends with step T. The default is 198 runs: 11 LRs × 6 lengths × 3 seeds."
+    )
     grid = parser.add_argument_group("what is run (every combination)")
     grid.add_argument("--config", choices=[*CONFIGS], default="small16", help="the model (default: small16)")
     grid.add_argument("--steps", type=int, default=200, metavar="T", help="optimizer steps of a run (default: 200)")
@@ -32,9 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="W",
         help=f"lengths of the warmup: 0.2 or 20%% is a share of T, 40 is steps (default: {' '.join(WARMUPS)})",
     )
-    grid.add_argument("--kinds", nargs="+", choices=[*KINDS], default=["linear"], help="default: linear")
-    grid.add_argument("--decay", nargs="+", choices=[*DECAYS], default=["cosine"], help="default: cosine")
-    grid.add_argument("--norm", nargs="+", choices=NORMS, default=["post"], help="LayerNorm's place (default: post)")
+    for name, values, default, what in (
+        ("kinds", KINDS, "linear", "kinds of warmup"),
+        ("decay", DECAYS, "cosine", "what follows, of T − W steps"),
+        ("norm", NORMS, "post", "LayerNorm's place"),
+    ):
+        words = f"{what}: {', '.join(values)} (default: {default})"
+        grid.add_argument(f"--{name}", nargs="+", choices=[*values], default=[default], metavar="NAME", help=words)
     grid.add_argument("--lrs", nargs="+", type=float, metavar="LR", help="the base LRs, instead of a range")
     grid.add_argument(
         "--lr-range",
@@ -52,7 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         choices=MATCHES,
         default=[*MATCHES],
-        help="compare kinds at equal length in steps, at equal effective period, or (default) both",
+        metavar="NAME",
+        help="compare kinds at equal length (steps), at equal effective period (period), or (default) both",
     )
     how = parser.add_argument_group("how")
     how.add_argument("--instruments", action="store_true", help="note the largest attention logit, update, gradient")
