@@ -1,4 +1,4 @@
-"""What the losses of many runs say about stability, with intervals; NumPy only.
+"""What the losses of many runs say about stability, with intervals; NumPy only but for the intervals.
 
 A curve is the validation losses of one setting and seed over a grid of LRs, nats per token.
 """
@@ -6,13 +6,12 @@ A curve is the validation losses of one setting and seed over a grid of LRs, nat
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reference.check import Rates, real, whole
+from reference.check import Rates, real
 
 #: A run above this loss did not learn: here failures are plateaus near 2.3 nats, the entropy of the single tokens.
 FAILED_LOSS = 1.0
@@ -115,12 +114,12 @@ def share(flags: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
     given = np.asarray(flags)
     if given.dtype != np.bool_ or not given.size:
         raise ValueError(f"flags={given.dtype} {list(given.shape)} must be bool, one or more")
-    n, p = given.size, float(given.mean())
-    z = NormalDist().inv_cdf((1 + real("confidence", confidence, above=0.0, below=1.0)) / 2)
-    middle, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
+    from scipy.stats import binomtest  # slow to import, and not there in asv's environments
+
+    p = float(given.mean())
+    interval = binomtest(int(given.sum()), given.size).proportion_ci(_chance(confidence), method="wilson")
     # At p = 0 and p = 1 one end is p itself; rounding must not put it on the other side.
-    return Estimate(p, max(0.0, min(p, (middle - spread) / scale)), min(1.0, max(p, (middle + spread) / scale)))
+    return Estimate(p, min(p, float(interval.low)), max(p, float(interval.high)))
 
 
 def mean(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
@@ -137,11 +136,12 @@ def mean(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1 or not x.size or not np.isfinite(x).all():
         raise ValueError(f"values={x.tolist()} must be finite numbers, one for each seed")
-    centre = float(x.mean())
-    real("confidence", confidence, above=0.0, below=1.0)
+    centre, level = float(x.mean()), _chance(confidence)
     if x.size == 1:
         return Estimate(centre, math.nan, math.nan)
-    spread = student_quantile((1 + confidence) / 2, x.size - 1) * float(x.std(ddof=1)) / math.sqrt(x.size)
+    from scipy.stats import t
+
+    spread = float(t.ppf((1 + level) / 2, x.size - 1)) * float(x.std(ddof=1)) / math.sqrt(x.size)
     return Estimate(centre, centre - spread, centre + spread)
 
 
@@ -159,36 +159,9 @@ def paired_difference(values: ArrayLike, others: ArrayLike, confidence: float = 
     return mean(x - y, confidence)
 
 
-def student_quantile(probability: float, freedom: int) -> float:
-    """The q with P(t <= q) = `probability` for Student's t of `freedom` degrees: to 1e-12, by bisection.
-
-    Raises ValueError for a probability outside (0.5, 1) or for fewer than 1 degree.
-
-    >>> round(student_quantile(0.975, 4), 3)
-    2.776
-    """
-    real("probability", probability, above=0.5, below=1.0)
-    low, high = 0.0, math.pi / 2  # of the angle atan(q/√freedom)
-    for _ in range(60):
-        middle = (low + high) / 2
-        if (1 + _between(middle, whole("freedom", freedom, 1))) / 2 < probability:
-            low = middle
-        else:
-            high = middle
-    return math.tan(low) * math.sqrt(freedom)
-
-
-def _between(angle: float, freedom: int) -> float:
-    """P(|t| < √freedom·tan(angle)), in closed form: Abramowitz & Stegun 1964, 26.7.3 and 26.7.4."""
-    sine, cosine = math.sin(angle), math.cos(angle)
-    odd = freedom % 2
-    term = total = cosine if odd else 1.0
-    for k in range(2 + odd, freedom - 1, 2):
-        term *= cosine * cosine * (k - 1) / k
-        total += term
-    if not odd:
-        return sine * total
-    return (angle + (sine * total if freedom > 1 else 0.0)) * 2 / math.pi
+def _chance(confidence: float) -> float:
+    """The confidence; ValueError unless it is between 0 and 1."""
+    return real("confidence", confidence, above=0.0, below=1.0)
 
 
 def _curves(losses: ArrayLike, lrs: ArrayLike) -> tuple[Rates, Rates]:
