@@ -77,7 +77,8 @@ def tell(recorder: Recorder, path: Path, expect: Schedule | None, settings: dict
     wrong = False
     for group in report.alike(found):
         traced = group[0].can_be_traced
-        diagnosis = diagnose(group[0].trace(), expect, **settings) if traced else None  # type: ignore[arg-type]
+        found_there = diagnose(group[0].trace(), expect, **settings) if traced else None  # type: ignore[arg-type]
+        diagnosis = None if found_there is None else report.of_recording(found_there)
         console.print(report.finding(group, diagnosis))
         wrong |= diagnosis is None or diagnosis.verdict != "healthy"
     return wrong

@@ -15,7 +15,7 @@ class Row(NamedTuple):
     * `step`: its number, 0 for the first update of this optimizer; steps that updated nothing have none;
     * `lr`, `momentum` (or Adam's β1), `weight_decay`: in force at that step, NaN where the optimizer has none;
     * `backwards`: backward passes of the process since this optimizer's step before;
-    * `scheduler_steps`: calls of ``scheduler.step()`` for this optimizer since then;
+    * `scheduler_steps`: calls of ``scheduler.step()`` since then, of the optimizer's scheduler that moved most;
     * `skipped`: steps that a gradient scaler left out since then.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -33,7 +34,8 @@ class Watched:
     skipped: int = 0
     single: bool = False  # whether an LR was a float32 tensor
     backwards_before: int = 0
-    scheduler_steps: int = 0
+    scheduler_steps: Counter[int] = dataclasses.field(default_factory=Counter)  # by the id of the scheduler
+    has_scheduler: bool = False
     carried: tuple[int, int, int] = (0, 0, 0)  # counted at steps that updated nothing, since the last update
 
 

@@ -38,6 +38,7 @@ class Monitor:
     gradient scaler; `update_ratios`, ‖θ_{t+1} − θ_t‖ / ‖θ_t‖ over all parameters of the optimizer.
     A device is waited for once in many steps. Attention in compiled code is not seen: its column is NaN.
 
+    >>> import torch
     >>> model = nn.Linear(2, 1)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> monitor = Monitor(model, optimizer)         # the first line

@@ -43,6 +43,7 @@ class Recorder:
     Not seen: steps of what is no ``torch.optim.Optimizer``, of ``step.__wrapped__``, and replays of CUDA graphs.
     Source of the hooks: ``torch/optim/optimizer.py``, ``Optimizer.profile_hook_step``, torch 2.13.
 
+    >>> import torch
     >>> model = torch.nn.Linear(1, 1)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     >>> scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
@@ -125,7 +126,8 @@ class Recorder:
         watched = call.watched
         watched.calls += 1
         call.backwards, watched.backwards_before = self._backwards - watched.backwards_before, self._backwards
-        call.scheduler_steps, watched.scheduler_steps = watched.scheduler_steps, 0
+        call.scheduler_steps = max(watched.scheduler_steps.values(), default=0)
+        watched.scheduler_steps.clear()
         self.log.add(call)
 
     def _on_backward(self, *args: Any, **kwargs: Any) -> None:
@@ -133,8 +135,10 @@ class Recorder:
 
     def _on_scheduler(self, scheduler: Any, *args: Any, **kwargs: Any) -> None:
         optimizer = innermost(getattr(scheduler, "optimizer", None))
-        if isinstance(optimizer, Optimizer) and not being_built(scheduler):
-            self._know(optimizer).scheduler_steps += 1
+        if isinstance(optimizer, Optimizer):
+            watched = self._know(optimizer)
+            watched.has_scheduler = True
+            watched.scheduler_steps[id(scheduler)] += not being_built(scheduler)
 
     def _on_scaler(self, scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Callable[[], None]:
         watched = self._know(innermost(optimizer))
@@ -168,12 +172,18 @@ class Recorder:
 
     def diagnose(self, expect: Schedule | None = None, **settings: Any) -> list[Diagnosis]:
         """The diagnosis of each trace; `expect` and the settings are those of `bench.trace.diagnose`."""
-        return [diagnose(trace, expect, **settings) for trace in self.traces]
+        return [report.of_recording(diagnose(trace, expect, **settings)) for trace in self.traces]
 
     def summary(self) -> list[str]:
-        """What the loop did, a line for each optimizer: steps, accumulation, the scheduler's rhythm, steps left out."""
-        table = self.log.table()
-        return [report.rhythm(one, table[column(table, "optimizer") == one.number]) for one in self.log.optimizers]
+        """What the loop did, a line for each optimizer: steps, accumulation, the scheduler's rhythm, steps left out.
+
+        Under it a note for each thing that loops are seldom meant to do.
+        """
+        table, lines = self.log.table(), []
+        for one in self.log.optimizers:
+            rows = table[column(table, "optimizer") == one.number]
+            lines += [report.rhythm(one, rows), *(f"  note: {note}" for note in report.notes(one, rows))]
+        return lines
 
     def write(self, path: Path | str) -> None:
         """Write the rows as CSV, whole or not at all; OSError where that fails."""

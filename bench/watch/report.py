@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -64,12 +65,37 @@ def rhythm(watched: Watched, rows: NDArray[np.float64]) -> str:
         parts.append(f"{backwards} backward passes a step")
     if len(once) > 1:
         parts.append(scheduler_rhythm(column(once, "scheduler_steps")[1:].astype(int).tolist()))
-    early = int(column(once, "scheduler_steps")[0])
-    if early:
-        parts.append(f"the scheduler moved {plural(early, 'time')} before the first step")
     if watched.skipped:
         parts.append(f"{plural(watched.skipped, 'step')} left out by the gradient scaler")
     return ", ".join(parts)
+
+
+def notes(watched: Watched, rows: NDArray[np.float64]) -> list[str]:
+    """What the recorder saw the loop do that is seldom meant, and what to do instead."""
+    once = rows[column(rows, "group") == 0]
+    if not len(once):
+        return []
+    moved, skipped, backwards = (column(once, name).astype(int) for name in ("scheduler_steps", "skipped", "backwards"))
+    found = []
+    if moved[0] > skipped[0]:
+        times = plural(int(moved[0] - skipped[0]), "time")
+        found.append(f"the scheduler moved {times} before the first step; call it after optimizer.step()")
+    if skipped.any() and (moved >= skipped)[skipped > 0].all():
+        found.append("the scheduler moved where the gradient scaler left a step out; move it only after a real step")
+    if len(once) > 1 and (moved[1:] == backwards[1:]).all() and (backwards - skipped > 1).any():
+        found.append("the scheduler moved at every backward pass; move it only after optimizer.step()")
+    if watched.has_scheduler and len(once) > 1 and not moved.any():
+        found.append("a scheduler was built and never moved; call scheduler.step() after optimizer.step()")
+    return found
+
+
+def of_recording(diagnosis: Diagnosis) -> Diagnosis:
+    """The diagnosis without what only a log can do: a recording is exact, whole, and read before the update."""
+    possible = [e for e in diagnosis.explanations if not e.cause.startswith("log-")]
+    if not possible:
+        return diagnosis
+    tied = sum(not e.cause.startswith("log-") for e in diagnosis.explanations[: diagnosis.tied])
+    return dataclasses.replace(diagnosis, explanations=tuple(possible), tied=tied)
 
 
 def alike(found: Sequence[Series]) -> list[list[Series]]:
@@ -96,7 +122,7 @@ def failure(group: Sequence[Series], schedule: Schedule, base_lr: float, wrong: 
     """Why some series, all alike, do not follow a schedule: the difference, the diagnosis and the fix."""
     lines = [f"{names(group)} does not follow {schedule.slug} at base_lr={base_lr:g}: {wrong.sentence()}"]
     if group[0].can_be_traced:
-        diagnosis = diagnose(group[0].trace(), schedule, base_lr=base_lr)
+        diagnosis = of_recording(diagnose(group[0].trace(), schedule, base_lr=base_lr))
         lines += [f"  diagnosis: {diagnosis.sentence()}", *fix(diagnosis)]
     return "\n".join(lines)
 
