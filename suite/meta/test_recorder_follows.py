@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from torch.optim import SGD
 
+from bench.trace import diagnose
 from bench.watch import Recorder
 from bench.watch.series import Series, difference
 from reference import parse
 from suite.meta.loops import loop, parameters
-from suite.meta.test_recorder import STEPS, TWIN, sequential
+from suite.meta.test_recorder import STEPS, TWIN, early, sequential
 
 
 def recorded(*bases: float, late: int = 0) -> Recorder:
@@ -87,3 +88,19 @@ def test_an_error_of_a_billionth_is_found_and_rounding_is_not() -> None:
     assert not off(right.astype(np.float32).astype(float), single=True)
     assert off(right * (1 + 1e-4), single=True)
     assert off(np.where(steps == 50, np.nan, right))
+
+
+@early
+def test_a_recording_is_not_told_what_only_a_log_can_do() -> None:
+    """Stepped before the first update, a schedule runs ahead; that its LR was read too late cannot be."""
+    optimizer = SGD(parameters(1), lr=0.1)
+    scheduler = sequential(optimizer)
+    with Recorder() as recorder:
+        for _ in range(STEPS):
+            scheduler.step()
+            loop(optimizer, None, 1)
+    (diagnosis,) = recorder.diagnose(TWIN, base_lr=0.1)
+    logged = diagnose(recorder.traces[0], TWIN, base_lr=0.1)
+    assert {e.cause for e in logged.explanations[: logged.tied]} == {"ahead", "log-after"}
+    assert diagnosis.best is not None
+    assert (diagnosis.best.cause, diagnosis.tied, diagnosis.verdict) == ("ahead", 1, "fault")
