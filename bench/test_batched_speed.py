@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.sweep.session import MALLOC
+from bench.machine import MALLOC
 from bench.toy.speed import WIDTHS
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.claims.grid import Curves, about, caption, geometric, measured, spaced
+from bench.claims.grid import Curves, about, caption, geometric, measured
 from bench.claims.publish import INTERVALS, SENSITIVITY, STABILITY, Claim, figure, interval
+from bench.sweep.options import rates
 from bench.sweep.spec import Setting, Spec
 from bench.toy.config import named
 from bench.toy.measures import STABLE_LOSS, Estimate, mean, paired_difference
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 LENGTHS = {200: BLUE, 800: ORANGE}
 SHARES = (0.0, 0.025, 0.05, 0.1, 0.2, 0.4)
 #: Fine about the edge of stability, which lies between 0.01 and 0.06.
-LRS = spaced(4e-3, 0.128, 16)
+LRS = rates(4e-3, 0.128, 16)
 ADVISED = (0.05, 0.1)
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.sweep.engine import cores, processes, run_sweep
+from bench.machine import cores
+from bench.sweep.engine import processes, run_sweep
+from bench.sweep.progress import progress
 from bench.sweep.spec import Run, Setting, Spec
+from bench.sweep.tables import curves, sensitivities
 from bench.sweep.train import Result
-from bench.toy.measures import Estimate, failed, lr_sensitivity, max_stable_lr, mean
-from suite.output import progress_bar
+from bench.toy.measures import Estimate, failed, max_stable_lr, mean
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,15 +27,15 @@ class Curves:
 
     def losses(self, setting: Setting) -> NDArray[np.float64]:
         """Validation losses after the last step, [seeds, LRs]."""
-        return self._array(setting, "loss")
+        return curves(self.found, setting, self.spec)
 
     def initial(self, setting: Setting) -> NDArray[np.float64]:
         """Validation losses of the untrained models, [seeds]: the same for every LR."""
-        return self._array(setting, "initial_loss")[:, 0]
+        return curves(self.found, setting, self.spec, "initial_loss")[:, 0]
 
     def sensitivity(self, setting: Setting) -> NDArray[np.float64]:
         """LR sensitivity of each seed, [seeds]."""
-        return lr_sensitivity(self.losses(setting), self.initial(setting))
+        return sensitivities(self.found, setting, self.spec)
 
     def best(self, setting: Setting) -> NDArray[np.float64]:
         """The least loss on the grid of LRs of each seed, [seeds]."""
@@ -49,22 +51,13 @@ class Curves:
         """The share of failed LRs of each seed, [seeds]."""
         return np.asarray(failed(self.losses(setting), self.spec.lrs).mean(1))
 
-    def _array(self, setting: Setting, name: str) -> NDArray[np.float64]:
-        rows = [
-            [getattr(self.found[Run(*setting, lr, seed)], name) for lr in self.spec.lrs] for seed in self.spec.seeds
-        ]
-        return np.array(rows, dtype=np.float64)
-
 
 def measured(spec: Spec, folder: Path) -> Curves:
     """Run a grid on all cores of this machine; runs that lie finished in the folder are read."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = cores()
-    with progress_bar() as bar, processes(jobs) as pool:
-        task = bar.add_task(f"{spec.name}, {spec.steps} steps", total=None)
-        found = run_sweep(
-            spec, pool, folder, jobs=jobs, report=lambda done, total: bar.update(task, completed=done, total=total)
-        )
+    with progress(quiet=False) as report, processes(jobs) as pool:
+        found = run_sweep(spec, pool, folder, jobs=jobs, report=report)
     return Curves(spec, found)
 
 
@@ -82,15 +75,6 @@ def about(*curves: Curves) -> str:
 def caption(*curves: Curves) -> str:
     """What stands under a picture."""
     return "\n".join(textwrap.wrap(f"{about(*curves)}; bars: 95 % intervals over seeds.", 130))
-
-
-def spaced(low: float, high: float, count: int) -> tuple[float, ...]:
-    """LRs in equal ratios, rounded to three digits, so that they can be written down.
-
-    >>> spaced(0.001, 0.1, 3)
-    (0.001, 0.01, 0.1)
-    """
-    return tuple(float(f"{lr:.3g}") for lr in np.geomspace(low, high, count))
 
 
 def geometric(values: NDArray[np.float64]) -> Estimate:

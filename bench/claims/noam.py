@@ -6,7 +6,6 @@ on the task made right.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.claims.publish import INTERVALS, Claim, figure, interval
+from bench.machine import cores
 from bench.toy.config import named
 from bench.toy.measures import FAILED_LOSS, STABLE_LOSS, mean
 from bench.toy.plain import train
@@ -111,7 +111,7 @@ def measured(chosen: list[Plan], seeds: int) -> list[Outcome]:
     context = get_context("spawn")
     with (
         progress_bar() as bar,
-        ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=end_with_parent) as pool,
+        ProcessPoolExecutor(cores(), mp_context=context, initializer=end_with_parent) as pool,
     ):
         task = bar.add_task("runs", total=len(jobs))
         futures = {pool.submit(_one, plan, key[1]): key for key, plan in jobs.items()}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.machine import machine
 from bench.toy.measures import FAILED_LOSS, STABLE_LOSS, Estimate
 from suite.files import write_whole
 from suite.plots import house_style, save
@@ -36,7 +35,8 @@ class Claim:
     * `answer`: sentences, made from the numbers of the table, not written beforehand;
     * `how`: what was run and what its numbers mean, by heading;
     * `table`: one row for each thing that was compared, intervals included;
-    * `draw`: makes the picture; `alt`: what it shows, in words.
+    * `draw`: makes the picture; `alt`: what it shows, in words;
+    * `command`: what makes it anew, if not `claim`.
     """
 
     name: str
@@ -47,15 +47,7 @@ class Claim:
     table: DataFrame
     draw: Callable[[], Figure]
     alt: str
-
-
-def machine() -> str:
-    """The machine and the versions, in one line."""
-    import numpy as np
-    import torch
-
-    versions = f"Python {platform.python_version()}, torch {torch.__version__}, NumPy {np.__version__}"
-    return f"{os.cpu_count()} cores of {platform.machine()} ({platform.system()}), {versions}"
+    command: str = ""
 
 
 def figure(height: float, title: str, caption: str) -> Figure:
@@ -92,7 +84,7 @@ def markdown_table(table: DataFrame) -> str:
 def text(claim: Claim) -> str:
     """The page of a claim."""
     how = [f"* **{head}**: {words}" for head, words in claim.how.items()]
-    command = f"* **Command**: `python -m bench claim {claim.name} --seeds {claim.seeds}`"
+    command = claim.command or f"python -m bench claim {claim.name} --seeds {claim.seeds}"
     return "\n".join(
         [
             f"# {claim.question}",
@@ -104,7 +96,7 @@ def text(claim: Claim) -> str:
             markdown_table(claim.table),
             "",
             *how,
-            command,
+            f"* **Command**: `{command}`",
             f"* **Made on**: {machine()}",
             "",
         ]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.claims.grid import Curves, about, caption, geometric, measured, spaced
+from bench.claims.grid import Curves, about, caption, geometric, measured
 from bench.claims.publish import INTERVALS, SENSITIVITY, STABILITY, Claim, figure, interval
+from bench.sweep.options import rates
 from bench.sweep.spec import MATCHES, Setting, Spec
 from bench.toy.config import named
 from bench.toy.measures import Estimate, mean, paired_difference
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 STEPS = 200
 WARMUPS = (10, 20, 40, 80)
-LRS = spaced(1e-3, 0.32, 11)
+LRS = rates(1e-3, 0.32, 11)
 KINDS = {"linear": BLUE, "cosine": GREEN, "exponential": ORANGE, "stepwise": PURPLE}
 WORDS = {"steps": "equal length W", "period": "equal effective period"}
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.claims.grid import Curves, about, caption, geometric, measured, spaced
+from bench.claims.grid import Curves, about, caption, geometric, measured
 from bench.claims.publish import INTERVALS, SENSITIVITY, STABILITY, Claim, figure, interval
+from bench.sweep.options import rates
 from bench.sweep.spec import Setting, Spec
 from bench.toy.config import named
 from bench.toy.measures import mean, paired_difference
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 STEPS = 200
 WARMUPS = (0, 1, 2, 5, 10, 20, 40, 60, 100, 150)
-LRS = spaced(1e-3, 0.32, 11)
+LRS = rates(1e-3, 0.32, 11)
 NORMS = {"post": ("post-LN", BLUE), "pre": ("pre-LN", ORANGE)}
 #: The warmup that the claim is about: a fifth of the run.
 FIFTH = STEPS // 5

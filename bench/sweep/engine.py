@@ -13,6 +13,7 @@ from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExec
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from bench.machine import MALLOC
 from reference.check import whole
 from suite.files import end_with_parent
 
@@ -116,6 +117,8 @@ def _begin() -> None:
 @contextlib.contextmanager
 def processes(jobs: int) -> Iterator[Executor]:
     """Worker processes of this machine, started afresh: torch's threads do not survive a fork."""
+    for name, value in MALLOC.items():
+        os.environ.setdefault(name, value)  # read by a process when it starts
     with ProcessPoolExecutor(whole("jobs", jobs, 1), multiprocessing.get_context("spawn"), initializer=_begin) as pool:
         yield pool
 
@@ -129,8 +132,3 @@ def dask(address: str, timeout: float = 20.0) -> Iterator[Executor]:
     client = importlib.import_module("distributed").Client  # it has no types
     with client(address, timeout=timeout, set_as_default=False) as connected, connected.get_executor() as executor:
         yield executor
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

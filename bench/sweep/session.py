@@ -6,19 +6,18 @@ import argparse
 import importlib
 import io
 import json
-import os
 from concurrent.futures import BrokenExecutor, CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.claims.publish import machine
 from bench.errors import InputError
+from bench.machine import cores, machine
 from reference.check import whole
 from suite.files import write_whole
 from suite.output import plain_console
 from suite.plots import house_style
 
-from .engine import DiskError, cores, dask, processes, run_sweep
+from .engine import DiskError, dask, processes, run_sweep
 from .inputs import check_device
 from .progress import progress
 from .spec import Spec
@@ -28,9 +27,6 @@ from .train import OtherCode
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: glibc returns large blocks to the kernel at every operation, unless a process is started with these:
-#: it costs up to half the time where d_model >= 32. Other allocators ignore them.
-MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**32), "MALLOC_TOP_PAD_": str(2**26)}
 #: How the processes of a cluster find this code.
 HINT = "PYTHONPATH=. dask scheduler; PYTHONPATH=. dask worker ADDRESS --nthreads 1"
 
@@ -58,8 +54,6 @@ def prepare(args: argparse.Namespace, spec: Spec) -> None:
 def work(args: argparse.Namespace, spec: Spec) -> Results:
     """Run what is not finished yet. Raises InputError, in one line, when the disk, a worker or the user stops it."""
     jobs = args.jobs or (1 if spec.device != "cpu" else cores())
-    for name, value in MALLOC.items():
-        os.environ.setdefault(name, value)  # for the worker processes
     try:
         with dask(args.dask) if args.dask else processes(jobs) as executor, progress(quiet=args.quiet) as report:
             return run_sweep(spec, executor, args.out / "shards", size=args.shard, jobs=jobs, report=report)

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
-from bench.claims.publish import machine
+from bench.machine import cores, machine
 from bench.toy import measures
 from bench.toy.batched import Batched
 from bench.toy.config import Config
@@ -24,7 +24,6 @@ from suite.files import write_whole
 from suite.output import plain_table, progress_bar
 from suite.plots import GREY, house_style, save
 
-from .engine import cores
 from .inputs import Chosen
 from .pictures import COLORS, DASHES
 

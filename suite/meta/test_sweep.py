@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import reference as ref
-from bench.sweep import engine, shards, train
+from bench.sweep import shards, train
 from bench.sweep.engine import DiskError, cut, run_sweep
 from bench.sweep.spec import Run
 from bench.sweep.train import Job, OtherCode, Result, code_key, train_runs
@@ -169,8 +169,3 @@ def test_instruments_are_noted_and_change_nothing(whole: dict[Run, Result]) -> N
         assert min(result[4:]) > 0
         assert all(math.isnan(number) for number in whole[run][4:])
         assert result[:4] == whole[run][:4]
-
-
-def test_cores_are_counted() -> None:
-    """At least the one that runs this."""
-    assert engine.cores() >= 1
