@@ -6,8 +6,9 @@ on the task made right.
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+import hashlib
+import json
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,15 +16,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.claims.publish import INTERVALS, Claim, figure, interval
+from bench.claims.publish import Claim, figure, interval
 from bench.machine import cores
+from bench.sweep.engine import processes
+from bench.sweep.progress import progress
+from bench.sweep.train import code_key
 from bench.toy.config import named
-from bench.toy.measures import FAILED_LOSS, STABLE_LOSS, mean
+from bench.toy.measures import FAILED_LOSS, STABLE_LOSS, mean, share
 from bench.toy.plain import train
 from bench.toy.task import Task, steps_per_epoch
 from reference import CosineDecay, LinearWarmup, Noam, Schedule, WarmupDecay
-from suite.files import end_with_parent
-from suite.output import progress_bar
+from suite.files import write_whole
 from suite.plots import BLUE, GREEN, GREY, ORANGE, PURPLE
 
 if TYPE_CHECKING:
@@ -104,25 +107,27 @@ def _one(plan: Plan, seed: int) -> tuple[dict[int, float], float]:
     return run.validation, max(run.lrs)
 
 
-def measured(chosen: list[Plan], seeds: int) -> list[Outcome]:
-    """Every plan with seeds 0 … seeds − 1, one process on each core."""
-    jobs = {(i, seed): plan for seed in range(seeds) for i, plan in enumerate(chosen)}
-    found: dict[tuple[int, int], tuple[dict[int, float], float]] = {}
-    context = get_context("spawn")
-    with (
-        progress_bar() as bar,
-        ProcessPoolExecutor(cores(), mp_context=context, initializer=end_with_parent) as pool,
-    ):
-        task = bar.add_task("runs", total=len(jobs))
-        futures = {pool.submit(_one, plan, key[1]): key for key, plan in jobs.items()}
-        for future in as_completed(futures):
-            found[futures[future]] = future.result()
-            bar.advance(task)
+def _kept(plan: Plan, seed: int, folder: Path) -> Path:
+    """The file of a finished run: its name holds all that the run depends on."""
+    about = repr((plan.schedule, plan.base_lr, plan.steps, seed, EVERY, CONFIG, code_key()))
+    return folder / f"noam-{hashlib.sha256(about.encode()).hexdigest()[:16]}.json"
+
+
+def measured(chosen: list[Plan], seeds: int, folder: Path) -> list[Outcome]:
+    """Every plan with seeds 0 … seeds − 1, one process on each core; runs that lie finished in the folder are read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {(i, seed): _kept(plan, seed, folder) for seed in range(seeds) for i, plan in enumerate(chosen)}
+    todo = [key for key, path in files.items() if not path.exists()]
+    with progress(quiet=False) as report, processes(cores()) as pool:
+        futures = {pool.submit(_one, chosen[i], seed): (i, seed) for i, seed in todo}
+        for count, future in enumerate(as_completed(futures), len(files) - len(todo) + 1):
+            write_whole(files[futures[future]], json.dumps(future.result()).encode())
+            report(count, len(files))
     outcomes = []
     for i, plan in enumerate(chosen):
-        runs = [found[i, seed] for seed in range(seeds)]
+        runs = [json.loads(files[i, seed].read_bytes()) for seed in range(seeds)]
         losses = np.array([list(validation.values()) for validation, _ in runs])
-        outcomes.append(Outcome(plan, list(runs[0][0]), losses, runs[0][1]))
+        outcomes.append(Outcome(plan, [int(step) for step in runs[0][0]], losses, runs[0][1]))
     return outcomes
 
 
@@ -133,8 +138,8 @@ def _row(outcome: Outcome, steps: int) -> dict[str, object]:
         f"LR at step {steps - 1}": float(outcome.plan.schedule(steps - 1, base_lr=outcome.plan.base_lr)),
         "highest LR in use": outcome.peak,
         f"loss after {steps} steps": interval(mean(final)),
-        "learned by then": f"{(final < STABLE_LOSS).sum()} of {len(final)}",
-        "failed by then": f"{(final > FAILED_LOSS).sum()} of {len(final)}",
+        "learned by then": interval(share(final < STABLE_LOSS)),
+        "failed by then": interval(share(final > FAILED_LOSS)),
         "steps to learn": outcome.when(),
     }
 
@@ -191,7 +196,7 @@ def claim(seeds: int, folder: Path) -> Claim:
     import pandas
 
     steps = budget()
-    outcomes = measured(plans(steps), seeds)
+    outcomes = measured(plans(steps), seeds, folder)
     return Claim(
         "noam",
         seeds,
@@ -200,7 +205,7 @@ def claim(seeds: int, folder: Path) -> Claim:
         {
             "Runs": f"{seeds} seeds (weights, batches, dropout) of each schedule; numbers 0-999, 100 of them held out, "
             f"batch 32; Adam; {LONG} steps for the first row, {steps} for the others",
-            "Intervals": INTERVALS,
+            "Intervals": "95 %, Student's t over seeds; Wilson's for shares",
             "Learned": f"validation loss below {STABLE_LOSS} nats per token, looked at every {EVERY} steps; "
             f"failed: above {FAILED_LOSS}",
         },
