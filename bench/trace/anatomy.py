@@ -103,7 +103,15 @@ def values(schedule: Schedule, t: Steps, base: float) -> Rates:
 
 def last_step(schedule: Schedule) -> int | None:
     """The last step that a schedule has a value for; None where it goes on for ever."""
-    return schedule.length - 1 if isinstance(schedule, OneCycleLR) else None
+    if isinstance(schedule, OneCycleLR):
+        return schedule.length - 1
+    if isinstance(schedule, LambdaLR):
+        return last_step(schedule.lr_lambda)
+    ends = [last_step(part) for part in getattr(schedule, "schedulers", ())]
+    if isinstance(schedule, SequentialLR):
+        last = ends[-1]
+        return None if last is None else last + (schedule.milestones[-1] if schedule.milestones else 0)
+    return min((end for end in ends if end is not None), default=None)
 
 
 def decay_length(decay: Decay) -> int | None:

@@ -6,6 +6,7 @@ from .cause import Cause
 from .causes_of_clocks import CLOCK_CAUSES
 from .causes_of_scales import SCALE_CAUSES
 from .causes_of_shapes import SHAPE_CAUSES
+from .causes_of_torch import TORCH_CAUSES
 
 #: What is no mistake: the schedule is as it should be, only the log is coarse.
 HEALTHY = (
@@ -39,7 +40,7 @@ HEALTHY = (
 )
 
 #: Cause id → cause, in the order of the files.
-CAUSES: dict[str, Cause] = {c.id: c for c in (*HEALTHY, *CLOCK_CAUSES, *SCALE_CAUSES, *SHAPE_CAUSES)}
+CAUSES: dict[str, Cause] = {c.id: c for c in (*HEALTHY, *CLOCK_CAUSES, *SCALE_CAUSES, *SHAPE_CAUSES, *TORCH_CAUSES)}
 
 
 def group_of(cause: str) -> str:

@@ -36,12 +36,11 @@ def _floors(x: Evidence, a: Anatomy, pair: WarmupDecay) -> Iterator[Hypothesis]:
     low = _floor_of(x, a, pair)
     if low is None:
         return
-    size = 1e-6 * a.pair_base
-    low = 0.0 if abs(low) < size else low
-    if low < 0 or low > a.pair_base or abs(low - a.floor) < 1e-9 * a.pair_base:
-        return
-    cause = "floor-violated" if low < a.floor else "floor-missed"
-    for value in {low, float(f"{low:.3g}")}:
+    tried = {low, float(f"{low:.3g}"), float(f"{low:.2g}")} | ({0.0} if low < 0.02 * a.pair_base else set())
+    for value in sorted(tried):
+        if not 0 <= value <= a.pair_base or abs(value - a.floor) < 1e-9 * a.pair_base:
+            continue
+        cause = "floor-violated" if value < a.floor else "floor-missed"
         decay = _with_floor(pair.decay, value)
         if decay is None:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -62,7 +63,8 @@ class Fit:
 
 
 def fits(data: Data, most: int = 8, *, thorough: bool = True) -> list[Fit]:
-    """The healthy schedules through the data, the simplest first; one of each slug.
+    """The healthy schedules through the data, the simplest first; of those that are alike up to
+    the third digit of a number the one that is shortest to write.
 
     Without `thorough` only those with a prefix clock, and the decays that take long to find only for a known W.
     """
@@ -70,11 +72,16 @@ def fits(data: Data, most: int = 8, *, thorough: bool = True) -> list[Fit]:
     for pair, base, cost in _pairs(data, thorough):
         off = misfit(data.y, pair(data.t, base), data.tol)
         if off <= FITS:
-            fit = Fit(pair, base, cost, off)
-            kept = found.get(pair.slug)
-            if kept is None or (fit.cost, fit.misfit) < (kept.cost, kept.misfit):
-                found[pair.slug] = fit
+            fit, key = Fit(pair, base, cost, off), alike(pair)
+            kept = found.get(key)
+            if kept is None or (round(cost, 2), len(pair.slug)) < (round(kept.cost, 2), len(kept.pair.slug)):
+                found[key] = fit
     return sorted(found.values(), key=lambda f: (round(f.cost, 2), f.misfit))[:most]
+
+
+def alike(pair: WarmupDecay) -> str:
+    """The slug with all its fractions to three digits."""
+    return re.sub(r"\d+p\d+", lambda m: f"{float(m[0].replace('p', '.')):.2e}", pair.slug)
 
 
 def _pairs(data: Data, thorough: bool) -> Iterator[tuple[WarmupDecay, float, float]]:

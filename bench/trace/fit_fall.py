@@ -96,12 +96,13 @@ def _bent(n: Steps, y: Rates, tol: NDArray[np.float64], base: float, lengths: li
 
 def floored(decay: Timed, n: Steps, y: Rates, tol: NDArray[np.float64], base: float, price: float) -> Iterator[Fall]:
     """The decay with no floor, and with the floor that fits best: the LR is a straight line in it."""
-    yield Fall(decay, price)
-    top = base * decay(n, 1.0)
-    low = mixture(y, top, np.full(y.shape, base), tol)
+    share = decay(n, 1.0)
+    if misfit(y, base * share, tol) <= FITS:
+        yield Fall(decay, price)
+    low = mixture(y, base * share, np.full(y.shape, base), tol)
     if low is not None and 1e-7 < low <= 1:
         for m in nice(low * base, 1e-3):
-            if m <= base:
+            if m <= base and misfit(y, m + (base - m) * share, tol) <= FITS:
                 yield Fall(dataclasses.replace(decay, min_lr=m), price + 0.3)
 
 
@@ -135,8 +136,8 @@ def _drops(n: Steps, y: Rates, tol: NDArray[np.float64]) -> Iterator[Fall]:
         return
     ratios = y[down] / y[down - 1]
     low, high = n[down - 1], n[down]  # each drop lies above low, up to high
-    gamma = float(np.median(ratios))
-    for g in nice(gamma, 2e-4):
+    # Two drops between two logged steps are one with the square of the factor.
+    for g in dict.fromkeys(g for r in (np.max(ratios), np.median(ratios)) for g in nice(float(r), 2e-4)):
         if not 0 < g < 1:
             continue
         count = np.arange(1, down.size + 1)

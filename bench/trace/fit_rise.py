@@ -87,7 +87,7 @@ def _candidates(t: Steps, y: Rates, tol: NDArray[np.float64], w: int, base: floa
         if ((y > 0).all() and start != "linspace") or (x < 1).all():
             yield from _ratios(x, y, tol, w, base, start, price + 0.5)
         if base is not None:
-            yield from _powers(x, y, w, base, start, price + 0.8)
+            yield from _powers(x, y, tol, w, base, start, price + 0.8)
     if base is not None and 0 < y[0] <= base:
         yield Rise(ConstantWarmup(w, float(y[0] / base)), "affine", base, 0.3)
         yield from _treads(y, tol, w, base)
@@ -122,7 +122,7 @@ def _straight(
         ends = [(base, 0.0)] + ([(base, s)] if s is not None else [])
     for b, s in ends:
         for factor in {0.0} if abs(s) < ZERO else set(nice(s, 1e-9 if tol.max() < 1e-9 * b else 1e-4)):
-            if not 0 <= factor <= 1:
+            if not 0 <= factor <= 1 or misfit(y, b * (factor + (1 - factor) * f), tol) > FITS:
                 continue
             zero = factor == 0.0
             name = "zero" if zero and start == "affine" else start
@@ -156,11 +156,13 @@ def _ratios(
     for b, power in pairs:
         s = float(np.exp(min(power, 0.0)))
         for factor in nice(s, 1e-3):
-            if 0 < factor < 1:
+            if 0 < factor < 1 and misfit(y, b * factor**left, tol) <= FITS:
                 yield Rise(ExponentialWarmup(w, factor), "zero" if start == "affine" else start, b, price)
 
 
-def _powers(x: Rates, y: Rates, w: int, base: float, start: str, price: float) -> Iterator[Rise]:
+def _powers(
+    x: Rates, y: Rates, tol: NDArray[np.float64], w: int, base: float, start: str, price: float
+) -> Iterator[Rise]:
     """y = base·(s + (1−s)·x^p), with s from the first LR where it is that of x = 0."""
     starts = {0.0, float(y[0] / base)} if x[0] == 0 else {0.0}
     for s in starts:
@@ -172,7 +174,7 @@ def _powers(x: Rates, y: Rates, w: int, base: float, start: str, price: float) -
             continue
         power = float(np.median(np.log(share[use]) / np.log(x[use])))
         for p in nice(power, 5e-3):
-            if p > 0 and abs(p - 1) > 1e-3:
+            if p > 0 and abs(p - 1) > 1e-3 and misfit(y, base * (s + (1 - s) * x**p), tol) <= FITS:
                 name = "zero" if s == 0 and start == "affine" else start
                 yield Rise(PolynomialWarmup(w, p, s), name, base, price + 0.3 * (s > 0))
 

@@ -153,11 +153,12 @@ def _moved(x: Evidence) -> Iterator[Hypothesis]:
     if shift is not None:
         starts |= {w + round(shift) + k for k in range(-3, 4)}
     if meant and a.total is not None:
-        u = (phi - w) / meant
-        early = fall & (np.nan_to_num(u, nan=1.0) < 0.9) & (x.t > w)
+        held = int(getattr(pair.decay, "stable_steps", 0))
+        u = (phi - w - held) / max(meant - held, 1)
+        early = fall & (np.nan_to_num(u, nan=1.0) < 0.9) & (np.nan_to_num(u) > 0) & (x.t > w)
         left = x.clock_median((x.t - u * a.total) / (1 - u), early)
         if left is not None:
-            starts |= {round(left) + k for k in range(-3, 4)}
+            starts |= {round(left) - held + k for k in range(-3, 4)}
     if a.drops:
         fell = np.flatnonzero((x.t[1:] > w) & (x.y[1:] < 0.99 * x.y[:-1]))
         starts |= {w + at - a.drops[0] for i in fell[:1] for at in x.gap(int(i) + 1)}

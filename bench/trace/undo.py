@@ -203,7 +203,7 @@ def _paces(data: Data, w: int, total: int) -> Iterator[Undone]:
     top = int(np.argmax(data.y))
     low = int(data.t[max(top - 1, 0)])
     high = int(data.t[min(top + 1, data.t.size - 1)])
-    least, most = int(w / (high + 1)) - 1, int(w / max(low - 1, 1)) + 2
+    least, most = int(w / (high + 1)) - 1, int(w / (low - 1)) + 2 if low > 1 else PACES
     for n in range(max(2, least), min(most, PACES) + 1):
         faster = placed(data, data.t * n)
         if faster is None:

@@ -13,6 +13,7 @@ from .evidence import Evidence, Hypothesis, evidence
 from .rank import best_of, diagnosis, scored
 from .scales import scales
 from .shapes import shapes
+from .torch_defects import torch_defects
 from .trace import Trace
 
 
@@ -31,3 +32,4 @@ def hypotheses(x: Evidence) -> Iterator[Hypothesis]:
     yield from clocks(x)
     yield from scales(x)
     yield from shapes(x)
+    yield from torch_defects(x)
