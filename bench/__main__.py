@@ -14,6 +14,8 @@ COMMANDS: dict[str, str] = {
     "record": "run a training script unchanged, note the LR of every optimizer step, and diagnose it",
     "train": "train the toy model once and show the LR that every optimizer step used",
     "compare": "train the toy model under several schedules, paired by seed",
+    "diverge": "train under schedules: which fail, how, what warned, and what would have held",
+    "alarms": "measure anew how good each warning sign is, and whether the advice holds",
     "score": "score the diagnosis on generated faulty traces",
     "sweep": "train the toy model over LRs, warmups and seeds: tables, a heat map, curves",
     "claim": "measure the published answers of results/claims anew",

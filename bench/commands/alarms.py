@@ -1,0 +1,72 @@
+"""Measure anew which instruments warn of a failed run in time, and whether the advised changes hold."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+from pathlib import Path
+
+from bench.claims.publish import publish
+from bench.diverge.populations import FRESH, TRAINING, sample
+from bench.diverge.runs import train
+from bench.errors import InputError, checked_input
+from bench.sweep.progress import progress
+from suite.files import write_whole
+from suite.output import plain_console
+
+RESULTS = Path(__file__).parents[2] / "results" / "alarms"
+PARTS = ("alarms", "recommendation")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `alarms`."""
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{' or '.join(PARTS)} (default: both)")
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER", help="default: results/alarms")
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        metavar="FOLDER",
+        help="finished runs are kept here, and read again (default: warmup-bench/runs in the user's cache folder)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Publish; exit code 1 where a bar is not reached."""
+    with checked_input():
+        for part in args.parts:
+            if part not in PARTS:
+                raise InputError(f"part={part} must be one of {', '.join(PARTS)}")
+        import platformdirs
+
+        folder = args.runs or Path(platformdirs.user_cache_dir("warmup-bench", appauthor=False)) / "runs"
+        args.out.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+    chosen = args.parts or PARTS
+    reached = [_alarms(args, folder)] if "alarms" in chosen else []
+    reached += [_recommendation(args, folder)] if "recommendation" in chosen else []
+    return int(not all(reached))
+
+
+def _alarms(args: argparse.Namespace, folder: Path) -> bool:
+    from bench.diverge.published import claim, measured, runs_table
+
+    with progress(quiet=args.quiet) as report:
+        training, *fresh = [sample(population, folder, report) for population in (TRAINING, *FRESH)]
+    made = claim(training, fresh)
+    publish(made, args.out)
+    write_whole(args.out / "runs.csv", runs_table(fresh).to_csv(index=False, float_format="%.6g").encode())
+    plain_console().print("\n".join(made.answer))
+    return measured(training, fresh)[0].passes
+
+
+def _recommendation(args: argparse.Namespace, folder: Path) -> bool:
+    from bench.diverge.published_advice import BAR, claim
+    from bench.diverge.recommend import measured
+
+    with progress(quiet=args.quiet) as report:
+        advice = measured(functools.partial(train, folder=folder, report=report))
+    made = claim(advice)
+    publish(made, args.out)
+    plain_console().print("\n".join(made.answer))
+    return sum(case.holds for case in advice.cases) >= BAR * len(advice.cases)

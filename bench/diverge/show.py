@@ -1,0 +1,156 @@
+"""A verdict on a terminal, as a picture, and as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.trace.diagnosis import Diagnosis, Explanation
+from bench.trace.page import render_page, write_page
+from bench.trace.picture import Curve
+from bench.trace.trace import Trace
+from reference import parse
+from reference.check import Rates, Steps
+from suite.output import plain_table
+from suite.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, house_style, save
+
+from .alarms import WATCHED
+from .outcome import FAILURES
+from .verdict import Verdict, advice, definitions, headline, name, sentence, warning
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: The first column of the table of runs, and what stands between its columns.
+WIDTH = 70
+COLORS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
+#: Readings of the sharpness by the index of the schedule: steps, and values in units of the limit.
+Curvatures = Mapping[int, tuple[Steps, Rates]]
+
+
+def limits() -> dict[str, float]:
+    """The thresholds of the alarms that look at one instrument, by the name of its record."""
+    found = {part: threshold for alarm in WATCHED for part, threshold in alarm.parts}
+    names = {"attention logit while the loss is high": "attention_logits", "update ratio": "update_ratios"}
+    return {record: found[part] for part, record in names.items() if part in found}
+
+
+TITLES = {
+    "losses": "training loss, nats per token",
+    "attention_logits": "largest |attention logit|",
+    "gradient_norms": "gradient norm",
+    "update_ratios": "update / parameters",
+}
+
+
+def print_verdict(console: Console, verdict: Verdict) -> None:
+    """The sentence first, then a table of the runs, and of what was tried."""
+    console.print(sentence(verdict))
+    console.width = max(
+        console.width, WIDTH + max(map(len, FAILURES)) * len(verdict.seeds)
+    )  # a line may wrap, not be cut
+    table = plain_table()
+    table.add_column("seed", no_wrap=True)
+    for seed in verdict.seeds:
+        table.add_column(str(seed), justify="right", no_wrap=True)
+    table.add_row("outcome", *(found.kind for found in verdict.outcomes))
+    table.add_row(f"validation loss after {verdict.setting.steps} steps", *(f"{x:.2g}" for x in verdict.records.final))
+    table.add_row("the loss shows it at step", *(_step(found.step) for found in verdict.outcomes))
+    for alarm in WATCHED:
+        table.add_row(f"{alarm.text} at step", *(_step(int(at)) for at in verdict.first_steps(alarm)))
+    console.print(table)
+    if verdict.remedy is not None and verdict.remedy.tried:
+        tried = plain_table()
+        for head in ("tried", "base LR", "learned", "failed", "seeds"):
+            tried.add_column(head, justify="left" if head == "tried" else "right")
+        for one in verdict.remedy.tried:
+            tried.add_row(one.schedule, f"{one.base_lr:g}", str(one.learned), str(one.failed), str(one.runs))
+        console.print(tried)
+
+
+def _step(step: int | None) -> str:
+    return "-" if step is None or step < 0 else str(step)
+
+
+def shown_run(verdict: Verdict) -> int:
+    """The index of the run whose curves are shown: the first that failed, else the first."""
+    return int(verdict.failed[0]) if verdict.failed.size else 0
+
+
+def write_picture(verdicts: Sequence[Verdict], path: Path, curvatures: Curvatures) -> None:
+    """Draw the instruments of one run of each schedule; raises ValueError for a format that cannot be written."""
+    from matplotlib.figure import Figure
+
+    with house_style():
+        panels = [*TITLES, *(["sharpness"] if curvatures else [])]
+        rows = -(-len(panels) // 2)
+        figure = Figure(figsize=(9.6, 2.7 * rows + 0.8), layout="constrained")
+        axes = figure.subplots(rows, 2, squeeze=False).flatten()
+        for panel in axes[len(panels) :]:
+            panel.set_axis_off()
+        for k, verdict in enumerate(verdicts):
+            i, color = shown_run(verdict), COLORS[k % len(COLORS)]
+            style = ("-", "--", ":")[k // len(COLORS) % 3]
+            words = f"{name(verdict.setting)}, seed {verdict.seeds[i]}: {verdict.outcomes[i].kind}"
+            for panel, field in zip(axes, TITLES, strict=False):
+                values = getattr(verdict.records, field)[i]
+                panel.plot(np.where(np.isfinite(values), values, np.nan), style, color=color, label=words)
+                if (alarm := verdict.warned()) is not None and (at := int(verdict.first_steps(alarm)[i])) >= 0:
+                    panel.plot(at, values[at], "^", color=color, markeredgecolor="black", zorder=3)
+                if (step := verdict.outcomes[i].step) is not None:
+                    panel.axvline(step, color=color, linewidth=0.8, linestyle=":")
+            if k in curvatures:
+                axes[len(TITLES)].plot(*curvatures[k], style, color=color, marker=".", label=words)
+        for panel, field in zip(axes, TITLES, strict=False):
+            panel.set(title=TITLES[field], xlabel="optimizer step")
+            if field in limits():
+                panel.axhline(limits()[field], color="black", linewidth=0.8, linestyle="--")
+        axes[list(TITLES).index("update_ratios")].set_yscale("log")
+        if curvatures:
+            axes[len(TITLES)].set(title="sharpness / limit of the LR", yscale="log", xlabel="optimizer step")
+            axes[len(TITLES)].axhline(1.0, color="black", linewidth=0.8, linestyle="--")
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", fontsize=9, frameon=False)
+        caption = "Triangle: the alarm. Dotted: the step at which the loss shows the failure. Dashed: thresholds."
+        figure.supxlabel(caption, x=0.01, ha="left", fontsize=9, color=GREY)
+        save(figure, path)
+
+
+def write_html(verdicts: Sequence[Verdict], path: Path, curvatures: Curvatures) -> None:
+    """Write the report as one page that needs nothing else."""
+    model = verdicts[0].setting
+    source = f"training runs: {model.config}, {model.norm}-LN, {model.steps} steps"
+    curves = []
+    for k, verdict in enumerate(verdicts):
+        i = shown_run(verdict)
+        about = f"{name(verdict.setting)}, seed {verdict.seeds[i]}"
+        for field, title in TITLES.items():
+            values = getattr(verdict.records, field)[i]
+            curves.append(Curve(f"{title}\n{about}", np.arange(values.size), values, limits().get(field)))
+        if k in curvatures:
+            curves.append(Curve(f"sharpness / limit of the LR\n{about}", *curvatures[k], 1.0))
+    page = render_page([_diagnosis(one) for one in verdicts], source=source, notes=[definitions()], curves=curves)
+    write_page(path, page)
+
+
+def _diagnosis(verdict: Verdict) -> Diagnosis:
+    """The verdict in the form that the page shows."""
+    i, schedule = shown_run(verdict), parse(verdict.setting.schedule)
+    trace = Trace(np.arange(verdict.setting.steps), verdict.records.lrs[i], name(verdict.setting))
+    found = verdict.outcomes[i]
+    said = Explanation(
+        cause="training",
+        title=found.kind,
+        sentence=" ".join(part for part in (headline(verdict), warning(verdict)) if part),
+        fix=advice(verdict),
+        first_step=None,  # no LR is wrong, so there is nothing to zoom in on
+        size=None,
+        misfit=0.0,
+        schedule=schedule,
+        parameters={},
+    )
+    word = "fault" if verdict.failed.size else "healthy"
+    return Diagnosis(trace, schedule, word, (said,), 1, verdict.setting.base_lr)
