@@ -98,13 +98,13 @@ def _rows(curves: Curves) -> list[dict[str, object]]:
             "steps": curves.spec.steps,
             "warmup": f"{share:.1%}",
             "W": setting.warmup_steps,
-            "LR sensitivity": interval(mean(curves.sensitivity(setting))),
-            "against none": "-"
+            "LR sensitivity": mean(curves.sensitivity(setting)),
+            "against none": None
             if not share
-            else interval(paired_difference(curves.sensitivity(setting), curves.sensitivity(found[0.0]))),
-            "max stable LR": interval(geometric(curves.edge(setting))),
-            "best loss": interval(mean(curves.best(setting))),
-            "failed": interval(mean(curves.failed(setting))),
+            else paired_difference(curves.sensitivity(setting), curves.sensitivity(found[0.0])),
+            "max stable LR": geometric(curves.edge(setting)),
+            "best loss": mean(curves.best(setting)),
+            "failed": mean(curves.failed(setting)),
         }
         for share, setting in found.items()
     ]

@@ -120,8 +120,8 @@ def _answer(costs: list[Cost]) -> list[str]:
 
 
 def _row(cost: Cost) -> dict[str, object]:
-    def scaled(values: NDArray[np.float64], unit: float) -> str:
-        return interval(Estimate(*(number * unit for number in mean(values))))
+    def scaled(values: NDArray[np.float64], unit: float) -> Estimate:
+        return Estimate(*(number * unit for number in mean(values)))
 
     return {
         "model": cost.config,
@@ -129,7 +129,7 @@ def _row(cost: Cost) -> dict[str, object]:
         "step, ms": scaled(cost.step, 1e3),
         "LR in it, µs": scaled(cost.schedule, 1e6),
         "LR in it, %": scaled(cost.schedule / cost.step, 100),
-        "step over baseline": "-" if cost.rule == BASELINE else interval(mean(cost.ratio)),
+        "step over baseline": None if cost.rule == BASELINE else mean(cost.ratio),
     }
 
 

@@ -137,9 +137,9 @@ def _row(outcome: Outcome, steps: int) -> dict[str, object]:
         "schedule": outcome.plan.title,
         f"LR at step {steps - 1}": float(outcome.plan.schedule(steps - 1, base_lr=outcome.plan.base_lr)),
         "highest LR in use": outcome.peak,
-        f"loss after {steps} steps": interval(mean(final)),
-        "learned by then": interval(share(final < STABLE_LOSS)),
-        "failed by then": interval(share(final > FAILED_LOSS)),
+        f"loss after {steps} steps": mean(final),
+        "learned by then": share(final < STABLE_LOSS),
+        "failed by then": share(final > FAILED_LOSS),
         "steps to learn": outcome.when(),
     }
 

@@ -71,14 +71,31 @@ def interval(estimate: Estimate) -> str:
 
 
 def markdown_table(table: DataFrame) -> str:
-    """A data frame as a Markdown table; numbers with 3 significant digits."""
+    """A data frame as a Markdown table; numbers with 3 significant digits, estimates with their intervals."""
 
     def cell(value: Any) -> str:
-        return f"{value:.3g}" if isinstance(value, float) else str(value)
+        if isinstance(value, Estimate):
+            return interval(value)
+        return "-" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
     head = [" | ".join(map(str, table.columns)), " | ".join("---" for _ in table.columns)]
     rows = [" | ".join(cell(value) for value in row) for row in table.itertuples(index=False)]
     return "\n".join(f"| {row} |" for row in [*head, *rows])
+
+
+def tidy(table: DataFrame) -> DataFrame:
+    """The same with one number in a cell: an estimate becomes three columns, its value, `low` and `high`."""
+    import pandas
+
+    columns: dict[str, list[Any]] = {}
+    for name in table.columns:
+        cells = list(table[name])
+        if any(isinstance(cell, Estimate) for cell in cells):
+            for i, end in enumerate(("", " low", " high")):
+                columns[f"{name}{end}"] = [cell[i] if isinstance(cell, Estimate) else None for cell in cells]
+        else:
+            columns[name] = cells
+    return pandas.DataFrame(columns)
 
 
 def text(claim: Claim) -> str:
@@ -108,7 +125,7 @@ def publish(claim: Claim, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{claim.name}{kind}" for kind in (".md", ".csv", ".png")]
     write_whole(paths[0], text(claim).encode())
-    write_whole(paths[1], claim.table.to_csv(index=False).encode())
+    write_whole(paths[1], tidy(claim.table).to_csv(index=False).encode())
     with house_style():
         save(claim.draw(), paths[2])
     return paths

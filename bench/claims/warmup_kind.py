@@ -71,11 +71,11 @@ def _rows(curves: Curves) -> list[dict[str, object]]:
                         "kind": setting.kind,
                         "W": setting.warmup_steps,
                         "effective period": setting.effective_period,
-                        "LR sensitivity": interval(mean(curves.sensitivity(setting))),
-                        "against linear": "-" if setting == linear else interval(difference),
-                        "best loss": interval(mean(curves.best(setting))),
-                        "max stable LR": interval(geometric(curves.edge(setting))),
-                        "failed": interval(mean(curves.failed(setting))),
+                        "LR sensitivity": mean(curves.sensitivity(setting)),
+                        "against linear": None if setting == linear else difference,
+                        "best loss": mean(curves.best(setting)),
+                        "max stable LR": geometric(curves.edge(setting)),
+                        "failed": mean(curves.failed(setting)),
                     }
                 )
     return rows

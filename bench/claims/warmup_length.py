@@ -48,11 +48,11 @@ def _row(curves: Curves, setting: Setting, without: Setting) -> dict[str, object
         "norm": NORMS[setting.norm][0],
         "warmup steps": setting.warmup_steps,
         "% of the run": f"{100 * setting.warmup_steps / STEPS:g}",
-        "LR sensitivity": interval(mean(curves.sensitivity(setting))),
-        "against no warmup": interval(difference) if setting != without else "-",
-        "best loss": interval(mean(curves.best(setting))),
-        "max stable LR": interval(geometric(curves.edge(setting))),
-        "failed": interval(mean(curves.failed(setting))),
+        "LR sensitivity": mean(curves.sensitivity(setting)),
+        "against no warmup": difference if setting != without else None,
+        "best loss": mean(curves.best(setting)),
+        "max stable LR": geometric(curves.edge(setting)),
+        "failed": mean(curves.failed(setting)),
     }
 
 

@@ -36,7 +36,10 @@ def run(args: argparse.Namespace) -> int:
     """Publish the claims; exit code 2 for fewer than 5 seeds, or a folder that cannot be written."""
     with checked_input():
         seeds = whole("seeds", args.seeds, 5)
-        args.out.mkdir(parents=True, exist_ok=True)
+        try:
+            (args.out / "shards").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"out={args.out} must be a folder that takes files: {error.strerror}") from error
     console = plain_console()
     for name in CLAIMS if "all" in args.names else args.names:
         made = importlib.import_module(f"bench.claims.{name}").claim(seeds, args.out / "shards")
