@@ -16,6 +16,7 @@ from bench.claims.publish import Claim, markdown_table, publish, tidy
 from bench.commands.claim import CLAIMS
 from bench.sweep.spec import Run, Spec
 from bench.sweep.train import Result
+from bench.toy.config import named
 from bench.toy.measures import Estimate
 
 pandas = pytest.importorskip("pandas")
@@ -60,7 +61,7 @@ def test_a_warmup_that_buys_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("slope", [0.25, 0.5])
 def test_exchange_of_warmup_and_peak(slope: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fitted slope is that of the invented edge, within one ratio of LRs over the ratio of lengths."""
-    spec = Spec(advice.named("small16"), "small16", 800, (20, 40, 80, 160, 320), advice.LRS, tuple(range(SEEDS)))
+    spec = Spec(named("small16"), "small16", 800, (20, 40, 80, 160, 320), advice.LRS, tuple(range(SEEDS)))
     grid = np.log(advice.LRS[1] / advice.LRS[0]) / np.log(320 / 20)
     assert advice.slopes(invented(spec, Path(), slope=slope)) == pytest.approx([slope] * SEEDS, abs=grid)
     assert "doubling the warmup allows a peak" in "\n".join(made(advice, monkeypatch, slope=slope).answer)
@@ -70,7 +71,7 @@ def test_shortest_warmup_that_holds() -> None:
     """The rescue of an LR is the first share whose edge is above it; beyond the last edge there is none."""
     lengths = tuple(round(share * 200) for share in advice.SHARES)
     curves = invented(
-        Spec(advice.named("small16"), "small16", 200, lengths, advice.LRS, tuple(range(SEEDS)), match=("steps",)),
+        Spec(named("small16"), "small16", 200, lengths, advice.LRS, tuple(range(SEEDS)), match=("steps",)),
         Path(),
     )
     edges = {share: 0.01 * (max(share * 200, 1) / 10) ** 0.5 for share in advice.SHARES}
