@@ -30,6 +30,7 @@ from reference import (
     OneCycleLR,
     PolynomialDecay,
     PolynomialLR,
+    ReduceLROnPlateau,
     Schedule,
     SequentialLR,
     StableDecay,
@@ -105,6 +106,8 @@ def last_step(schedule: Schedule) -> int | None:
     """The last step that a schedule has a value for; None where it goes on for ever."""
     if isinstance(schedule, OneCycleLR):
         return schedule.length - 1
+    if isinstance(schedule, ReduceLROnPlateau):
+        return len(schedule.metrics)
     if isinstance(schedule, LambdaLR):
         return last_step(schedule.lr_lambda)
     ends = [last_step(part) for part in getattr(schedule, "schedulers", ())]

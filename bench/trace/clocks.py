@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reference import Clocked, SequentialLR, per_micro_batch, per_process
+from reference import Clocked, ReduceLROnPlateau, SequentialLR, per_micro_batch, per_process
 from reference.check import Rates, Steps
 
 from .anatomy import epoch_of, values
@@ -169,7 +169,8 @@ def _resumed(x: Evidence) -> Iterator[Hypothesis]:
     expected, r = x.anatomy, int(x.t[x.first])
     for place in x.gap(x.first):
         if place > 0:
-            again = SequentialLR((expected.schedule, expected.schedule), (place,))
+            alone = isinstance(expected.schedule, ReduceLROnPlateau)  # it stands in no composition
+            again = None if alone else SequentialLR((expected.schedule, expected.schedule), (place,))
             at = _until(place, expected.at, _moved(expected.at, -place))
             yield Hypothesis("restarted", at, {"r": place}, again, expected.base)
     if r > 0:

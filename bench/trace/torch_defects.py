@@ -22,6 +22,7 @@ from reference import (
 )
 from reference.check import Rates, Steps
 
+from .causes import CAUSES
 from .evidence import Curve, Evidence, Hypothesis
 
 #: A run of torch costs some 10 µs a step.
@@ -47,7 +48,9 @@ def torch_defects(x: Evidence) -> Iterator[Hypothesis]:
     from . import torch_real  # torch takes a second, and most expectations are none of its compositions
 
     base = x.anatomy.base
-    yield from _made(name_of(schedule), torch_real.run(schedule, base, last + 1), last, extra=-0.1)
+    cause = name_of(schedule)
+    # Nothing is assumed: it is what torch makes of the very composition that was expected.
+    yield from _made(cause, torch_real.run(schedule, base, last + 1), last, extra=-CAUSES[cause].cost)
     if isinstance(schedule, ChainedScheduler):
         yield from _made("torch-built-backwards", torch_real.run(schedule, base, last + 1, backwards=True), last)
     gaps = np.flatnonzero(np.diff(x.whole.steps) > 1)
@@ -90,13 +93,18 @@ def _told(x: Evidence, schedule: Schedule, base: float) -> Iterator[Hypothesis]:
 
 def _plateau(x: Evidence, schedule: ReduceLROnPlateau) -> Iterator[Hypothesis]:
     """One tensor as the LR of n groups is reduced n times."""
+    last = len(schedule.metrics)
+    free = dataclasses.replace(schedule, min_lr=0.0, eps=0.0).trace(last + 1)
+    drops = set((np.flatnonzero(np.diff(free) < 0) + 1).tolist())
     for groups in (2, 3, 4):
-        often = dataclasses.replace(schedule, factor=schedule.factor**groups)
-        yield Hypothesis("factor-twice", _curve(often, x.anatomy.base), {"r": 0, "c": schedule.factor ** (groups - 1)})
-
-
-def _curve(schedule: Schedule, base: float) -> Curve:
-    return lambda t: schedule(t, base)
+        lrs, rate = np.empty(last + 1), x.anatomy.base
+        for t in range(last + 1):
+            for _ in range(groups if t in drops else 0):
+                lower = max(rate * schedule.factor, schedule.min_lr)
+                rate = lower if rate - lower > schedule.eps else rate
+            lrs[t] = rate
+        numbers = {"r": min(drops, default=0), "c": schedule.factor ** (groups - 1)}
+        yield Hypothesis("factor-twice", _at(lrs), numbers)
 
 
 def places(schedule: Schedule, chained: bool = False, first: bool = False, later: bool = False) -> Iterator[Place]:

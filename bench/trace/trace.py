@@ -67,6 +67,8 @@ class Trace:
         object.__setattr__(self, "lrs", lrs)
         if self.digits is None:
             object.__setattr__(self, "digits", significant_digits(lrs))
+        elif self.digits > MOST_DIGITS:  # as good as a float64
+            object.__setattr__(self, "digits", None)
 
     @functools.cached_property
     def stride(self) -> int:
@@ -82,9 +84,7 @@ class Trace:
     @functools.cached_property
     def single(self) -> bool:
         """Whether every value is a float32: a tensor LR, or a log that stores single precision."""
-        return bool((self.lrs.astype(np.float32).astype(np.float64) == self.lrs).all()) and bool(
-            np.unique(self.lrs).size > 4
-        )
+        return self.digits is None and bool((self.lrs.astype(np.float32).astype(np.float64) == self.lrs).all())
 
     @functools.cached_property
     def tolerance(self) -> NDArray[np.float64]:
