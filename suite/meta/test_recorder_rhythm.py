@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch.optim import SGD, Optimizer
 from torch.optim import lr_scheduler as lrs
+from torch.utils.checkpoint import checkpoint
 
 from bench.watch import Recorder
 from suite.meta.loops import loop, loss_of, parameters, scaled_loop
@@ -103,8 +105,13 @@ def build_all(optimizer: Optimizer) -> list[Any]:
 def test_a_scheduler_step_counts_once_and_construction_not_at_all() -> None:
     """Of every class, also of those that step others inside; and of a class that is defined later."""
     optimizer = SGD(parameters(1), lr=0.5, momentum=0.5)
+
+    class Before(lrs.StepLR):
+        def step(self, epoch: int | None = None) -> None:
+            super().step()
+
     with Recorder() as recorder:
-        schedulers = build_all(optimizer)
+        schedulers = [*build_all(optimizer), Before(optimizer, 1)]
 
         class Late(lrs.StepLR):
             def step(self, epoch: int | None = None) -> None:
@@ -119,3 +126,15 @@ def test_a_scheduler_step_counts_once_and_construction_not_at_all() -> None:
         plateau.step(1.0)
         loop(optimizer, None, 1)
     assert [row.scheduler_steps for row in rows(recorder)] == [0] + [1] * (len(schedulers) + 1)
+
+
+def test_a_backward_pass_inside_another_does_not_count() -> None:
+    """Reentrant checkpointing recomputes a part and goes back through it by a backward pass of its own."""
+    optimizer = SGD(parameters(1), lr=1.0)
+    weight = optimizer.param_groups[0]["params"][0]
+    with Recorder() as recorder:
+        out = checkpoint(torch.square, weight, use_reentrant=True)
+        assert isinstance(out, torch.Tensor)
+        out.sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    assert [row.backwards for row in rows(recorder)] == [1]
