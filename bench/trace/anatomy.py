@@ -202,13 +202,19 @@ def _written_as_pair(schedule: Schedule, base: float) -> tuple[WarmupDecay | Non
 
 
 def flattened(schedule: Schedule) -> Schedule:
-    """A SequentialLR whose first part is a SequentialLR, as one list of parts."""
+    """A SequentialLR whose first part is a SequentialLR, as one list of parts, without those that have no step."""
     while isinstance(schedule, SequentialLR) and isinstance(schedule.schedulers[0], SequentialLR):
         inner = schedule.schedulers[0]
         if inner.milestones and schedule.milestones and inner.milestones[-1] > schedule.milestones[0]:
             return schedule
         parts = (*inner.schedulers, *schedule.schedulers[1:])
         schedule = SequentialLR(parts, (*inner.milestones, *schedule.milestones))
+    if isinstance(schedule, SequentialLR):  # a phase that ends where it begins is none
+        edges = (*schedule.milestones, None)
+        kept = [i for i, end in enumerate(edges) if end is None or end != (edges[i - 1] if i else 0)]
+        parts = tuple(schedule.schedulers[i] for i in kept)
+        starts = tuple(schedule.milestones[i - 1] if i else 0 for i in kept)
+        schedule = SequentialLR(parts, starts[1:]) if starts[0] == 0 else schedule
     return schedule
 
 

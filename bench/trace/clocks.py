@@ -47,8 +47,11 @@ def _shifted(x: Evidence) -> Iterator[Hypothesis]:
         estimate = x.clock_median(phi - x.t, where)
         if estimate is not None:
             shifts.update(_around(estimate, -(10**9), range(0)))
-    if not (rise | fall).any():
+    if expected.drops or not (rise | fall).any():  # stairs tell no clock
         shifts.update(range(-SHIFTS, SHIFTS + 1))
+        there, here = (int(x.t[1 + int(np.argmax(np.abs(np.diff(v))))]) for v in (x.e, x.y))  # the sharpest jumps
+        spare = min(x.stride, SHIFTS)
+        shifts.update(range(there - here - spare, there - here + spare + 1))
     for k in sorted(shifts - {0}):
         if k > 0:
             ahead = Clocked(expected.schedule, ahead=k)

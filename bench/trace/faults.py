@@ -18,6 +18,7 @@ from reference import Schedule
 from .drawn import Drawn
 from .fault_kinds import KINDS
 from .loops import degraded
+from .torch_forms import twin
 from .trace import Trace
 
 #: Degraded traces keep 4 significant digits of every 10th step.
@@ -81,14 +82,19 @@ def example(seed: int, kind: str | None = None) -> Example:
     weights = np.array([MODES[m] for m in modes])
     mode = str(rng.choice(modes, p=weights / weights.sum()))
     steps, lrs = logged(drawn, coarse)
-    setting = drawn.setting
+    setting, expected = drawn.setting, drawn.expected
+    # What is expected is written as a warmup with a decay or, where it can be, as torch's own composition.
+    # A cosine of torch rises again after its end, so that there the run must not be longer.
+    composed = twin(setting, nested=bool(rng.random() < 0.3)) if rng.random() < 0.5 else None
+    if composed is not None and drawn.plain and drawn.log[0][-1] < setting.total:
+        expected = composed
     return Example(
         seed,
         KINDS[name].cause,
         Trace(steps, lrs),
         mode,
         coarse,
-        drawn.expected if mode == "expect" else None,
+        expected if mode == "expect" else None,
         setting.base if mode != "nothing" else None,
         setting.w if mode == "settings" else None,
         setting.total if mode != "nothing" else None,

@@ -27,8 +27,8 @@ from .evidence import Curve, Evidence, Hypothesis
 
 #: A run of torch costs some 10 µs a step.
 LONGEST = 20_000
-#: Steps that are tried as the place of a restart.
-RESTARTS = 12
+#: Steps that are tried as the place of a restart, as many as all their runs together may take.
+RESTARTS, BUDGET = 12, 12_000
 #: Steps for which the LR can be right after a restart that has lost its place.
 UNSEEN = 2
 
@@ -57,8 +57,8 @@ def torch_defects(x: Evidence) -> Iterator[Hypothesis]:
     if gaps.size and x.stride == 1:
         yield from _told(x, schedule, base)
         return
-    gap = x.gap(x.first)
-    for r in [r for r in range(gap.start - UNSEEN, gap.stop) if r > 0][-RESTARTS:]:
+    gap, most = x.gap(x.first), max(1, min(RESTARTS, BUDGET // (len(torch_real.ORDERS) * (last + 1))))
+    for r in [r for r in range(gap.start - UNSEEN, gap.stop) if r > 0][-most:]:
         for order in torch_real.ORDERS:
             cause = "resume-scaled" if order == "optimizer first" else "torch-last-epoch"
             lrs = torch_real.run(schedule, base, last + 1, resume=(order, r))

@@ -20,6 +20,9 @@ from torch.optim.lr_scheduler import (
     StepLR,
 )
 
+import reference
+from reference import Schedule
+
 from .setting import Setting, draw_setting
 
 #: Decays that torch has a scheduler for.
@@ -76,3 +79,25 @@ def nested(setting: Setting, optimizer: torch.optim.Optimizer, levels: int) -> A
     for _ in range(levels):
         inner = SequentialLR(optimizer, [inner, ConstantLR(optimizer, 1.0, 1)], milestones=[setting.w])
     return SequentialLR(optimizer, [inner, fall(setting, optimizer)], milestones=[setting.w])
+
+
+def twin(setting: Setting, *, nested: bool) -> Schedule | None:
+    """What a user of torch would say is expected: the composition itself; None where torch has no such parts."""
+    if setting.warmup != "linear" or setting.start != "affine" or not setting.w or not 0 < setting.s <= 1:
+        return None
+    d, low = setting.d, setting.floor
+    decays: dict[str, Schedule] = {
+        "cosine": reference.CosineAnnealingLR(d, low),
+        "linear": reference.LinearLR(1.0, low / setting.base, d),
+        "gamma": reference.ExponentialLR(setting.gamma),
+    }
+    if setting.decay == "step":
+        decays["step"] = reference.StepLR(setting.milestones[0], setting.gamma)
+    if setting.decay == "multistep":
+        decays["multistep"] = reference.MultiStepLR(setting.milestones, setting.gamma)
+    if setting.decay not in decays:
+        return None
+    first: Schedule = reference.LinearLR(setting.s, 1.0, setting.w)
+    if nested:
+        first = reference.SequentialLR((first, reference.ConstantLR(1.0, 1)), (setting.w,))
+    return reference.SequentialLR((first, decays[setting.decay]), (setting.w,))
