@@ -65,9 +65,11 @@ def run(args: argparse.Namespace) -> int:
         settings = settings_of(args)
         rows = None
         if args.table is not None:
-            from bench.diverge.table import read_table
+            from bench.diverge.table import candidates, read_table
 
             rows = read_table(args.table)
+            for setting in settings:
+                candidates(setting, rows)  # find out now, not after the training
     with progress(quiet=args.json) as report:
         trainer = functools.partial(train, folder=args.runs, report=report)
         try:

@@ -102,7 +102,7 @@ def measured(trainer: Trainer, drawn: int = DRAWN) -> Advice:
     finals = trainer([setting.plans([FIRST_SEED + i])[0] for i, (_, setting) in enumerate(settings)]).final
     failed = [i for i in range(count) if not finals[i] <= FAILED_LOSS]
     choices = [part for i in failed for part in candidates(settings[i][1], tables[settings[i][0]])[:2]]
-    advised = checked(choices, trainer)
+    advised, _ = checked(choices, trainer)
     plans, about = [], []
     for k, one in enumerate(advised):
         i, kind = failed[k // 2], ("longer warmup", "lower LR")[k % 2]

@@ -12,7 +12,7 @@ from bench.toy.measures import FAILED_LOSS, stable
 from reference import parse
 from reference.check import Rates
 
-from .change import FASTER, longer_warmups, lower_lrs, warmup_length
+from .change import FASTER, longer_warmups, lower_lrs
 from .populations import learned_by
 from .runs import Plan, Records, joined
 
@@ -121,30 +121,27 @@ def search(setting: Setting, trainer: Trainer) -> Remedy:
     held = [one for one in found if one.holds]
     slugs = {one.schedule for one in held if one.base_lr == setting.base_lr}
     rates = {one.base_lr for one in held if one.schedule == setting.schedule}
-    longer, lower = checked(
-        [[s for s in warmups if s.schedule in slugs], [s for s in lrs if s.base_lr in rates]], trainer
-    )
+    choices = [[s for s in warmups if s.schedule in slugs], [s for s in lrs if s.base_lr in rates]]
+    (longer, lower), _ = checked(choices, trainer)
     return Remedy(longer, lower, faster, tuple(found), learned_by(everything, np.arange(everything.final.size)))
 
 
-def checked(choices: Sequence[Sequence[Setting]], trainer: Trainer) -> list[Trial | None]:
+def checked(choices: Sequence[Sequence[Setting]], trainer: Trainer) -> tuple[list[Trial | None], Records | None]:
     """Of each list the first setting, the smallest change first, that holds on the seeds of the check; else None.
 
     The first of all lists run together, then the second of those whose first did not hold, and so on.
+    Also the records of all these runs, None where nothing was to be checked.
     """
     found: list[Trial | None] = [None for _ in choices]
+    parts: list[Records] = []
     for turn in range(MOST_CHECKS):
         open_ones = [i for i, settings in enumerate(choices) if found[i] is None and turn < len(settings)]
-        ended, _ = trials([choices[i][turn] for i in open_ones], CHECK_SEEDS, trainer)
+        ended, records = trials([choices[i][turn] for i in open_ones], CHECK_SEEDS, trainer)
         found = [None if one is None or not one.holds else one for one in _filled(found, open_ones, ended)]
-    return found
+        parts += [] if records is None else [records]
+    return found, joined(parts) if parts else None
 
 
 def _filled(found: Sequence[Trial | None], places: Sequence[int], values: Sequence[Trial]) -> list[Trial | None]:
     new = dict(zip(places, values, strict=True))
     return [new.get(i, one) for i, one in enumerate(found)]
-
-
-def can_be_longer(schedule: str) -> bool:
-    """Whether the warmup of a schedule has a length that can be chosen."""
-    return warmup_length(parse(schedule)) is not None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.toy.measures import FAILED_LOSS
 from bench.trace.diagnosis import Diagnosis, Explanation
 from bench.trace.page import render_page, write_page
 from bench.trace.picture import Curve
@@ -19,6 +20,7 @@ from suite.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, house_style, save
 
 from .alarms import WATCHED
 from .outcome import FAILURES
+from .thresholds import HIGH_SHARE
 from .verdict import Verdict, advice, definitions, headline, name, sentence, warning
 
 if TYPE_CHECKING:
@@ -64,10 +66,10 @@ def print_verdict(console: Console, verdict: Verdict) -> None:
     console.print(table)
     if verdict.remedy is not None and verdict.remedy.tried:
         tried = plain_table()
-        for head in ("tried", "base LR", "learned", "failed", "seeds"):
+        for head in ("tried", "base LR", "seeds", "learned", f"loss > {FAILED_LOSS:g}"):
             tried.add_column(head, justify="left" if head == "tried" else "right")
         for one in verdict.remedy.tried:
-            tried.add_row(one.schedule, f"{one.base_lr:g}", str(one.learned), str(one.failed), str(one.runs))
+            tried.add_row(one.schedule, f"{one.base_lr:g}", str(one.runs), str(one.learned), str(one.failed))
         console.print(tried)
 
 
@@ -97,7 +99,8 @@ def write_picture(verdicts: Sequence[Verdict], path: Path, curvatures: Curvature
             words = f"{name(verdict.setting)}, seed {verdict.seeds[i]}: {verdict.outcomes[i].kind}"
             for panel, field in zip(axes, TITLES, strict=False):
                 values = getattr(verdict.records, field)[i]
-                panel.plot(np.where(np.isfinite(values), values, np.nan), style, color=color, label=words)
+                shown = np.isfinite(values) & (values > 0)  # an LR of 0 updates nothing
+                panel.plot(np.where(shown, values, np.nan), style, color=color, label=words)
                 if (alarm := verdict.warned()) is not None and (at := int(verdict.first_steps(alarm)[i])) >= 0:
                     panel.plot(at, values[at], "^", color=color, markeredgecolor="black", zorder=3)
                 if (step := verdict.outcomes[i].step) is not None:
@@ -114,7 +117,10 @@ def write_picture(verdicts: Sequence[Verdict], path: Path, curvatures: Curvature
             axes[len(TITLES)].axhline(1.0, color="black", linewidth=0.8, linestyle="--")
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", fontsize=9, frameon=False)
-        caption = "Triangle: the alarm. Dotted: the step at which the loss shows the failure. Dashed: thresholds."
+        caption = (
+            "Triangle: the first warning. Dotted: the step at which the loss shows the failure. Dashed: thresholds;\n"
+            f"that of the attention logit counts while the loss is above {HIGH_SHARE:g} times its first value."
+        )
         figure.supxlabel(caption, x=0.01, ha="left", fontsize=9, color=GREY)
         save(figure, path)
 

@@ -11,6 +11,7 @@ import numpy as np
 from reference import WarmupDecay, parse
 
 from .change import warmup_length, with_warmup
+from .populations import learned_by
 from .remedy import Remedy, Setting, Trainer, Trial, checked, trial
 
 #: What the table must have: the columns of a sweep's runs.csv that are read here.
@@ -51,8 +52,8 @@ def candidates(setting: Setting, rows: Sequence[Mapping[str, Any]]) -> tuple[lis
     alike = [row for row in rows if _alike(row, setting)]
     if own is None or not alike:
         raise ValueError(
-            f"table has no run of {setting.config}, {setting.norm}-LN, {setting.steps} steps "
-            f"with the kinds of {setting.schedule}"
+            f"schedule={setting.schedule} must be of kinds that the table has, with a warmup of some length, "
+            f"for {setting.config}, {setting.norm}-LN, {setting.steps} steps"
         )
     cells: dict[tuple[int, float], list[float]] = {}
     for row in alike:
@@ -70,8 +71,9 @@ def candidates(setting: Setting, rows: Sequence[Mapping[str, Any]]) -> tuple[lis
 def from_table(setting: Setting, rows: Sequence[Mapping[str, Any]], trainer: Trainer) -> Remedy:
     """What would have held by the table (see `candidates`), checked by running it."""
     longer, lower, found = candidates(setting, rows)
-    warmup, lr = checked([longer, lower], trainer)
-    return Remedy(warmup, lr, None, tuple(found), None)
+    (warmup, lr), records = checked([longer, lower], trainer)
+    by = None if records is None else learned_by(records, np.arange(records.final.size))
+    return Remedy(warmup, lr, None, tuple(found), by)
 
 
 def _changed(setting: Setting, length: int, lr: float) -> Setting:

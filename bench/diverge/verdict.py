@@ -11,14 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.toy.measures import FAILED_LOSS, STABLE_LOSS
+from reference import parse
 from reference.check import Steps
 
-from .alarms import WATCHED, Alarm
+from .alarms import DEFAULT, WATCHED, Alarm
+from .change import warmup_length
 from .outcome import NEVER, TOO_SLOW, Outcome, outcome
 from .populations import learned_by
-from .remedy import Remedy, Setting, Trainer, Trial, can_be_longer, search
+from .remedy import Remedy, Setting, Trainer, Trial, search
 from .runs import Records
 from .table import from_table
+
+NO_LENGTH = " Its warmup has no length that can be chosen."
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,6 +56,12 @@ class Verdict:
         ahead = {alarm: self.leads(alarm) for alarm in WATCHED}
         known = [alarm for alarm in WATCHED if ahead[alarm]]
         return max(known, key=lambda alarm: (len(ahead[alarm]), np.median([*ahead[alarm].values()])), default=None)
+
+    def when(self, alarm: Alarm) -> str:
+        """In how many failed runs an alarm was in time, and at which step, in words."""
+        first, ahead = self.first_steps(alarm), self.leads(alarm)
+        at = np.median([int(first[i]) for i in ahead])
+        return f"in {len(ahead)} of {self.failed.size} failed runs at step {at:.0f}"
 
 
 def judged(
@@ -100,6 +110,8 @@ def headline(verdict: Verdict) -> str:
     losses = verdict.records.final
     spread = f"validation loss {losses.min():.2g}" + (f" to {losses.max():.2g}" if count > 1 else "")
     word = f"failed with {broken} of {count} seeds" if broken else f"did not fail with any of {count} seeds"
+    if kinds[TOO_SLOW] and not broken:
+        word = f"did not learn the task with {kinds[TOO_SLOW]} of {count} seeds"
     return f"{name(verdict.setting)} {word} ({said}; {spread} after {verdict.setting.steps} steps)."
 
 
@@ -113,13 +125,14 @@ def warning(verdict: Verdict) -> str:
     alarm = verdict.warned()
     if alarm is None:
         return f"Nothing warned before {ends}."
-    ahead = verdict.leads(alarm)
-    at = np.median([int(verdict.first_steps(alarm)[i]) for i in ahead])
-    runs = f"in {len(ahead)} of {verdict.failed.size} failed runs"
-    lead = np.median([*ahead.values()])
-    middle = " (medians)" if len(ahead) > 1 else ""
+    lead = float(np.median([*verdict.leads(alarm).values()]))
     steps = "step" if lead == 1 else "steps"
-    return f"The warning: {alarm.text}, {runs}, at step {at:.0f}; {ends}, {lead:.0f} {steps} later{middle}."
+    said = f"The first warning: {alarm.text}, {verdict.when(alarm)}; {ends}, {lead:.0f} {steps} later"
+    if verdict.failed.size > 1:
+        said += " (medians)"
+    if alarm != DEFAULT and verdict.leads(DEFAULT):
+        said += f". The most reliable one: {DEFAULT.text}, {verdict.when(DEFAULT)}"
+    return f"{said}."
 
 
 def advice(verdict: Verdict) -> str:
@@ -139,8 +152,9 @@ def advice(verdict: Verdict) -> str:
         found.append(f"a lower LR with this warmup, {remedy.lr.base_lr:g} ({_share(remedy.lr)})")
     text = f"What holds: {'; or '.join(found)}." if found else "Nothing that was tried holds: lower the LR further."
     if remedy.warmup is None:
-        longer = can_be_longer(verdict.setting.schedule)
-        text += " No warmup is long enough at this LR." if longer else " Its warmup has no length that can be chosen."
+        longer = warmup_length(parse(verdict.setting.schedule)) is not None
+        most = max((warmup_length(parse(one.schedule)) or 0 for one in remedy.tried), default=0)
+        text += f" No warmup up to {most} steps is long enough at this LR." if longer else NO_LENGTH
     if remedy.lr is None and found:
         text += " No lower LR held with this warmup."
     return text

@@ -14,6 +14,7 @@ from bench.commands import alarms, diverge
 from bench.diverge import sharpness
 from bench.diverge.populations import Population
 from bench.diverge.runs import Plan, Records
+from bench.diverge.table import COLUMNS
 from bench.toy.config import CONFIGS
 from suite.meta.diverge import BAD, GOOD, STEPS, Ruled
 from suite.meta.toy import ODD, one_thread
@@ -91,6 +92,19 @@ def test_bad_input_is_one_line(options: list[str], line: str, capsys: pytest.Cap
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert line in err
+
+
+def test_a_table_of_other_kinds_is_refused_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table that cannot say what holds is bad input: one line, and nothing was trained."""
+    table = tmp_path / "runs.csv"
+    table.write_text(f"{','.join(COLUMNS)}\nlinear0+hold,none,0,hold,post,small16,{STEPS},0.1,0,2\n", encoding="utf-8")
+    monkeypatch.delattr(diverge, "train")
+    assert main([*ARGUMENTS, "--schedule", "linear0+cosine40", "--table", str(table)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("schedule=linear0+cosine40 must be of kinds that the table has")
 
 
 def test_a_real_run_is_judged(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from bench.diverge.alarms import DEFAULT
 from bench.diverge.change import longer_warmups, lower_lrs, with_warmup
+from bench.diverge.outcome import NEVER, TOO_SLOW, Outcome
 from bench.diverge.recommend import FAMILIES, measured
 from bench.diverge.remedy import CHECK_SEEDS, SEARCH_SEEDS, Setting, search
 from bench.diverge.table import COLUMNS, from_table, read_table
@@ -89,14 +91,14 @@ def test_one_failed_seed_of_the_search_is_too_many() -> None:
             edge,
             "What holds: a longer warmup at this LR, linear8+cosine32 (4 of 4 fresh seeds learned the task, 0 failed);",
         ),
-        (lambda w, lr, seed: GOOD if lr <= 0.02 else BAD, "No warmup is long enough at this LR."),
+        (lambda w, lr, seed: GOOD if lr <= 0.02 else BAD, "No warmup up to 30 steps is long enough at this LR."),
         (lambda w, lr, seed: GOOD if w >= 8 else BAD, "No lower LR held with this warmup."),
         (
             lambda w, lr, seed: GOOD if lr == 0.05 and w == 0 and seed >= 1000 else BAD,
             "a lower LR with this warmup, 0.05",
         ),
         (lambda w, lr, seed: BAD, "Nothing that was tried holds"),
-        (lambda w, lr, seed: GOOD if lr > 0.1 else BAD, "It was too slow, not unstable"),
+        (lambda w, lr, seed: GOOD if lr > 0.1 else BAD, "did not learn the task with 2 of 2 seeds (2 too slow;"),
         (lambda w, lr, seed: GOOD, "did not fail with any of 2 seeds (2 learned; validation loss 0.01 to 0.01"),
     ],
     ids=["both", "no warmup", "no lr", "one lr", "nothing", "slow", "good"],
@@ -107,15 +109,23 @@ def test_the_sentence_says_what_would_have_held(ending: object, words: str) -> N
     assert words in sentence(verdict)
     assert to_json(verdict)["sentence"] == sentence(verdict)
     assert to_json(verdict)["failed"] == (2 if "failed with" in sentence(verdict) else 0)
+    assert any(found.kind == TOO_SLOW for found in verdict.outcomes) == ("too slow" in words)
 
 
 def test_the_warning_is_told_with_its_lead() -> None:
     """The alarm that is in time in most runs, its step, and how far before the failure."""
     verdict = judged(FAILING, [0, 1], Ruled(edge), advise=False)
     assert "Nothing warned before the loss shows it at step 40." in sentence(verdict)
+    late = dataclasses.replace(verdict, outcomes=tuple(Outcome(NEVER, 12) for _ in verdict.outcomes))
+    late.records.attention_logits[:, 12:] = 1000.0
+    assert "Nothing warned before the loss shows it at step 12." in sentence(late)
+    verdict.records.attention_logits[:] = 1e-3
     verdict.records.attention_logits[:, 30:] = 1000.0
-    assert f"{DEFAULT.text}, in 2 of 2 failed runs, at step 30; " in sentence(verdict)
-    assert "the loss shows it at step 40, 10 steps later" in sentence(verdict)
+    assert f"{DEFAULT.text}, in 2 of 2 failed runs at step 30; " in sentence(verdict)
+    assert "the loss shows it at step 40, 10 steps later (medians)." in sentence(verdict)
+    verdict.records.update_ratios[:, 20:] = 1.0
+    assert "The first warning: update ratio > 0.036, in 2 of 2 failed runs at step 22; " in sentence(verdict)
+    assert f"The most reliable one: {DEFAULT.text}, in 2 of 2 failed runs at step 30." in sentence(verdict)
 
 
 def rows_of(lengths: list[int], lrs: list[float]) -> list[dict[str, object]]:
@@ -136,6 +146,7 @@ def test_a_table_is_read_on_the_safe_side() -> None:
     assert found.warmup is not None
     assert found.lr is not None
     assert (found.warmup.schedule, found.lr.base_lr) == ("linear9+cosine31", 0.02)
+    assert found.learned_by == 12
     assert {(plan.schedule, plan.base_lr) for plan in trainer.asked[0]} == {
         ("linear9+cosine31", 0.1),
         ("linear0+cosine40", 0.02),
@@ -146,7 +157,9 @@ def test_a_table_of_other_runs_is_refused() -> None:
     """A table without a run of this model, length and kinds cannot say anything."""
     other = FAILING._replace(schedule="cosinewarmup4+lineardecay36")
     for setting in (other, FAILING._replace(norm="pre"), FAILING._replace(steps=50)):
-        with pytest.raises(ValueError, match=r"table has no run of small16, (post|pre)-LN, (40|50) steps"):
+        with pytest.raises(
+            ValueError, match=r"schedule=.* must be of kinds that the table has, .* (post|pre)-LN, (40|50) steps"
+        ):
             from_table(setting, rows_of([0, 8], [0.1]), Ruled(edge))
 
 
