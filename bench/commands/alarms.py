@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import importlib
 from pathlib import Path
 
 from bench.claims.publish import publish
@@ -37,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
         for part in args.parts:
             if part not in PARTS:
                 raise InputError(f"part={part} must be one of {', '.join(PARTS)}")
+        for needed in ("pandas", "matplotlib.figure"):
+            importlib.import_module(needed)  # find out now, not after minutes of work
         import platformdirs
 
         folder = args.runs or Path(platformdirs.user_cache_dir("warmup-bench", appauthor=False)) / "runs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import importlib
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from bench.diverge.remedy import SEARCH_SEEDS, Setting
 from bench.diverge.runs import train
 from bench.diverge.verdict import definitions, judged, to_json
 from bench.errors import InputError, checked_input
+from bench.sweep.inputs import check_files
 from bench.sweep.options import config_of
 from bench.sweep.progress import progress
 from bench.sweep.spec import NORMS
@@ -52,10 +54,9 @@ def settings_of(args: argparse.Namespace) -> list[Setting]:
     found = [Setting(args.config, args.norm, steps, parse(slug).slug, base) for slug in dict.fromkeys(args.schedule)]
     for setting in found:
         planned(parse(setting.schedule), steps, base)
-    for name in ("plot", "html"):
-        path = getattr(args, name)
-        if path is not None and not path.absolute().parent.is_dir():
-            raise ValueError(f"{name}={path} must be in a folder that exists")
+    check_files(args, ("plot", "html"))
+    for name in ("matplotlib", "jinja2") if args.html is not None else ():
+        importlib.import_module(name)
     return found
 
 

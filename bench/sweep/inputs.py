@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,12 +67,12 @@ def config_of(args: argparse.Namespace) -> Config:
     return named(args.config, norm_first=args.norm == "pre")
 
 
-def check_files(args: argparse.Namespace) -> None:
-    """Find out before the training that a file cannot be written.
+def check_files(args: argparse.Namespace, names: Sequence[str] = ("plot", "csv")) -> None:
+    """Find out before the training that one of these files cannot be written.
 
     Raises ValueError, or ModuleNotFoundError where there is no matplotlib to draw with.
     """
-    for name in ("plot", "csv"):
+    for name in names:
         path = getattr(args, name)
         if path is not None and not path.parent.is_dir():
             raise ValueError(f"{name}={path} must be in a folder that exists")

@@ -84,6 +84,8 @@ def test_json_picture_and_page_agree(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["--schedule", "hold", "--config", "tutorial"], "config=tutorial must have no dropout"),
         (["--schedule", "hold", "--table", "none.csv"], "table=none.csv must be a file that can be read: No such file"),
         (["--schedule", "hold", "--plot", "no/where.png"], "plot=no/where.png must be in a folder that exists"),
+        (["--schedule", "hold", "--html", "."], "html=. must be a file, not a folder"),
+        (["--schedule", "hold", "--plot", "here.doc"], "plot=here.doc must end in one of"),
     ],
 )
 def test_bad_input_is_one_line(options: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
