@@ -64,10 +64,15 @@ def _sentence(curves: Curves, norm: str) -> str:
     falls = int((values[FIFTH] < values[0]).sum())
     stop = saturation(curves, norm)
     most = paired_difference(values[stop], values[0])
+    end = (
+        f"It falls up to the longest warmup tried, {stop / STEPS:.0%}: {interval(most)}."
+        if stop == WARMUPS[-1]
+        else f"No longer warmup is measurably better than one of {stop} steps ({stop / STEPS:.0%}): {interval(most)}."
+    )
     return (
         f"**{name}**: a warmup of 20 % {verb} the LR sensitivity of {values[0].mean():.3g} nats: it changes by "
         f"{interval(change)} ({change.value / values[0].mean():+.0%}) and falls in {falls} of {len(values[0])} seeds. "
-        f"No longer warmup is measurably better than one of {stop} steps ({stop / STEPS:.0%}): {interval(most)}."
+        f"{end}"
     )
 
 
