@@ -90,6 +90,16 @@ TORCH_CAUSES = (
         1.2,
     ),
     Cause(
+        "torch-restore-order",
+        "states were restored in the wrong order",
+        "from the restart on the LR is off: mostly, every later LR is scaled by the warmup's start factor",
+        "the optimizer's state was loaded before the scheduler was built, which rewrites the loaded LR",
+        "build optimizer and scheduler first, then load the optimizer's state, then the scheduler's",
+        "At step {r} the run was restored in the wrong order: the optimizer's state was loaded before the scheduler "
+        "was built, which rewrote the LR.",
+        1.1,
+    ),
+    Cause(
         "torch-step-epoch",
         "step(epoch) jumps wrongly",
         "from the jump on the LR is not that of the epoch",

@@ -171,7 +171,7 @@ def _resumed(x: Evidence) -> Iterator[Hypothesis]:
         return
     expected, r = x.anatomy, int(x.t[x.first])
     for place in x.gap(x.first):
-        if place > 0:
+        if place > 1:  # at step 1 it is a schedule that runs late
             alone = isinstance(expected.schedule, ReduceLROnPlateau)  # it stands in no composition
             again = None if alone else SequentialLR((expected.schedule, expected.schedule), (place,))
             at = _until(place, expected.at, _moved(expected.at, -place))

@@ -30,8 +30,8 @@ Curve = Callable[[Steps], Rates]
 class Hypothesis:
     """A cause with its numbers, and the LRs that it would give.
 
-    `at`: the LR at any steps; `extra`: what it assumes beyond its cause; `first`: the first step it makes wrong,
-    where it is not found by comparison; `schedule` at `base`: a reference schedule of the same curve, if there is one.
+    `at`: the LR at any steps; `extra`: what it assumes beyond its cause; `says`: its sentence, where that of its cause
+    asks for numbers that it has not; `schedule` at `base`: a reference schedule of the same curve, if there is one.
     """
 
     cause: str
@@ -40,6 +40,7 @@ class Hypothesis:
     schedule: Schedule | None = None
     base: float | None = None
     extra: float = 0.0
+    says: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -89,7 +89,7 @@ def explanation(trace: Trace, s: Scored, anatomy: Anatomy | None) -> Explanation
     if h.base is not None:
         numbers.setdefault("base_lr", float(h.base))
     words = {"schedule": _name(h), "log": _log(trace), "c": math.nan, "value": math.nan, "first_lr": math.nan}
-    sentence = cause.sentence.format_map(_Blank(words | {"meant": 0.0} | numbers))
+    sentence = h.says or cause.sentence.format_map(_Blank(words | {"meant": 0.0} | numbers))
     if h.cause != "follows" and first is not None and size is not None:
         sentence += f" First wrong update: step {first}; largest error {100 * size:.3g} %."
     schedule = h.schedule if h.schedule is not None and _has_slug(h) else None

@@ -50,7 +50,11 @@ def torch_defects(x: Evidence) -> Iterator[Hypothesis]:
     base = x.anatomy.base
     cause = name_of(schedule)
     # Nothing is assumed: it is what torch makes of the very composition that was expected.
-    yield from _made(cause, torch_real.run(schedule, base, last + 1), last, extra=-CAUSES[cause].cost)
+    says = (
+        f"This is what the installed torch makes of the composition, against its documentation: {CAUSES[cause].title}."
+    )
+    lrs = torch_real.run(schedule, base, last + 1)
+    yield from _made(cause, lrs, last, says=says, extra=-CAUSES[cause].cost)
     if isinstance(schedule, ChainedScheduler):
         yield from _made("torch-built-backwards", torch_real.run(schedule, base, last + 1, backwards=True), last)
     gaps = np.flatnonzero(np.diff(x.whole.steps) > 1)
@@ -60,15 +64,16 @@ def torch_defects(x: Evidence) -> Iterator[Hypothesis]:
     gap, most = x.gap(x.first), max(1, min(RESTARTS, BUDGET // (len(torch_real.ORDERS) * (last + 1))))
     for r in [r for r in range(gap.start - UNSEEN, gap.stop) if r > 0][-most:]:
         for order in torch_real.ORDERS:
-            cause = "resume-scaled" if order == "optimizer first" else "torch-last-epoch"
+            cause = "torch-restore-order" if order == "optimizer first" else "torch-last-epoch"
             lrs = torch_real.run(schedule, base, last + 1, resume=(order, r))
-            extra = -0.9 if cause == "resume-scaled" else 0.0  # the very numbers, with nothing fitted
-            yield from _made(cause, lrs, last, r=r, extra=extra)
+            yield from _made(cause, lrs, last, r=r)
 
 
-def _made(cause: str, lrs: Rates | None, last: int, r: int = 0, extra: float = 0.0) -> Iterator[Hypothesis]:
+def _made(
+    cause: str, lrs: Rates | None, last: int, r: int = 0, says: str = "", extra: float = 0.0
+) -> Iterator[Hypothesis]:
     if lrs is not None and np.isfinite(lrs).all() and lrs.size > last:
-        yield Hypothesis(cause, _at(lrs), {"r": r, "c": float("nan")} if r else {}, extra=extra)
+        yield Hypothesis(cause, _at(lrs), {"r": r} if r else {}, extra=extra, says=says)
 
 
 def _at(lrs: Rates) -> Curve:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
+from reference import ExponentialDecay
 from reference.check import Rates, Steps
 
 from .anatomy import anatomy
@@ -15,6 +17,7 @@ from .diagnosis import FITS, Diagnosis, Explanation
 from .ends import ends
 from .evidence import Curve, Evidence, Hypothesis, factor, screen
 from .fit import Data, Fit, fits
+from .fit_rise import nice
 from .names import describe, numbers
 from .rank import EQUAL_COST, Scored, best_of, diagnosis, explanation, scored
 from .scales import scales
@@ -91,12 +94,28 @@ def _mistakes(trace: Trace, data: Data) -> Iterator[Hypothesis]:
                 if abs(fit.base - (data.base or 0.0)) < 1e-4 * fit.base:
                     continue
             yield Hypothesis(u.cause, u.redo(curve(fit)), numbers_, fit.pair, fit.base, price)
+            if u.cause == "horizon-short" and isinstance(fit.pair.decay, ExponentialDecay):
+                yield from _ended(u.redo, fit, int(u.parameters["d"]), numbers_, price)
             if u.cause == "horizon-short":
                 wave = dataclasses.replace(fit.pair.convention, past_end="periodic")
                 again = dataclasses.replace(fit, pair=dataclasses.replace(fit.pair, convention=wave))
                 yield Hypothesis(u.cause, curve(again), numbers_, again.pair, fit.base, price)
     yield from _before(trace, data)
     yield from _above(trace, data)
+
+
+def _ended(
+    redo: Callable[[Curve], Curve], fit: Fit, steps: int, parameters: dict[str, Any], price: float
+) -> Iterator[Hypothesis]:
+    """Equal ratios that end after so many steps, at the floor that they have come to."""
+    gamma = getattr(fit.pair.decay, "gamma", None)
+    if gamma is None:
+        return
+    for low in nice(fit.base * gamma**steps, 1e-2):
+        if 0 < low <= fit.base:
+            pair = dataclasses.replace(fit.pair, decay=ExponentialDecay(steps, low))
+            ended = dataclasses.replace(fit, pair=pair)
+            yield Hypothesis("horizon-short", redo(curve(ended)), parameters, pair, fit.base, price)
 
 
 def _lifted(data: Data) -> Iterator[Hypothesis]:
@@ -131,6 +150,8 @@ def _before(trace: Trace, data: Data) -> Iterator[Hypothesis]:
     if data.total is not None and data.last >= data.total:
         places = [int(np.searchsorted(data.t, data.total)), *places]
     seen: set[str] = set()
+    if data.base is None:  # the peak itself bends too, and behind it any factor would do
+        places = [i for i in places if i > int(np.argmax(data.y)) + 1]
     for i in places[:PLACES]:
         head = dataclasses.replace(data, t=data.t[:i], y=data.y[:i], tol=data.tol[:i])
         if head.t.size < SEEN:

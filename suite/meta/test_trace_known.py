@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ NAMED: dict[str, set[str]] = {
     "epoch-multiplicative": {"torch-step-epoch"},
     "epoch-swalr": {"torch-step-epoch"},
     "epoch-warm-restarts": {"torch-step-epoch"},
-    "optimizer-loaded-before-build": {"resume-scaled"},
+    "optimizer-loaded-before-build": {"torch-restore-order"},
     # Restarted at the end of a ConstantLR, the jump is made twice: the same numbers under another name.
     "last-epoch-sequential": {"torch-last-epoch", "factor-twice"},
     "last-epoch-drop-twice": {"torch-last-epoch", "factor-twice"},
@@ -85,6 +86,7 @@ def named(entry: str) -> dict[str, str]:
         run = run_case(case.schedule, case.setup, case.steps, installed())
         trace = Trace(np.array(run.positions), np.array(run.lrs)[:, 0])
         diagnosis = diagnose(trace, case.schedule, base_lr=case.setup.base_lrs()[0])
+        assert "nan" not in json.dumps(diagnosis.to_json(), allow_nan=False)
         found[case.id] = diagnosis.explanations[0].cause if diagnosis.tied else "unknown"
     return found
 
