@@ -11,6 +11,7 @@ from reference import Clocked, ReduceLROnPlateau, SequentialLR, per_micro_batch,
 from reference.check import Rates, Steps
 
 from .anatomy import epoch_of, values
+from .curves import switched
 from .evidence import Curve, Evidence, Hypothesis
 from .skips import skips
 
@@ -146,7 +147,7 @@ def _stairs(x: Evidence) -> Iterator[Hypothesis]:
         for n in sorted(found):
             at = _stair(x.anatomy.at, n, n)
             if cause == "staircase-warmup":
-                at = _until(warmup, at, x.anatomy.at)
+                at = switched(warmup, at, x.anatomy.at)
             yield Hypothesis(cause, at, {"n": n})
 
 
@@ -162,10 +163,6 @@ def _tread(t: Steps, y: Rates, tol: Rates, stride: int) -> range:
     return range(max(2, int(length - spare)), min(int(length + spare) + 2, int(length) + 60))
 
 
-def _until(edge: int, before: Curve, after: Curve) -> Curve:
-    return lambda t: np.where(t < edge, before(t), after(t))
-
-
 def _resumed(x: Evidence) -> Iterator[Hypothesis]:
     if x.first is None:
         return
@@ -174,7 +171,7 @@ def _resumed(x: Evidence) -> Iterator[Hypothesis]:
         if place > 1:  # at step 1 it is a schedule that runs late
             alone = isinstance(expected.schedule, ReduceLROnPlateau)  # it stands in no composition
             again = None if alone else SequentialLR((expected.schedule, expected.schedule), (place,))
-            at = _until(place, expected.at, _moved(expected.at, -place))
+            at = switched(place, expected.at, _moved(expected.at, -place))
             yield Hypothesis("restarted", at, {"r": place}, again, expected.base)
     if r > 0:
         phi, rise, fall = x.clock
@@ -184,10 +181,10 @@ def _resumed(x: Evidence) -> Iterator[Hypothesis]:
             shifts.update(_around(x.clock_median(phi - x.t, where), -r, range(0)))
         for k in sorted(shifts - {0}):
             moved = _moved(expected.at, k)
-            yield Hypothesis("resume-shifted", _until(r, expected.at, moved), {"r": r, "k": k})
+            yield Hypothesis("resume-shifted", switched(r, expected.at, moved), {"r": r, "k": k})
         value = float(x.y[x.first])
         last = expected.at(np.array([int(x.t[x.first - 1]), *x.gap(x.first)]))
         if np.abs(last - value).min() > 2 * x.tol[x.first]:
             return  # it jumped: a schedule that stops keeps an LR that it had
         hold = functools.partial(np.full_like, fill_value=value, dtype=np.float64)
-        yield Hypothesis("stuck", _until(r, expected.at, lambda t: hold(t)), {"r": r, "value": value})
+        yield Hypothesis("stuck", switched(r, expected.at, lambda t: hold(t)), {"r": r, "value": value})

@@ -10,8 +10,9 @@ import numpy as np
 from reference import Decay, ExponentialDecay, StableDecay, WarmupDecay
 
 from .anatomy import Anatomy
+from .curves import evaluated
 from .evidence import Evidence, Hypothesis, mixture
-from .scales import TIMED, _evaluated
+from .scales import TIMED
 
 
 def ends(x: Evidence) -> Iterator[Hypothesis]:
@@ -28,7 +29,7 @@ def ends(x: Evidence) -> Iterator[Hypothesis]:
         other = dataclasses.replace(pair, convention=dataclasses.replace(pair.convention, past_end=past))
         if cause == "negative" and not (x.y < -x.tol).any():
             cause = "rises-again"  # a cosine, or an even power: unbounded, they rise
-        yield Hypothesis(cause, _evaluated(other, a.pair_base), {"r": end}, other, a.pair_base)
+        yield Hypothesis(cause, evaluated(other, a.pair_base), {"r": end}, other, a.pair_base)
     yield from _floors(x, a, pair)
 
 
@@ -49,7 +50,7 @@ def _floors(x: Evidence, a: Anatomy, pair: WarmupDecay) -> Iterator[Hypothesis]:
                 pair, decay=decay, convention=dataclasses.replace(pair.convention, past_end=past)
             )
             numbers = {"value": value, "meant": a.floor}
-            yield Hypothesis(cause, _evaluated(other, a.pair_base), numbers, other, a.pair_base)
+            yield Hypothesis(cause, evaluated(other, a.pair_base), numbers, other, a.pair_base)
 
 
 def _with_floor(decay: Decay, low: float) -> Decay | None:

@@ -20,6 +20,7 @@ from reference import (
 from reference.check import Rates, Steps
 
 from .anatomy import Anatomy
+from .curves import evaluated, switched
 from .evidence import Curve, Evidence, Hypothesis, factor, mixture
 
 #: The decays whose LR is a straight line in their floor and in the base LR, and StableDecay.
@@ -60,17 +61,13 @@ def _times(at: Curve, c: float, low: float = 0.0) -> Curve:
     return lambda t: low + c * (at(t) - low)
 
 
-def _from(edge: int, before: Curve, after: Curve) -> Curve:
-    return lambda t: np.where(t < edge, before(t), after(t))
-
-
 def _whole_run(x: Evidence) -> Iterator[Hypothesis]:
     a = x.anatomy
     yield Hypothesis("lr-zero", lambda t: np.zeros(t.shape), {"base": 0.0})
     if a.floor > 0 and a.pair is not None and isinstance(a.pair.decay, (*TIMED, StableDecay)):
         # A base LR of 0 under an absolute floor: the decay's share of the way up to it.
         lifted = dataclasses.replace(a.pair.decay, min_lr=0.0)
-        share = dataclasses.replace(a.pair, warmup=_no_warmup(a.warmup_steps), decay=lifted)
+        share = dataclasses.replace(a.pair, warmup=no_warmup(a.warmup_steps), decay=lifted)
         yield Hypothesis("lr-zero", lambda t: a.floor * (1.0 - share(t, 1.0)), {"base": 0.0})
     s = start_factor(a)
     for c, at, base in _bases(x):
@@ -84,21 +81,17 @@ def _whole_run(x: Evidence) -> Iterator[Hypothesis]:
             yield Hypothesis("start-kept", at, parameters)
     if s is not None and a.pair is not None and a.warmup_steps > 0:
         for kept in (
-            dataclasses.replace(a.pair, warmup=_no_warmup(a.warmup_steps)),
+            dataclasses.replace(a.pair, warmup=no_warmup(a.warmup_steps)),
             WarmupDecay(LinearWarmup(0), ConstantDecay()),
         ):
-            yield Hypothesis("start-kept", _times(_evaluated(kept, a.pair_base), s), {"c": s})
+            yield Hypothesis("start-kept", _times(evaluated(kept, a.pair_base), s), {"c": s})
             if s * a.pair_base > a.floor > 0:
-                yield Hypothesis("start-kept", _evaluated(kept, s * a.pair_base), {"c": s})
+                yield Hypothesis("start-kept", evaluated(kept, s * a.pair_base), {"c": s})
 
 
-def _no_warmup(steps: int) -> ConstantWarmup | LinearWarmup:
+def no_warmup(steps: int) -> ConstantWarmup | LinearWarmup:
     """A warmup of that length whose factor is 1 throughout."""
     return ConstantWarmup(steps, start_factor=1.0) if steps else LinearWarmup(0)
-
-
-def _evaluated(schedule: WarmupDecay, base: float) -> Curve:
-    return lambda t: schedule(np.maximum(t, 0), base)
 
 
 def _bases(x: Evidence) -> Iterator[tuple[float | None, Curve, float]]:
@@ -108,14 +101,14 @@ def _bases(x: Evidence) -> Iterator[tuple[float | None, Curve, float]]:
     if c is not None:
         yield c, _times(a.at, c), c * a.base
     if a.floor > 0 and a.pair is not None and isinstance(a.pair.decay, (*TIMED, StableDecay)):
-        share = mixture(x.y, x.e, _evaluated(a.pair, 2 * a.pair_base)(x.t), x.tol)
+        share = mixture(x.y, x.e, evaluated(a.pair, 2 * a.pair_base)(x.t), x.tol)
         if share is not None and share > -1:
-            yield 1 + share, _line(a.at, _evaluated(a.pair, 2 * a.pair_base), share), (1 + share) * a.pair_base
+            yield 1 + share, _line(a.at, evaluated(a.pair, 2 * a.pair_base), share), (1 + share) * a.pair_base
     inside = (x.t < max(a.warmup_steps, 1)) & (x.e > 0)
     if a.floor > 0 and a.pair is not None and inside.any():
         c = factor(x.y[inside], x.e[inside], x.tol[inside])
         if c is not None and c * a.pair_base > a.floor:
-            yield c, _evaluated(a.pair, c * a.pair_base), c * a.pair_base
+            yield c, evaluated(a.pair, c * a.pair_base), c * a.pair_base
 
 
 def _line(a: Curve, b: Curve, share: float) -> Curve:
@@ -133,7 +126,7 @@ def _from_a_step(x: Evidence) -> Iterator[Hypothesis]:
         c = factor(x.y[tail] - low, x.e[tail] - low, x.tol[tail])
         if c is None or abs(c - 1) < max(1e-9, 8 * x.fineness):
             continue
-        at = _from(r, a.at, _times(a.at, c, low))
+        at = switched(r, a.at, _times(a.at, c, low))
         yield Hypothesis("resume-scaled", at, {"r": r, "c": c})
         s = start_factor(a)
         if s is not None and abs(c * s - 1) < EQUAL and r < a.warmup_steps:
@@ -151,7 +144,7 @@ def _one_phase(x: Evidence) -> Iterator[Hypothesis]:
     c = factor(x.y[inside], x.e[inside], x.tol[inside])
     if c is None or abs(c - 1) < 1e-9:
         return
-    at = _from(w, _times(a.at, c), a.at)
+    at = switched(w, _times(a.at, c), a.at)
     s = start_factor(a)
     if s is not None and abs(c * s - 1) < EQUAL:
         yield Hypothesis("blow-up", at, {"r": 0, "c": c})
@@ -170,11 +163,11 @@ def _boundaries(x: Evidence) -> Iterator[Hypothesis]:
         if before <= 0 or after <= 0 or before == after:
             continue
         g = float(after / before)
-        yield Hypothesis("factor-twice", _from(edge, a.at, _times(a.at, g)), {"r": edge, "c": g})
-        yield Hypothesis("milestone-missed", _from(edge, a.at, _times(a.at, 1 / g)), {"r": edge, "c": 1 / g})
+        yield Hypothesis("factor-twice", switched(edge, a.at, _times(a.at, g)), {"r": edge, "c": g})
+        yield Hypothesis("milestone-missed", switched(edge, a.at, _times(a.at, 1 / g)), {"r": edge, "c": 1 / g})
     hold = warmup_alone(a)
     if hold is not None and a.pair is not None and not isinstance(a.pair.decay, ConstantDecay):
-        yield Hypothesis("milestone-missed", _evaluated(hold, a.pair_base), {"r": a.warmup_steps}, hold, a.pair_base)
+        yield Hypothesis("milestone-missed", evaluated(hold, a.pair_base), {"r": a.warmup_steps}, hold, a.pair_base)
 
 
 def _warmup_again(x: Evidence) -> Iterator[Hypothesis]:

@@ -15,16 +15,16 @@ from reference import (
     InverseSqrtDecay,
     LinearLR,
     LinearWarmup,
-    Schedule,
     SequentialLR,
     WarmupDecay,
 )
 from reference.check import Rates, Steps
 
 from .anatomy import Anatomy, resized, with_length
+from .curves import evaluated, switched
 from .ends import ends
 from .evidence import Curve, Evidence, Hypothesis
-from .scales import _evaluated, _from, _no_warmup, warmup_alone
+from .scales import no_warmup, warmup_alone
 
 #: Levels of nesting that are tried.
 LEVELS = 6
@@ -51,7 +51,7 @@ def _pair(a: Anatomy) -> WarmupDecay:
 
 
 def _as(cause: str, schedule: WarmupDecay, base: float, extra: float = 0.0, **numbers: float) -> Hypothesis:
-    return Hypothesis(cause, _evaluated(schedule, base), dict(numbers), schedule, base, extra)
+    return Hypothesis(cause, evaluated(schedule, base), dict(numbers), schedule, base, extra)
 
 
 def _decays(a: Anatomy, *lengths: int | None) -> Iterator[Decay]:
@@ -79,14 +79,14 @@ def _lost(x: Evidence) -> Iterator[Hypothesis]:
         return
     first = a.first
     for decay in _decays(a, total, None if total is None else total - w):
-        for warmup, clock in ((_no_warmup(w), "prefix"), (LinearWarmup(0), "prefix")):
+        for warmup, clock in ((no_warmup(w), "prefix"), (LinearWarmup(0), "prefix")):
             rule = dataclasses.replace(pair.convention, start="affine", clock=clock)
             other = WarmupDecay(warmup, decay, rule)
-            at = _evaluated(other, a.pair_base)
+            at = evaluated(other, a.pair_base)
             numbers = {"first_lr": first, "value": float(other(0, a.pair_base))}
             yield Hypothesis("warmup-lost", at, numbers, other, a.pair_base)
             # Built last to first, the first LR is right: the warmup is overwritten by the first step().
-            yield Hypothesis("warmup-lost", _from(1, a.at, at), {**numbers, "value": first}, extra=1.0)
+            yield Hypothesis("warmup-lost", switched(1, a.at, at), {**numbers, "value": first}, extra=1.0)
 
 
 def _clocks(x: Evidence) -> Iterator[Hypothesis]:
@@ -108,11 +108,7 @@ def _clocks(x: Evidence) -> Iterator[Hypothesis]:
             if isinstance(pair.warmup, LinearWarmup) and pair.warmup.start_factor > 0 and not through:
                 chain = ChainedScheduler((LinearLR(pair.warmup.start_factor, 1.0, w), fall))
                 numbers = {"value": peak}
-                yield Hypothesis(cause, _chain(chain, a.pair_base), numbers, chain, a.pair_base, 0.1 * same)
-
-
-def _chain(schedule: Schedule, base: float) -> Curve:
-    return lambda t: schedule(np.maximum(t, 0), base)
+                yield Hypothesis(cause, evaluated(chain, a.pair_base), numbers, chain, a.pair_base, 0.1 * same)
 
 
 def _horizons(x: Evidence) -> Iterator[Hypothesis]:
@@ -167,7 +163,7 @@ def _moved(x: Evidence) -> Iterator[Hypothesis]:
         for decay in _decays(a, rest):
             rule = dataclasses.replace(pair.convention, start="affine")
             tail = WarmupDecay(LinearWarmup(0), decay, rule)
-            at = _from(m, _evaluated(hold, a.pair_base), _later(tail, a.pair_base, m))
+            at = switched(m, evaluated(hold, a.pair_base), _later(tail, a.pair_base, m))
             whole = SequentialLR((hold, tail), (m,))
             yield Hypothesis("milestone-moved", at, {"m": m, "meant": w}, whole, a.pair_base)
 
@@ -205,7 +201,7 @@ def _nested(x: Evidence) -> Iterator[Hypothesis]:
     a, hold = x.anatomy, warmup_alone(x.anatomy)
     if hold is None or a.warmup_steps < 2:
         return
-    warm = _evaluated(hold, a.pair_base)
+    warm = evaluated(hold, a.pair_base)
     for k in range(1, LEVELS + 1):
         yield Hypothesis("nested-lost-step", _skipped(a, warm, k), {"k": k})
         yield Hypothesis("nested-lost-step", _cut(a, k), {"k": k})
@@ -249,5 +245,5 @@ def _overshoots(x: Evidence) -> Iterator[Hypothesis]:
                 rule = dataclasses.replace(pair.convention, start="affine")
                 tail = WarmupDecay(LinearWarmup(0), decay, rule)
                 for start in {m, w}:
-                    at = _from(m, rise, _later(tail, base, start))
+                    at = switched(m, rise, _later(tail, base, start))
                     yield Hypothesis("overshoot", at, {**numbers, "m": m})

@@ -13,6 +13,7 @@ from reference.check import Rates, Steps
 
 from .anatomy import anatomy
 from .clocks import clocks
+from .curves import evaluated
 from .diagnosis import FITS, Diagnosis, Explanation
 from .ends import ends
 from .evidence import Curve, Evidence, Hypothesis, factor, screen
@@ -57,7 +58,7 @@ def _zeros(t: Steps) -> Rates:
 
 def curve(fit: Fit) -> Curve:
     """The LRs of a fitted schedule at any steps."""
-    return lambda t: fit.pair(np.maximum(t, 0), fit.base)
+    return evaluated(fit.pair, fit.base)
 
 
 def _named(trace: Trace, fit: Fit) -> Scored:
