@@ -98,6 +98,9 @@ TORCH_CAUSES = (
         "At step {r} the run was restored in the wrong order: the optimizer's state was loaded before the scheduler "
         "was built, which rewrote the LR.",
         1.1,
+        "resume-scaled",
+        "the constant factor after resuming is what this order of loading leaves; one names the effect that was fitted, "
+        "the other the run of torch that gives the very numbers",
     ),
     Cause(
         "torch-step-epoch",
