@@ -99,7 +99,7 @@ TORCH_CAUSES = (
         "was built, which rewrote the LR.",
         1.1,
         "resume-scaled",
-        "the constant factor after resuming is what this order of loading leaves; one names the effect that was fitted, "
+        "the constant factor after resuming is what this order leaves; one names the effect that was fitted, "
         "the other the run of torch that gives the very numbers",
     ),
     Cause(
