@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.claims.grid import Curves, about, caption, geometric, measured
+from bench.claims.grid import Curves, about, caption, measured, median
 from bench.claims.publish import INTERVALS, SENSITIVITY, STABILITY, Claim, figure, interval
 from bench.sweep.options import rates
 from bench.sweep.spec import Setting, Spec
@@ -57,15 +57,16 @@ def rescue(curves: Curves) -> dict[float, float | None]:
 def _enough(curves: Curves) -> str:
     found = _settings(curves)
     values = {share: curves.sensitivity(setting) for share, setting in found.items()}
+    longest = paired_difference(values[SHARES[-1]], values[0.0]).value
     words = []
     for share in ADVISED:
         gain, most = paired_difference(values[share], values[0.0]), paired_difference(values[0.4], values[share])
         more = "is measurably better still" if most.high < 0 else "is not measurably better"
         words.append(
-            f"{share:.0%} changes the LR sensitivity by {interval(gain)} nats against none, "
-            f"and 40 % {more} ({interval(most)})"
+            f"{share:.0%} changes the LR sensitivity by {interval(gain)} nats against none, {gain.value / longest:.0%} "
+            f"of what 40 % does, which {more} ({interval(most)})"
         )
-    edges = [geometric(curves.edge(found[share])).value for share in (0.0, *ADVISED, 0.4)]
+    edges = [median(curves.edge(found[share])).value for share in (0.0, *ADVISED, 0.4)]
     return (
         f"* {curves.spec.steps} steps: "
         + "; ".join(words)
@@ -80,11 +81,12 @@ def _exchange(curves: Curves) -> str:
     factor = Estimate(*(2**number for number in slope))
     words = f"doubling the warmup allows a peak {interval(factor)} times as high"
     if slope.low > 0:
-        words += f", so halving the peak is worth a warmup {2 ** (1 / slope.value):.3g} times as long"
+        longer = Estimate(*(2 ** (1 / number) for number in (slope.value, slope.high, slope.low)))
+        words += f", so halving the peak is worth a warmup {interval(longer)} times as long"
     else:
         words += ": no measurable gain, so that only a lower peak helps"
     held = {lr: share for lr, share in rescue(curves).items() if share != 0.0}
-    cases = ", ".join(f"{lr:g}: {'no length' if share is None else format(share, '.3g')}" for lr, share in held.items())
+    cases = ", ".join(f"{lr:.3g}: {'no length' if share is None else f'{share:.3g}'}" for lr, share in held.items())
     return (
         f"* {curves.spec.steps} steps: {words}. LRs at which most seeds fail without warmup, and the shortest share of "
         f"warmup that holds: {cases or 'none'}."
@@ -102,7 +104,7 @@ def _rows(curves: Curves) -> list[dict[str, object]]:
             "against none": None
             if not share
             else paired_difference(curves.sensitivity(setting), curves.sensitivity(found[0.0])),
-            "max stable LR": geometric(curves.edge(setting)),
+            "max stable LR": median(curves.edge(setting)),
             "best loss": mean(curves.best(setting)),
             "failed": mean(curves.failed(setting)),
         }
@@ -116,19 +118,23 @@ def _picture(all_curves: list[Curves]) -> Figure:
     )
     left, right = made.subplots(1, 2, sharey=True)
     for curves in all_curves:
-        found = _settings(curves)
-        value, low, high = np.array([geometric(curves.edge(setting)) for setting in found.values()]).T
-        color, label = LENGTHS[curves.spec.steps], f"{curves.spec.steps} steps"
-        for axes, x in (
-            (left, [100 * share for share in found]),
-            (right, [setting.warmup_steps for setting in found.values()]),
-        ):
-            axes.errorbar(x, value, (value - low, high - value), color=color, marker="o", capsize=3, label=label)
+        found = {share: median(curves.edge(setting)) for share, setting in _settings(curves).items()}
+        value, low, high = np.array(list(found.values())).T
+        error = np.array((value - low, high - value))
+        style = {
+            "color": LENGTHS[curves.spec.steps],
+            "label": f"{curves.spec.steps} steps",
+            "marker": "o",
+            "capsize": 3,
+        }
+        shares = np.array(list(found))
+        left.errorbar(100 * shares, value, error, **style)
+        right.errorbar(shares[1:] * curves.spec.steps, value[1:], error[:, 1:], **style)
     left.axvspan(5, 10, color="#E3E3E3", zorder=0)
-    left.annotate("advised", (7.5, LRS[0]), ha="center", va="bottom", fontsize=9)
+    left.annotate("advised", (7.5, 0.02), xycoords=("data", "axes fraction"), ha="center", fontsize=9)
     left.set(xlabel="warmup, % of the run", ylabel="max stable LR", yscale="log")
-    right.set(xlabel="warmup, steps", xscale="symlog")
-    right.legend(loc="upper left")
+    right.set(xlabel="warmup, steps (without a warmup: see left)", xscale="log", xlim=(4, 400))
+    right.legend(loc="lower right")
     return made
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 INTERVALS = "95 %, Student's t over seeds; of the differences of the same seed where two are compared"
 STABILITY = (
     f"stable: validation loss below {STABLE_LOSS} nats per token; failed: above {FAILED_LOSS} (or not finite) at an LR "
-    "above the best one; max stable LR: geometric mean over seeds of the largest stable LR"
+    "above the best one; max stable LR: median over seeds of the largest stable LR, its interval by order statistics"
 )
 SENSITIVITY = (
     "mean over the LRs of min(loss, loss at initialisation), minus the least loss (Wortsman et al. 2023); "

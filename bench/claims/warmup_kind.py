@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.claims.grid import Curves, about, caption, geometric, measured
+from bench.claims.grid import Curves, about, caption, measured, median
 from bench.claims.publish import INTERVALS, SENSITIVITY, STABILITY, Claim, figure, interval
 from bench.sweep.options import rates
 from bench.sweep.spec import MATCHES, Setting, Spec
@@ -74,7 +74,7 @@ def _rows(curves: Curves) -> list[dict[str, object]]:
                         "LR sensitivity": mean(curves.sensitivity(setting)),
                         "against linear": None if setting == linear else difference,
                         "best loss": mean(curves.best(setting)),
-                        "max stable LR": geometric(curves.edge(setting)),
+                        "max stable LR": median(curves.edge(setting)),
                         "failed": mean(curves.failed(setting)),
                     }
                 )

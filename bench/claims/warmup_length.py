@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.claims.grid import Curves, about, caption, geometric, measured
+from bench.claims.grid import Curves, about, caption, measured, median
 from bench.claims.publish import INTERVALS, SENSITIVITY, STABILITY, Claim, figure, interval
 from bench.sweep.options import rates
 from bench.sweep.spec import Setting, Spec
@@ -51,7 +51,7 @@ def _row(curves: Curves, setting: Setting, without: Setting) -> dict[str, object
         "LR sensitivity": mean(curves.sensitivity(setting)),
         "against no warmup": difference if setting != without else None,
         "best loss": mean(curves.best(setting)),
-        "max stable LR": geometric(curves.edge(setting)),
+        "max stable LR": median(curves.edge(setting)),
         "failed": mean(curves.failed(setting)),
     }
 
@@ -98,7 +98,7 @@ def _picture(curves: Curves) -> Figure:
         x = np.arange(len(WARMUPS)) + (0.06 if norm == "pre" else -0.06)
         for axes, estimates in (
             (left, [mean(curves.sensitivity(lines[warmup])) for warmup in WARMUPS]),
-            (right, [geometric(curves.edge(lines[warmup])) for warmup in WARMUPS]),
+            (right, [median(curves.edge(lines[warmup])) for warmup in WARMUPS]),
         ):
             value, low, high = np.array(estimates).T
             axes.errorbar(x, value, (value - low, high - value), color=color, marker="o", capsize=3, label=name)

@@ -7,12 +7,15 @@ import re
 
 import pytest
 
+from bench.__main__ import COMMANDS
+from bench.__main__ import main as bench_main
 from suite.__main__ import main
 from suite.known import recorded_release
 from suite.readme import README, updated
 from suite.subject import installed
 
 TEXT = README.read_text(encoding="utf-8")
+RESULTS = (README.parent / "results" / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(installed().release != recorded_release(), reason="the numbers are those of the recorded release")
@@ -44,6 +47,20 @@ def test_every_command_is_known(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit, match="0"):
             main([word, "--help"])
         assert "usage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_of_bench_is_shown(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command of `python -m bench` has help and stands in README.md, or in the list of results."""
+    with pytest.raises(SystemExit, match="0"):
+        bench_main([name, "--help"])
+    assert "usage" in capsys.readouterr().out
+    assert f"python -m bench {name} " in TEXT.replace("`", " ") + RESULTS.replace("`", " ")
+
+
+def test_no_other_command_of_bench_is_shown() -> None:
+    """README.md names no command of `python -m bench` that does not exist."""
+    assert set(re.findall(r"python -m bench ([a-z][\w-]*)", TEXT)) <= set(COMMANDS)
 
 
 def test_every_picture_and_file_named_exists() -> None:
