@@ -28,6 +28,8 @@ SHARES = (0.0, 0.025, 0.05, 0.1, 0.2, 0.4)
 #: Fine about the edge of stability, which lies between 0.01 and 0.06.
 LRS = rates(4e-3, 0.128, 16)
 ADVISED = (0.05, 0.1)
+#: A slope that doubling the warmup turns into less than 1 % of the peak is none.
+LEAST_SLOPE = 0.01
 
 
 def _settings(curves: Curves) -> dict[float, Setting]:
@@ -80,7 +82,7 @@ def _exchange(curves: Curves) -> str:
     slope = mean(slopes(curves))
     factor = Estimate(*(2**number for number in slope))
     words = f"doubling the warmup allows a peak {interval(factor)} times as high"
-    if slope.low > 0:
+    if slope.low > LEAST_SLOPE:
         longer = Estimate(*(2 ** (1 / number) for number in (slope.value, slope.high, slope.low)))
         words += f", so halving the peak is worth a warmup {interval(longer)} times as long"
     else:
