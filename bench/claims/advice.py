@@ -65,8 +65,8 @@ def _enough(curves: Curves) -> str:
         gain, most = paired_difference(values[share], values[0.0]), paired_difference(values[0.4], values[share])
         more = "is measurably better still" if most.high < 0 else "is not measurably better"
         words.append(
-            f"{share:.0%} changes the LR sensitivity by {interval(gain)} nats against none, {gain.value / longest:.0%} "
-            f"of what 40 % does, which {more} ({interval(most)})"
+            f"{share:.0%} changes the LR sensitivity by {interval(gain)} nats against none, "
+            f"{f'{gain.value / longest:.0%} of what ' if longest else ''}40 % does, which {more} ({interval(most)})"
         )
     edges = [median(curves.edge(found[share])).value for share in (0.0, *ADVISED, 0.4)]
     return (
