@@ -131,4 +131,13 @@ SHAPE_CAUSES = (
         "The trace is another schedule, {schedule}, not the expected one.",
         4,
     ),
+    Cause(
+        "other-convention",
+        "another convention of the same warmup and decay",
+        "warmup, decay, their lengths and the base LR are those that were meant, but not where they start and end",
+        "libraries count a warmup of W steps differently: from 0 or from 1/W, with the peak at step W − 1 or W",
+        "expect the schedule that you train with, or build the one that you mean",
+        "This is not {meant}, but a healthy schedule with its settings in another convention",
+        4,
+    ),
 )

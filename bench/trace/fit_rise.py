@@ -121,7 +121,7 @@ def _straight(
         s = common(*_interval(y - base * f, base * left, tol)) if use.any() else None
         ends = [(base, 0.0)] + ([(base, s)] if s is not None else [])
     for b, s in ends:
-        for factor in {0.0} if abs(s) < ZERO else set(nice(s, 1e-9 if tol.max() < 1e-9 * b else 1e-4)):
+        for factor in [0.0] if abs(s) < ZERO else nice(s, 1e-9 if tol.max() < 1e-9 * b else 1e-4):
             if not 0 <= factor <= 1 or misfit(y, b * (factor + (1 - factor) * f), tol) > FITS:
                 continue
             zero = factor == 0.0

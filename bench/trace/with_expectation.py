@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reference import Schedule
 
 from .anatomy import anatomy
+from .by_settings import by_settings
 from .clocks import clocks
 from .diagnosis import Diagnosis
 from .evidence import Evidence, Hypothesis, evidence
@@ -22,7 +23,8 @@ def against(trace: Trace, expect: Schedule, base_lr: float, total_steps: int | N
     expected = anatomy(expect, base_lr, total_steps)
     x = evidence(trace, expected)
     ranked = best_of(trace, scored(hypotheses(x), x.t, x.y, x.tol))
-    return diagnosis(trace, expected, ranked)
+    found = diagnosis(trace, expected, ranked)
+    return (by_settings(trace, expected) if found.verdict == "unknown" else None) or found
 
 
 def hypotheses(x: Evidence) -> Iterator[Hypothesis]:

@@ -26,6 +26,8 @@ from .shapes import shapes
 from .trace import Trace
 from .undo import kinks, one_peak, placed, undone
 
+#: How the description of a healthy schedule begins.
+HEALTHY = "This is a healthy schedule: "
 #: Causes that change a schedule from a step on: the schedule is read from the steps before.
 AFTER = ("resume-scaled", "resume-shifted", "restarted", "stuck", "rises-again", "negative")
 #: Of the mistakes that only settings can tell.
@@ -79,7 +81,7 @@ def _of_schedule(trace: Trace, s: Scored) -> Explanation:
     assert base is not None
     words = describe(pair, base)  # type: ignore[arg-type]  # `_named` has put a pair there
     found = explanation(trace, s, None)
-    sentence = f"This is a healthy schedule: {words}."
+    sentence = f"{HEALTHY}{words}."
     return dataclasses.replace(found, title=words, sentence=sentence)
 
 
