@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from bench.toy.config import Config, named
-from bench.toy.forward import Forward
+from bench.toy.forward import Pass
+from bench.toy.layers import Model
 from bench.toy.model import ToyTransformer, build, positions
 from bench.toy.parameters import Layout, initial, row_of, write
 from bench.toy.plain import token_loss
@@ -33,16 +34,16 @@ def pairs_of(config: Config):  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_batched_pass_is_the_module(config: Config) -> None:
-    """Logits of all numbers (all lengths, all masks) and three seeds agree with nn.Transformer's."""
+    """Log-probabilities of all numbers (all lengths, all masks) and three seeds agree with nn.Transformer's."""
     pairs = pairs_of(config)
     models = [build(config, seed, torch.float64) for seed in SEEDS]
     rows = initial(config, SEEDS, torch.float64)
     weights = Layout.of(models[0]).views(rows)
     repeated = pairs.take(torch.arange(config.limit).expand(len(SEEDS), -1))
-    forward = Forward(config, models[0].positions)
+    ours = Pass(config, models[0].positions, Model(weights, weights), repeated, trained=False).log_shares
     with torch.no_grad():
-        ours = forward.logits(weights, repeated.source, repeated.target_in)
-        theirs = torch.stack([model(pairs.source, pairs.target_in).flatten(0, 1) for model in models])
+        shares = [model(pairs.source, pairs.target_in).log_softmax(2) for model in models]
+    theirs = torch.stack([each.transpose(0, 1).flatten(0, 1) for each in shares])  # position before number
     torch.testing.assert_close(ours, theirs, rtol=SAME, atol=SAME)
     assert not torch.equal(ours[0], ours[1])
 
@@ -53,15 +54,16 @@ def test_batched_gradients_are_the_modules(config: Config) -> None:
     pairs, chosen = pairs_of(config), torch.tensor([[3, 14, 115, 92], [65, 35, 89, 79]])
     models = [build(config, seed, torch.float64) for seed in (0, 1)]
     views = Layout.of(models[0]).views(initial(config, (0, 1), torch.float64))
-    weights = {name: view.detach().requires_grad_() for name, view in views.items()}
-    losses = Forward(config, models[0].positions).losses(weights, pairs.take(chosen))
-    ours = dict(zip(weights, torch.autograd.grad(losses.sum(), list(weights.values())), strict=True))
+    ours = {name: torch.full_like(view, torch.nan) for name, view in views.items()}
+    ran = Pass(config, models[0].positions, Model(views, ours), pairs.take(chosen))
+    losses = ran.losses
+    ran.backward()
     for k, model in enumerate(models):
         batch = pairs.take(chosen[k])
         loss = token_loss(model(batch.source, batch.target_in), batch.target_out)
         theirs = torch.autograd.grad(loss, list(model.parameters()))
         torch.testing.assert_close(losses[k], loss, rtol=SAME, atol=0)
-        for name, gradient in zip(weights, theirs, strict=True):
+        for name, gradient in zip(views, theirs, strict=True):
             torch.testing.assert_close(ours[name][k], gradient, rtol=SAME, atol=SAME)
 
 
