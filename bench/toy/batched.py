@@ -26,7 +26,7 @@ from .task import Pairs, Task, batch_order
 from .workers import Workers
 
 #: Features times replicas that go through the model together on a CPU: more would not find room in its caches.
-GROUP = 512
+GROUP = 1024
 #: But so many at least: or a step would be mostly calls.
 SMALLEST_GROUP = 8
 

@@ -28,9 +28,9 @@ from .task import VOCABULARY, Task, batch_order, digits_needed
 
 #: What is measured: the configuration and how many replicas at once, on a CPU and on a GPU.
 WIDTHS = {
-    "small16": (named("small16"), 128, 1024),
-    "small32": (named("small32"), 64, 512),
-    "small64": (named("small64"), 32, 256),
+    "small16": (named("small16"), 256, 1024),
+    "small32": (named("small32"), 128, 512),
+    "small64": (named("small64"), 64, 256),
     "tutorial": (named("tutorial", dropout=0.0), 16, 64),
     "tutorial_ff512": (named("tutorial", dropout=0.0, feed_forward=512), 16, 64),
 }
