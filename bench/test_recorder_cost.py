@@ -10,7 +10,6 @@ asv imports this module too, in environments without pytest: so it imports no py
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     import pytest
 
 #: Steps that are timed in one round, and before them such that are not: what was replaced is first called slowly.
-STEPS, FIRST = int(os.environ.get("WARMUP_BENCH_STEPS", "25")), 5
+STEPS, FIRST = 25, 5
 ROUNDS = 60
 DRAWS = 2000
 #: The share of a step that the recorder may cost.
