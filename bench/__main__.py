@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 
-from .errors import InputError
+from suite.shared.errors import InputError
 
 #: Each is a module of bench/commands, imported only when it is asked for: torch alone takes a second.
 COMMANDS: dict[str, str] = {

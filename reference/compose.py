@@ -4,7 +4,7 @@ Per step each scheduler is a map of the current LR, lr ← A(t)·lr + B(t).
 `ChainedScheduler` composes the maps of its parts in order.
 `SequentialLR` starts part i at its milestone, from the base LR and at local step 0.
 
-Where the documentation leaves a choice, the choice is one of the readings in ``suite/readings.toml``.
+Where the documentation leaves a choice, the choice is one of the readings in ``suite/known/readings.toml``.
 """
 
 from __future__ import annotations

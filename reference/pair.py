@@ -15,7 +15,7 @@ from .check import Rates, Steps, one_of, shown
 from .convention import FAMILIES, Convention, fold
 from .decay import Decay
 from .schedule import Schedule, arg, schedule
-from .slug import SlugError, parse, register
+from .slug import SlugError, parse, register, register_pair
 from .warmup import Warmup
 
 #: Marks of the four choices in a slug.
@@ -166,4 +166,5 @@ def _one_step_in(warmup: Warmup) -> Warmup:
     return dataclasses.replace(warmup, start_factor=factor)  # type: ignore[type-var]  # as above
 
 
+register_pair(parse_pair)
 register(WarmupDecay, names=tuple(f"family{letter.lower()}" for letter in FAMILIES))

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from .check import Rates, Steps, real, whole, whole_steps
 from .shapes import BLOCK
+from .slug import render
 
 if sys.version_info >= (3, 11):
     from typing import dataclass_transform
@@ -78,8 +79,6 @@ class Schedule:
     @property
     def slug(self) -> str:
         """The schedule as a short text that `reference.parse` turns back into an equal schedule."""
-        from .slug import render  # the grammar knows every class, so it is imported late
-
         return render(self)
 
     def trace(self, total_steps: int, base_lr: float = 1.0) -> Rates:

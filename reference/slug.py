@@ -13,12 +13,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from .schedule import Schedule
+if TYPE_CHECKING:
+    from .schedule import Schedule
 
 #: slug name → class, filled by `register`.
 REGISTRY: dict[str, type[Schedule]] = {}
+#: The one parser of tokens with a plus, filled by `register_pair`.
+_PAIR_PARSERS: list[Callable[[str], Schedule]] = []
 _NUMBER = re.compile(r"m?\d+(p\d+)?(em?\d+)?")
 
 
@@ -33,6 +37,11 @@ def register(*classes: type[Schedule], names: tuple[str, ...] = ()) -> None:
             if not re.fullmatch("[a-z]+", name) or REGISTRY.get(name, cls) is not cls:
                 raise ValueError(f"slug_name={name!r} must be unique letters ({cls.__name__})")
             REGISTRY[name] = cls
+
+
+def register_pair(parse_pair: Callable[[str], Schedule]) -> None:
+    """Hand over the parser of a token that joins a warmup and a decay with a plus."""
+    _PAIR_PARSERS[:] = [parse_pair]
 
 
 def _value_text(value: Any) -> str:
@@ -104,9 +113,7 @@ def _parse_tokens(tokens: list[str]) -> Schedule:
         raise SlugError("slug ends where a schedule is expected")
     token = tokens.pop(0)
     if "+" in token:
-        from .pair import parse_pair
-
-        return parse_pair(token)
+        return _PAIR_PARSERS[0](token)
     match = re.match(r"[a-z]+", token)
     name = match.group() if match else ""
     if name not in REGISTRY:

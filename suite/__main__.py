@@ -5,7 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import atlas_run, check, fetch, figures, history, prove, readme, record, repro, show, upgrade
+from suite.commands import accept as record
+from suite.commands import atlas as atlas_run
+from suite.commands import bisect as history
+from suite.commands import check, fetch, prove, readme, repro, show, upgrade
+from suite.tutorials import figures
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
         ("repro", repro, "print a script that shows one case with torch alone"),
         ("figures", figures, "draw the charts of results/figures again"),
         ("readme", readme, "write the numbers and the table of README.md anew"),
-        ("record", record, "write suite/known_cases.csv anew from the installed torch"),
+        ("record", record, "write suite/known/known_cases.csv anew from the installed torch"),
     ):
         command = commands.add_parser(name, help=text, description=module.__doc__)
         module.add_arguments(command)

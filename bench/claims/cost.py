@@ -13,14 +13,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.claims.publish import Claim, figure, interval
 from bench.toy.config import named
 from bench.toy.measures import Estimate, mean
 from bench.toy.plain import Loop
 from bench.toy.rules import WARMUPS, WAYS, Rule, by_warmup, by_way
-from bench.training import FIRST_STEPS, Stopwatch
-from suite.output import progress_bar
-from suite.plots import BLUE, GREY, ORANGE
+from bench.toy.stopwatch import FIRST_STEPS, Stopwatch
+from suite.shared.console import progress_bar
+from suite.shared.plots import BLUE, GREY, ORANGE
+
+from .publish import Claim, figure, interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

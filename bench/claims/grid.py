@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.machine import cores
 from bench.sweep.engine import processes, run_sweep
 from bench.sweep.progress import progress
 from bench.sweep.spec import Run, Setting, Spec
 from bench.sweep.tables import curves, sensitivities
 from bench.sweep.train import Result
+from bench.toy.machine import cores
 from bench.toy.measures import CONFIDENCE, Estimate, failed, max_stable_lr
 
 

@@ -16,18 +16,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.claims.publish import Claim, figure, interval
-from bench.machine import cores
 from bench.sweep.engine import processes
 from bench.sweep.progress import progress
 from bench.sweep.train import code_key
 from bench.toy.config import named
+from bench.toy.machine import cores
 from bench.toy.measures import FAILED_LOSS, STABLE_LOSS, mean, share
 from bench.toy.plain import train
 from bench.toy.task import Task, steps_per_epoch
 from reference import CosineDecay, LinearWarmup, Noam, Schedule, WarmupDecay
-from suite.files import write_whole
-from suite.plots import BLUE, GREEN, GREY, ORANGE, PURPLE
+from suite.shared.files import write_whole
+from suite.shared.plots import BLUE, GREEN, GREY, ORANGE, PURPLE
+
+from .publish import Claim, figure, interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.machine import machine
+from bench.toy.machine import machine
 from bench.toy.measures import FAILED_LOSS, STABLE_LOSS, Estimate
-from suite.files import write_whole
-from suite.plots import house_style, save
+from suite.shared.files import write_whole
+from suite.shared.plots import house_style, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

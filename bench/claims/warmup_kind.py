@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.claims.grid import Curves, about, caption, measured, median
-from bench.claims.publish import INTERVALS, SENSITIVITY, STABILITY, Claim, figure, interval
 from bench.sweep.options import rates
 from bench.sweep.spec import MATCHES, Setting, Spec
 from bench.toy.config import named
 from bench.toy.measures import Estimate, mean, paired_difference
-from suite.plots import BLUE, GREEN, GREY, ORANGE, PURPLE
+from suite.shared.plots import BLUE, GREEN, GREY, ORANGE, PURPLE
+
+from .grid import Curves, about, caption, measured, median
+from .publish import INTERVALS, SENSITIVITY, STABILITY, Claim, figure, interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

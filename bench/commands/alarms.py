@@ -10,10 +10,10 @@ from pathlib import Path
 from bench.claims.publish import publish
 from bench.diverge.populations import FRESH, TRAINING, sample
 from bench.diverge.runs import train
-from bench.errors import InputError, checked_input
 from bench.sweep.progress import progress
-from suite.files import write_whole
-from suite.output import plain_console
+from suite.shared.console import plain_console
+from suite.shared.errors import InputError, checked_input
+from suite.shared.files import write_whole
 
 RESULTS = Path(__file__).parents[2] / "results" / "alarms"
 PARTS = ("alarms", "recommendation")
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _alarms(args: argparse.Namespace, folder: Path) -> bool:
-    from bench.diverge.published import claim, measured, runs_table
+    from bench.claims.alarms import claim, measured, runs_table
 
     with progress(quiet=args.quiet) as report:
         training, *fresh = [sample(population, folder, report) for population in (TRAINING, *FRESH)]
@@ -64,7 +64,7 @@ def _alarms(args: argparse.Namespace, folder: Path) -> bool:
 
 
 def _recommendation(args: argparse.Namespace, folder: Path) -> bool:
-    from bench.diverge.published_advice import BAR, claim
+    from bench.claims.alarm_advice import BAR, claim
     from bench.diverge.recommend import measured
 
     with progress(quiet=args.quiet) as report:

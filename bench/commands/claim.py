@@ -7,9 +7,9 @@ import importlib
 from pathlib import Path
 
 from bench.claims.publish import publish
-from bench.errors import checked_input
 from reference.check import whole
-from suite.output import plain_console
+from suite.shared.console import plain_console
+from suite.shared.errors import checked_input
 
 #: Each is a module of bench/claims with `claim(seeds, folder of finished runs) -> Claim`, by the name of its files.
 CLAIMS = {

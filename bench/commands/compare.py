@@ -6,13 +6,13 @@ import argparse
 import json
 import math
 
-from bench.errors import checked_input
 from bench.sweep.inputs import add_model, check_device, check_files, chosen, config_of
 from bench.sweep.options import config_of as batched_config
 from bench.sweep.versus import about, draw, print_race, race, write_csv
 from bench.toy.rates import planned
 from reference.check import whole
-from suite.output import plain_console
+from suite.shared.console import plain_console
+from suite.shared.errors import checked_input
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

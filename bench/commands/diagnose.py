@@ -8,19 +8,19 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import InputError, checked_input
-from bench.trace.comparison import compare, rows_around
-from bench.trace.examine import Examined, examine
-from bench.trace.read import Log, read_log
-from bench.trace.words import difference, runner_up_text, runners_up
+from bench.diagnose.examine import Examined, examine
+from bench.diagnose.log.read_log import Log, read_log
+from bench.diagnose.show.comparison import compare, rows_around
+from bench.diagnose.show.words import difference, runner_up_text, runners_up
 from reference import parse
 from reference.check import real, whole
-from suite.output import plain_console, plain_table
+from suite.shared.console import plain_console, plain_table
+from suite.shared.errors import InputError, checked_input
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.trace import Diagnosis
+    from bench.diagnose import Diagnosis
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +86,7 @@ def _log(args: argparse.Namespace) -> Log:
     for name in ("column", "first_step"):
         if getattr(args, name) is not None:
             raise InputError(f"{name}={getattr(args, name)!r} must be left out: only a file has it")
-    from bench.trace.read_factory import read_factory
+    from bench.diagnose.log.factory import read_factory
 
     steps = args.total_steps if args.steps is None else args.steps
     if steps is None:
@@ -96,12 +96,12 @@ def _log(args: argparse.Namespace) -> Log:
 
 def _write(args: argparse.Namespace, found: Examined) -> None:
     if args.plot is not None:
-        from bench.trace.picture import write_picture
+        from bench.diagnose.show.picture import write_picture
 
         with checked_input():
             write_picture(found.diagnoses, args.plot)
     if args.html is not None:
-        from bench.trace.page import render_page, write_page
+        from bench.diagnose.show.page import render_page, write_page
 
         page = render_page(found.diagnoses, source=args.trace, notes=found.notes)
         with checked_input():

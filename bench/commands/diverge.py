@@ -12,7 +12,6 @@ from bench.diverge.outcome import TOO_SLOW
 from bench.diverge.remedy import SEARCH_SEEDS, Setting
 from bench.diverge.runs import train
 from bench.diverge.verdict import definitions, judged, to_json
-from bench.errors import InputError, checked_input
 from bench.sweep.inputs import check_files
 from bench.sweep.options import config_of
 from bench.sweep.progress import progress
@@ -21,7 +20,8 @@ from bench.toy.config import CONFIGS
 from bench.toy.rates import planned
 from reference import parse
 from reference.check import real, whole
-from suite.output import plain_console
+from suite.shared.console import plain_console
+from suite.shared.errors import InputError, checked_input
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

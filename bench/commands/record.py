@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from bench.errors import checked_input
-from bench.trace import diagnose
+from bench.diagnose import diagnose
 from bench.watch import Recorder, report, script
 from bench.watch.journal import Journal
 from reference import Schedule, parse
 from reference.check import real, whole
-from suite.output import plain_console
+from suite.shared.console import plain_console
+from suite.shared.errors import checked_input
 
 EPILOG = """The trace is the LR in force at each update that really happened, of every optimizer and parameter group.
 It is written as the run goes on; a script that fails or is interrupted leaves what it did.

@@ -6,9 +6,9 @@ import argparse
 import json
 from typing import Any
 
-from bench.errors import checked_input
 from reference.check import whole
-from suite.output import plain_console, plain_table, progress_bar
+from suite.shared.console import plain_console, plain_table, progress_bar
+from suite.shared.errors import checked_input
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     with checked_input():
         begin = whole("seeds[0]", args.seeds[0])
         end = whole("seeds[1]", args.seeds[1], begin + 1)
-    from bench.trace.score import example_outcome, summary  # torch takes a second
+    from bench.diagnose.examples.score import example_outcome, summary  # torch takes a second
 
     found = []
     with progress_bar(quiet=args.json) as progress:

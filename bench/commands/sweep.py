@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench.errors import InputError, checked_input
 from bench.sweep.options import add_arguments, spec_of
 from bench.sweep.session import finish, kept, prepare, work
+from suite.shared.errors import InputError, checked_input
 
 __all__ = ["add_arguments", "run"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 
-from bench.errors import checked_input
 from bench.sweep.inputs import add_model, check_device, check_files, chosen, config_of
 from bench.sweep.single import OPTIMIZERS, about, draw, print_run, trained, write_csv
 from bench.toy.rates import CLOCKS, planned
 from reference.check import whole
-from suite.output import finite, plain_console
+from suite.shared.console import finite, plain_console
+from suite.shared.errors import checked_input
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.watch.thresholds import ATTENTION_LOGIT, ATTENTION_LOGIT_ALONE, GRADIENT_GROWTH, UPDATE_RATIO
 from reference.check import Rates, Steps, one_of, real
 
 from .runs import Records
 from .signals import SIGNALS
-from .thresholds import ATTENTION_LOGIT, ATTENTION_LOGIT_ALONE, GRADIENT_GROWTH, UPDATE_RATIO
 
 #: Thresholds are set so that of the good training runs at most this share gives an alarm: less than the 5 % that
 #: are allowed on fresh runs, of other sizes.

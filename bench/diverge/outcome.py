@@ -9,14 +9,12 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
 from bench.toy.measures import FAILED_LOSS, STABLE_LOSS
-from reference.check import Rates, Steps, whole
+from bench.watch.thresholds import levels
+from reference.check import Steps, whole
 
-#: The loss of one batch jumps about; the level of a run is the median of its last so many losses.
-WINDOW = 5
 LEARNED, UNFINISHED = "learned", "unfinished"
 NEVER, COLLAPSED, NOT_FINITE = "never learned", "collapsed after learning", "not finite"
 TOO_SLOW = "too slow"
@@ -42,22 +40,6 @@ class Outcome(NamedTuple):
     def failed(self) -> bool:
         """Whether the run broke down; one that was too slow or is unfinished did not."""
         return self.kind in FAILURES
-
-
-def levels(losses: ArrayLike) -> Rates:
-    """The median of the last `WINDOW` losses at each step (of as many as there are, in the first ones).
-
-    `losses`: [..., T]; returns [..., T]. NaN while one of them is NaN.
-
-    >>> levels([9.0, 1.0, 1.0, 8.0, 1.0, 1.0]).tolist()
-    [9.0, 5.0, 1.0, 4.5, 1.0, 1.0]
-    """
-    values = np.asarray(losses, dtype=np.float64)
-    first = [np.median(values[..., :end], axis=-1) for end in range(1, min(WINDOW, values.shape[-1] + 1))]
-    if values.shape[-1] < WINDOW:
-        return np.stack(first, axis=-1) if first else values
-    later = np.median(sliding_window_view(values, WINDOW, axis=-1), axis=-1)
-    return np.concatenate([np.stack(first, axis=-1), later], axis=-1)
 
 
 def learned_at(losses: ArrayLike, limit: float = FAILED_LOSS) -> Steps:

@@ -13,14 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from bench.machine import cores
 from bench.sweep.train import code_key
-from bench.toy.batched import Batched
+from bench.toy.batched.batched import Batched
 from bench.toy.config import named
+from bench.toy.machine import cores
 from bench.toy.rates import grid
 from reference import parse
 from reference.check import Rates
-from suite.files import write_whole
+from suite.shared.files import write_whole
 
 #: Runs that are trained together and kept in one file: so much a kill may lose.
 SHARD = 64
@@ -50,7 +50,7 @@ class Plan(NamedTuple):
 class Records:
     """What K runs of one length left: five records [K, T], and the validation losses [K] before and after.
 
-    See `bench.toy.batched.Batched` for the records.
+    See `bench.toy.batched.batched.Batched` for the records.
     """
 
     lrs: Rates

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.diagnose.core.diagnosis import Diagnosis, Explanation
+from bench.diagnose.core.trace import Trace
+from bench.diagnose.show.page import render_page, write_page
+from bench.diagnose.show.picture import Curve
 from bench.toy.measures import FAILED_LOSS
-from bench.trace.diagnosis import Diagnosis, Explanation
-from bench.trace.page import render_page, write_page
-from bench.trace.picture import Curve
-from bench.trace.trace import Trace
+from bench.watch.thresholds import HIGH_SHARE
 from reference import parse
 from reference.check import Rates, Steps
-from suite.output import plain_table
-from suite.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, house_style, save
+from suite.shared.console import plain_table
+from suite.shared.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, house_style, save
 
 from .alarms import WATCHED
 from .outcome import FAILURES
-from .thresholds import HIGH_SHARE
 from .verdict import Verdict, advice, definitions, headline, name, sentence, warning
 
 if TYPE_CHECKING:

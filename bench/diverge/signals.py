@@ -10,11 +10,10 @@ from functools import partial
 
 import numpy as np
 
+from bench.watch.thresholds import HIGH_SHARE, levels
 from reference.check import Rates
 
-from .outcome import levels
 from .runs import Records
-from .thresholds import HIGH_SHARE
 
 #: In its first steps Adam's updates are as long as they can be, whatever the LR.
 FIRST = 5

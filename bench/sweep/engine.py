@@ -13,9 +13,9 @@ from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExec
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from bench.machine import MALLOC
+from bench.toy.machine import MALLOC
 from reference.check import whole
-from suite.files import end_with_parent
+from suite.shared.files import end_with_parent
 
 from .shards import Shards, key_of
 from .spec import Run, Spec

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.toy import measures
-from suite.plots import BLUE, GREEN, GREY, ORANGE, PURPLE
+from suite.shared.plots import BLUE, GREEN, GREY, ORANGE, PURPLE
 
 from .spec import Setting, Spec
 from .tables import Results, curves

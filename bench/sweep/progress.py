@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from rich.progress import ProgressColumn, Task
 from rich.text import Text
 
-from suite.output import progress_bar
+from suite.shared.console import progress_bar
 
 from .engine import Report
 

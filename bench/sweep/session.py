@@ -10,12 +10,12 @@ from concurrent.futures import BrokenExecutor, CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import InputError
-from bench.machine import cores, machine
+from bench.toy.machine import cores, machine
 from reference.check import whole
-from suite.files import write_whole
-from suite.output import plain_console
-from suite.plots import house_style
+from suite.shared.console import plain_console
+from suite.shared.errors import InputError
+from suite.shared.files import write_whole
+from suite.shared.plots import house_style
 
 from .engine import DiskError, dask, processes, run_sweep
 from .inputs import check_device

@@ -18,7 +18,7 @@ from typing import Any, get_type_hints
 
 import torch
 
-from suite.files import write_whole
+from suite.shared.files import write_whole
 
 from .spec import Run, Spec
 from .train import Result, code_key

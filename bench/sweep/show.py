@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from bench.toy.measures import FAILED_LOSS, STABLE_LOSS
-from suite.output import plain_table
+from suite.shared.console import plain_table
 
 from .spec import Setting, Spec
 

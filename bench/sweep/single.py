@@ -17,9 +17,9 @@ from torch.optim import Optimizer
 from bench.toy.config import Config
 from bench.toy.plain import OptimizerFactory, Run, adam, train
 from reference.check import one_of
-from suite.files import write_whole
-from suite.output import plain_table
-from suite.plots import BLUE, GREY, ORANGE, house_style, save
+from suite.shared.console import plain_table
+from suite.shared.files import write_whole
+from suite.shared.plots import BLUE, GREY, ORANGE, house_style, save
 
 from .inputs import Chosen
 

@@ -14,17 +14,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.toy.batched import Batched
+from bench.toy.batched.batched import Batched
+from bench.toy.batched.records import first_at_or_below
 from bench.toy.measures import FAILED_LOSS
 from bench.toy.rates import grid
-from bench.toy.records import first_at_or_below
 from reference import parse
 
 from .spec import Run, Spec
 
 ROOT = Path(__file__).parents[2]
 #: The code that a result depends on.
-SOURCES = ("reference/*.py", "bench/toy/*.py", "bench/sweep/train.py")
+SOURCES = ("reference/*.py", "bench/toy/*.py", "bench/toy/batched/*.py", "bench/sweep/train.py")
 #: Weights are drawn by torch's global generator: in a pool of threads only one may draw at a time.
 _DRAWING = threading.Lock()
 

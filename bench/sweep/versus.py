@@ -14,15 +14,15 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
-from bench.machine import cores, machine
 from bench.toy import measures
-from bench.toy.batched import Batched
+from bench.toy.batched.batched import Batched
+from bench.toy.batched.records import first_at_or_below
 from bench.toy.config import Config
+from bench.toy.machine import cores, machine
 from bench.toy.rates import grid
-from bench.toy.records import first_at_or_below
-from suite.files import write_whole
-from suite.output import plain_table, progress_bar
-from suite.plots import GREY, house_style, save
+from suite.shared.console import plain_table, progress_bar
+from suite.shared.files import write_whole
+from suite.shared.plots import GREY, house_style, save
 
 from .inputs import Chosen
 from .pictures import COLORS, DASHES

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.diverge.outcome import levels
-from bench.diverge.thresholds import ATTENTION_LOGIT, ATTENTION_LOGIT_ALONE, HIGH_SHARE
+from bench.watch.thresholds import levels
+
+from .thresholds import ATTENTION_LOGIT, ATTENTION_LOGIT_ALONE, HIGH_SHARE
 
 #: What each instrument measures, in words.
 WORDS = {

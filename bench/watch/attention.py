@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .deferred import Noted
-from .seams import ATTENTION, MULTIHEAD, SOFTMAX
+from .patches import ATTENTION, MULTIHEAD, SOFTMAX
 
 #: Logits that are held at once: so many queries are taken together.
 BLOCK = 1 << 24

@@ -19,8 +19,8 @@ from .attention import AttentionLogits
 from .deferred import Noted, noted, settled
 from .log import BLOCK_STEPS
 from .norms import Snapshot, total_norm, trained
+from .patches import untraced
 from .recorder import innermost
-from .seams import untraced
 from .sharpness import Sharpness, preconditioned_sharpness
 
 #: What is measured at each step, in the order in which it is kept.

@@ -11,16 +11,16 @@ from weakref import WeakKeyDictionary
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from bench.trace import Diagnosis, Trace, diagnose
+from bench.diagnose import Diagnosis, Trace, diagnose
 from reference import Schedule
 from reference.check import real
-from suite.files import write_whole
+from suite.shared.files import write_whole
 
 from . import report
 from .deferred import noted
 from .journal import HEAD, Journal
 from .log import Call, Log, Watched, chosen, column, has_single, read_groups
-from .seams import BACKWARD, SCALER, SCHEDULER, being_built, untraced
+from .patches import BACKWARD, SCALER, SCHEDULER, being_built, untraced
 from .series import Series, difference
 
 
@@ -171,7 +171,7 @@ class Recorder:
         return tuple(series.trace() for series in self.series() if series.can_be_traced)
 
     def diagnose(self, expect: Schedule | None = None, **settings: Any) -> list[Diagnosis]:
-        """The diagnosis of each trace; `expect` and the settings are those of `bench.trace.diagnose`."""
+        """The diagnosis of each trace; `expect` and the settings are those of `bench.diagnose.diagnose`."""
         return [report.of_recording(diagnose(trace, expect, **settings)) for trace in self.traces]
 
     def summary(self) -> list[str]:

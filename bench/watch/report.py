@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.trace import Diagnosis, diagnose
+from bench.diagnose import Diagnosis, diagnose
 from reference import Schedule
 
 from .log import Watched, column

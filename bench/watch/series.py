@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.trace import Trace
-from bench.trace.trace import FLOAT32_ROUNDING, FLOAT_DRIFT
+from bench.diagnose import Trace
+from bench.diagnose.core.trace import FLOAT32_ROUNDING, FLOAT_DRIFT
 from reference import Schedule
 from reference.check import Rates, Steps
 

@@ -1,0 +1,1 @@
+"""Tests of torch's schedulers against the reference."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from suite.subject import installed
+from suite.engine.subject import installed
 
 
 def pytest_report_header() -> str:

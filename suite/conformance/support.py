@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from suite.setup import Setup
-from suite.subject import installed
+from suite.engine.axes import Setup
+from suite.engine.subject import installed
 
 
 def falling(epoch: int) -> float:

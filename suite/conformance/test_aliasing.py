@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from suite.conformance.support import (
+from .support import (
     COMPOSITES,
     EVERY,
     PER_GROUP,

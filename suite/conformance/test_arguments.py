@@ -9,17 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from suite.conformance.support import (
-    PER_GROUP,
-    PER_GROUP_IDS,
-    SIMPLE,
-    fresh,
-    make,
-    rates,
-    scheduler_class,
-    snapshot,
-    step,
-)
+from .support import PER_GROUP, PER_GROUP_IDS, SIMPLE, fresh, make, rates, scheduler_class, snapshot, step
 
 ABOVE_ONE = math.nextafter(1.0, 2.0)
 BELOW_ONE = math.nextafter(1.0, 0.0)

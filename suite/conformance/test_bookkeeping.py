@@ -10,8 +10,9 @@ import pytest
 import torch
 import torch.optim.lr_scheduler as lrs
 
-from suite.conformance.support import COMPOSITES, EVERY, SIMPLE, fresh, make, rates, snapshot, step
-from suite.setup import BASE_LRS
+from suite.engine.axes import BASE_LRS
+
+from .support import COMPOSITES, EVERY, SIMPLE, fresh, make, rates, snapshot, step
 
 #: These set the LR and the base LR themselves.
 OWN_BASE = ("CyclicLR", "OneCycleLR")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from suite.case import Case
-from suite.cases import all_cases
-from suite.known import standing
-from suite.subject import installed
-from suite.verdict import verdict_of
+from suite.cases.catalogue import all_cases
+from suite.engine.case import Case
+from suite.engine.subject import installed
+from suite.engine.verdict import verdict_of
+from suite.known.deviations import standing
 
 CASES = all_cases()
 assert len(CASES) >= 1500  # an empty or shrunken list must not pass for a clean one

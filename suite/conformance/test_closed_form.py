@@ -24,11 +24,13 @@ from reference import (
     Schedule,
     SequentialLR,
 )
-from suite import compositions, tolerances
-from suite.build import build
-from suite.conformance.support import rates
-from suite.setup import Setup
-from suite.subject import installed
+from suite.cases import compositions
+from suite.engine import tolerances
+from suite.engine.axes import Setup
+from suite.engine.build import build
+from suite.engine.subject import installed
+
+from .support import rates
 
 #: The epochs that are jumped to, in an order that goes forth and back and stays.
 JUMPS = (0, 1, 7, 3, 3, 2, 12, 11, 5, 6, 4, 13, 14, 8, 9, 10, 0, 16)

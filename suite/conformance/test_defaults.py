@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from suite.conformance.support import EVERY, fresh, make, parameters, snapshot, step
-from suite.subject import installed
+from suite.engine.subject import installed
+
+from .support import EVERY, fresh, make, parameters, snapshot, step
 
 #: Class and the "Default: …" of each argument in its docstring.
 DOCUMENTED: dict[str, dict[str, Any]] = {

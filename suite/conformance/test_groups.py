@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from suite.conformance.support import SIMPLE, fresh, make, rates, step
+from .support import SIMPLE, fresh, make, rates, step
 
 #: They know the groups of their construction by list or by key, so a new group is an error.
 FIXED = [

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from suite.conformance.support import fresh, make, rates
+from .support import fresh, make, rates
 
 RULES = [
     # mode, threshold_mode, best, a metric that improves, one on the bar that does not

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from suite.case import Case
-from suite.examples import budget, defined
-from suite.known import cause_of
-from suite.strategies import cases, sound_cases
-from suite.subject import installed
-from suite.verdict import verdict_of
+from suite.cases.hypothesis_profiles import budget, defined
+from suite.cases.strategies import cases, sound_cases
+from suite.engine.case import Case
+from suite.engine.subject import installed
+from suite.engine.verdict import verdict_of
+from suite.known.deviations import cause_of
 
 
 @budget(300)

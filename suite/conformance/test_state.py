@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from suite.conformance.support import COMPOSITES, EVERY, Power, falling, fresh, future, make, scheduler_class, step
+from .support import COMPOSITES, EVERY, Power, falling, fresh, future, make, scheduler_class, step
 
 #: Steps before the save: at the start, inside the first cycle, and behind the last milestone of the tables.
 CUTS = (0, 1, 5, 13)

@@ -16,13 +16,14 @@ from reference.pair import WarmupDecay
 from reference.schedule import Schedule
 from reference.timed_decay import CosineDecay, LinearDecay
 from reference.warmup import ExponentialWarmup, LinearWarmup
-from suite import tolerances, tutorials
-from suite.build import build
-from suite.case import Case
-from suite.subject import Subject, installed
-from suite.tutorial_code import NoamAfterStep, WeightDecayAfterEpoch, recorded_epochs, schedule_by_name
-from suite.tutorials import BASE_LR, EPOCHS, MIN_LR, PER_EPOCH, START_LR, WARMUP
-from suite.verdict import verdict_of
+from suite.engine import tolerances
+from suite.engine.build import build
+from suite.engine.case import Case
+from suite.engine.subject import Subject, installed
+from suite.engine.verdict import verdict_of
+from suite.tutorials import outcomes
+from suite.tutorials.code import NoamAfterStep, WeightDecayAfterEpoch, recorded_epochs, schedule_by_name
+from suite.tutorials.outcomes import BASE_LR, EPOCHS, MIN_LR, PER_EPOCH, START_LR, WARMUP
 
 BASE, LOW, START = 1.0, 1e-7, 1e-6  # of the hand-written function
 TOTAL, RISE = 500, 50
@@ -40,7 +41,7 @@ def agree(actual: Rates, wanted: Rates) -> bool:
     return bool((np.abs(actual - wanted) <= tolerances.of_peak(wanted.size) * peak).all())
 
 
-@pytest.mark.parametrize(("schedule", "steps"), [pytest.param(s, n, id=s.slug) for s, n in tutorials.compositions()])
+@pytest.mark.parametrize(("schedule", "steps"), [pytest.param(s, n, id=s.slug) for s, n in outcomes.compositions()])
 def test_compositions_follow_their_twins(schedule: Schedule, steps: int, subject: Subject) -> None:
     """Each composition of torch schedulers in the tutorials has the LRs that the reference gives it."""
     verdict = verdict_of(Case("tutorial", schedule, steps=steps), subject)
@@ -50,7 +51,7 @@ def test_compositions_follow_their_twins(schedule: Schedule, steps: int, subject
 @pytest.mark.parametrize("warmup_steps", [1, 7, 40])
 def test_noam_class_starts_at_zero_and_runs_one_step_late(warmup_steps: int) -> None:
     """Stepped after the optimizer, the Noam class gives LR 0 first and then each LR one step late."""
-    seen = tutorials.noam_after_step(100, 128, warmup_steps)
+    seen = outcomes.noam_after_step(100, 128, warmup_steps)
     assert agree(seen.done, Noam(warmup_steps, 128, count="from_zero").trace(100))
     assert agree(seen.done[1:], seen.meant[:-1])
     assert (seen.first_step, seen.size, seen.done[0]) == (0, 1.0, 0.0)
@@ -73,7 +74,7 @@ def test_first_batch_under_the_noam_class_changes_no_weight(lr: float, moves: bo
 
 def test_sequential_on_an_optimizer_at_zero_never_warms_up(subject: Subject) -> None:
     """Made with lr=0.0, SequentialLR is exactly 0 to the milestone, then has eta_min's share alone."""
-    seen = tutorials.optimizer_at_zero(100, 40, 100, subject)
+    seen = outcomes.optimizer_at_zero(100, 40, 100, subject)
     wave = CosineDecay(100).trace(60)  # ½(1 + cos)
     assert (seen.first_step, seen.size) == (0, 1.0)
     assert not seen.done[:41].any()
@@ -83,12 +84,12 @@ def test_sequential_on_an_optimizer_at_zero_never_warms_up(subject: Subject) -> 
 def test_tutorial_length_at_zero_is_all_zero(subject: Subject) -> None:
     """Ten epochs of 32 batches end inside the warmup of 4000 steps: the whole run has LR 0."""
     epochs, batches = 10, math.ceil(1000 / 32)
-    assert not tutorials.optimizer_at_zero(epochs * batches, 4000, 10_000, subject).done.any()
+    assert not outcomes.optimizer_at_zero(epochs * batches, 4000, 10_000, subject).done.any()
 
 
 def test_decay_with_the_total_as_its_length_stops_early(subject: Subject) -> None:
     """With T_max the whole run, the cosine has gone (T−W)/T of its way at the end."""
-    seen = tutorials.decay_too_long(100, 40, subject)
+    seen = outcomes.decay_too_long(100, 40, subject)
     assert seen.first_step == 41
     assert agree(seen.done[40:], CosineDecay(100, min_lr=MIN_LR).trace(60, BASE_LR))
     assert seen.size == pytest.approx(seen.done[-1] / seen.meant[-1] - 1)
@@ -121,8 +122,8 @@ def test_names_choose_their_first_substring(name: str, rise: str, fall: str) -> 
 def test_step_by_name_leaves_the_step_decay_after_the_warmup() -> None:
     """'linear_warmup_step' leaves its meaning a step after the warmup, by most at the second drop."""
     rates = np.array(schedule_by_name("linear_warmup_step", TOTAL, RISE, BASE, LOW, START))
-    meant = tutorials.named_compositions(RISE, TOTAL)["linear_warmup_step"].trace(TOTAL, BASE)
-    seen = tutorials.Outcome(meant, rates)
+    meant = outcomes.named_compositions(RISE, TOTAL)["linear_warmup_step"].trace(TOTAL, BASE)
+    seen = outcomes.Outcome(meant, rates)
     second = RISE + 2 * (TOTAL - RISE) // 3
     assert (seen.first_step, int(np.argmax(rates / meant))) == (RISE + 1, second)
     assert rates[second] / meant[second] == pytest.approx((LOW + (BASE - LOW) / 3) / (BASE / 100))
@@ -131,7 +132,7 @@ def test_step_by_name_leaves_the_step_decay_after_the_warmup() -> None:
 def test_step_is_reached_only_with_another_warmup() -> None:
     """'exp_warmup_step' holds no 'linear', so there the step decay is found."""
     rates = np.array(schedule_by_name("exp_warmup_step", TOTAL, RISE, BASE, LOW, START))
-    meant = tutorials.named_compositions(RISE, TOTAL)["linear_warmup_step"].trace(TOTAL, BASE)
+    meant = outcomes.named_compositions(RISE, TOTAL)["linear_warmup_step"].trace(TOTAL, BASE)
     assert agree(rates[RISE:], meant[RISE:])
 
 
@@ -160,7 +161,7 @@ def test_names_without_a_warmup_are_refused() -> None:
 @pytest.mark.parametrize("epochs", [2, 3, 10])
 def test_weight_decay_class_uses_its_first_value_twice(epochs: int) -> None:
     """Epoch 0's weight decay serves in epochs 0 and 1, and every later one is an epoch late."""
-    seen = tutorials.weight_decay_after_epoch(1e-3, 0.1, epochs)
+    seen = outcomes.weight_decay_after_epoch(1e-3, 0.1, epochs)
     curve = CosineWeightDecay(1e-3, 0.1, epochs)
     assert agree(seen.done, curve(np.maximum(np.arange(epochs) - 1, 0)))
     assert (seen.first_step, seen.done[0]) == (1, seen.done[1])
@@ -169,8 +170,8 @@ def test_weight_decay_class_uses_its_first_value_twice(epochs: int) -> None:
 
 def test_weight_decay_class_does_not_end_at_its_end() -> None:
     """Even the value that is set after the last epoch is short of the end value."""
-    optimizer = tutorials.one_weight(1e-3, 1e-3)
-    tutorials.in_force(optimizer, WeightDecayAfterEpoch(optimizer, 1e-3, 0.1, 10), 10, "weight_decay")
+    optimizer = outcomes.one_weight(1e-3, 1e-3)
+    outcomes.in_force(optimizer, WeightDecayAfterEpoch(optimizer, 1e-3, 0.1, 10), 10, "weight_decay")
     left = optimizer.param_groups[0]["weight_decay"]
     assert left == pytest.approx(float(CosineWeightDecay(1e-3, 0.1, 10)(9)), rel=1e-12)
     assert left < 0.1
@@ -178,16 +179,16 @@ def test_weight_decay_class_does_not_end_at_its_end() -> None:
 
 def test_recorded_list_is_the_trace_with_a_typed_first_entry(subject: Subject) -> None:
     """The list of 100 LRs equals the LRs in force, its typed first entry included."""
-    seen = tutorials.recorded_list(subject)
+    seen = outcomes.recorded_list(subject)
     assert seen.first_step is None
-    assert agree(seen.done, tutorials.warmup_times_cosine(WARMUP, EPOCHS).trace(EPOCHS, BASE_LR))
+    assert agree(seen.done, outcomes.warmup_times_cosine(WARMUP, EPOCHS).trace(EPOCHS, BASE_LR))
     assert seen.done[0] == pytest.approx(START_LR, rel=1e-12)
 
 
 def test_typed_entry_does_not_notice_another_warmup(subject: Subject) -> None:
     """With another start factor the list still begins with the typed value, and torch with its own."""
-    optimizer = tutorials.one_weight(BASE_LR)
-    scheduler = build(tutorials.warmup_then_cosine(WARMUP, EPOCHS - WARMUP, 0.1), optimizer, subject)
+    optimizer = outcomes.one_weight(BASE_LR)
+    scheduler = build(outcomes.warmup_then_cosine(WARMUP, EPOCHS - WARMUP, 0.1), optimizer, subject)
     real = optimizer.param_groups[0]["lr"]
     recorded = recorded_epochs(scheduler, optimizer, 3, START_LR)
     assert recorded[0] == START_LR
@@ -196,9 +197,9 @@ def test_typed_entry_does_not_notice_another_warmup(subject: Subject) -> None:
 
 def test_torch_holds_the_lr_inside_an_epoch(subject: Subject) -> None:
     """Stepped per epoch torch gives a staircase; the tutorial's slope starts each epoch at the one before."""
-    seen = tutorials.picture_inside_epochs(subject)
-    epochs = tutorials.warmup_times_cosine(WARMUP, EPOCHS).trace(EPOCHS, BASE_LR)
-    assert agree(seen.done, tutorials.staircase().trace(EPOCHS * PER_EPOCH, BASE_LR))
+    seen = outcomes.picture_inside_epochs(subject)
+    epochs = outcomes.warmup_times_cosine(WARMUP, EPOCHS).trace(EPOCHS, BASE_LR)
+    assert agree(seen.done, outcomes.staircase().trace(EPOCHS * PER_EPOCH, BASE_LR))
     assert agree(seen.done, np.repeat(epochs, PER_EPOCH))
     assert seen.first_step == PER_EPOCH
     assert seen.size == pytest.approx(epochs[1] / epochs[0] - 1)
@@ -208,8 +209,8 @@ def test_torch_holds_the_lr_inside_an_epoch(subject: Subject) -> None:
 
 def test_chained_is_not_sequential(subject: Subject) -> None:
     """ChainedScheduler leaves SequentialLR at epoch 1 and loses what the cosine has fallen by epoch 20."""
-    seen = tutorials.chained_for_sequential(subject)
-    assert agree(seen.done, tutorials.warmup_times_cosine(WARMUP, EPOCHS).trace(EPOCHS, BASE_LR))
+    seen = outcomes.chained_for_sequential(subject)
+    assert agree(seen.done, outcomes.warmup_times_cosine(WARMUP, EPOCHS).trace(EPOCHS, BASE_LR))
     assert (seen.first_step, int(np.argmax(seen.meant)), int(np.argmax(seen.done))) == (1, WARMUP, WARMUP)
     assert seen.meant.max() == pytest.approx(BASE_LR)
     fallen = float(CosineDecay(EPOCHS)(WARMUP))  # without eta_min the peak is just this
@@ -219,14 +220,14 @@ def test_chained_is_not_sequential(subject: Subject) -> None:
 def test_sequential_is_not_deprecated(subject: Subject) -> None:
     """A correct loop is never told that SequentialLR is deprecated, and from 2.9 on told nothing."""
     release = tuple(int(part) for part in subject.release.split(".")[:2])
-    found = tutorials.warnings_of_sequential(subject)
+    found = outcomes.warnings_of_sequential(subject)
     assert [text for text in found if "SequentialLR" in text] == []
     assert len(found) == (0 if release >= (2, 9) else 1)  # one milestone, one step(0) of torch's own
 
 
 def test_step_with_an_epoch_is_deprecated(subject: Subject) -> None:
     """What torch does call deprecated is the epoch argument of step()."""
-    found = tutorials.warnings_of_step_epoch(subject)
+    found = outcomes.warnings_of_step_epoch(subject)
     assert len(found) == 1
     assert "epoch parameter" in found[0]
 
@@ -245,7 +246,7 @@ def test_release_comparison_needs_the_version_type() -> None:
 
 def test_stepwise_warmup_climbs_above_the_base_lr(subject: Subject) -> None:
     """StepLR with gamma above 1 starts at the base LR, climbs to 16 times it and falls back."""
-    trace = tutorials.torch_trace(tutorials.stepwise_warmup(), EPOCHS, BASE_LR, subject)
+    trace = outcomes.torch_trace(outcomes.stepwise_warmup(), EPOCHS, BASE_LR, subject)
     steps = np.arange(WARMUP)
     assert agree(trace[:WARMUP], np.asarray(BASE_LR * 2.0 ** (steps // 4), np.float64))
     assert agree(trace[WARMUP:], CosineDecay(EPOCHS - WARMUP).trace(EPOCHS - WARMUP, BASE_LR))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from suite.conformance.support import COMPOSITES, EVERY, FULL, METRIC, SIMPLE, fresh, make, scheduler_class, step
+from .support import COMPOSITES, EVERY, FULL, METRIC, SIMPLE, fresh, make, scheduler_class, step
 
 #: CosineAnnealingWarmRestarts has a step() of its own: epoch is no deprecated argument there.
 WARMRESTARTS = "CosineAnnealingWarmRestarts"

@@ -1,0 +1,7 @@
+"""From a trace of learning rates to what it is and what is wrong with it."""
+
+from .core.diagnosis import Diagnosis, Explanation
+from .core.trace import Trace
+from .examine import diagnose
+
+__all__ = ["Diagnosis", "Explanation", "Trace", "diagnose"]

@@ -1,0 +1,1 @@
+"""What a diagnosis is made of: the trace, the causes, the explanations."""

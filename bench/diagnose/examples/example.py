@@ -1,0 +1,101 @@
+"""The generated benchmark: traces of known mistakes, and of none, each made by walking through a user's loop.
+
+A draw that changes nothing in the trace is no mistake. The rule: at least one logged LR differs from the
+healthy one, logged in the same way, by more than one unit of the last digit that the log keeps (relative 1e-9
+where it keeps them all). Draws that do not meet it are drawn again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.diagnose.core.trace import Trace
+from reference import Schedule
+
+from .drawn import Drawn
+from .fault_kinds import KINDS
+from .loops import degraded
+from .torch_forms import twin
+
+#: Degraded traces keep 4 significant digits of every 10th step.
+DIGITS, EVERY = 4, 10
+#: What the diagnosis is told: the expected schedule, only its settings, or nothing. Drawn in these shares
+#: among what the kind can show in.
+MODES = {"expect": 0.65, "settings": 0.25, "nothing": 0.1}
+#: The share of healthy traces, so that false alarms are counted on enough of them.
+HEALTHY = 0.2
+#: Draws of one kind until it shows.
+TRIES = 200
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Example:
+    """A trace with the cause that made it (``follows`` for a healthy one), and what the diagnosis is told."""
+
+    seed: int
+    cause: str
+    trace: Trace
+    mode: str
+    degraded: bool
+    expect: Schedule | None
+    base_lr: float | None
+    warmup_steps: int | None
+    total_steps: int | None
+
+
+def logged(drawn: Drawn, coarse: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """What the log keeps of a run."""
+    steps, lrs = np.array(drawn.log[0], np.int64), np.array(drawn.log[1], np.float64)
+    return degraded(steps, lrs, DIGITS, EVERY) if coarse else (steps, lrs)
+
+
+def shows(drawn: Drawn, coarse: bool) -> bool:
+    """Whether the mistake differs from the healthy run by more than the rounding of the log."""
+    steps, lrs = logged(drawn, coarse)
+    healthy = np.array([drawn.healthy(int(t)) for t in steps])
+    if coarse:
+        healthy = degraded(steps * EVERY, healthy, DIGITS, EVERY)[1]  # every step given is kept
+    unit = 10.0 ** (1 - DIGITS) if coarse else 1e-9
+    size = np.maximum(np.abs(healthy), np.abs(lrs))
+    return bool((np.abs(lrs - healthy) > unit * size).any())
+
+
+def example(seed: int, kind: str | None = None) -> Example:
+    """The benchmark's example of this seed: kind, schedule, mistake, log and mode all follow from it."""
+    rng = np.random.default_rng([2026, seed])
+    names = [name for name in KINDS if name != "follows"]
+    drawn_kind = "follows" if rng.random() < HEALTHY else names[int(rng.integers(len(names)))]
+    name = drawn_kind if kind is None else kind
+    coarse = bool(rng.random() < 0.5)
+    recipe: Callable[[np.random.Generator], Drawn | None] = KINDS[name].draw
+    for _ in range(TRIES):
+        drawn = recipe(rng)
+        if drawn is not None and (name == "follows" or shows(drawn, coarse)):
+            break
+    else:
+        raise RuntimeError(f"kind={name!r} does not show in {TRIES} draws of seed {seed}")
+    modes = [m for m in MODES if m in KINDS[name].modes and (m == "expect" or drawn.plain)]
+    weights = np.array([MODES[m] for m in modes])
+    mode = str(rng.choice(modes, p=weights / weights.sum()))
+    steps, lrs = logged(drawn, coarse)
+    setting, expected = drawn.setting, drawn.expected
+    # What is expected is written as a warmup with a decay or, where it can be, as torch's own composition.
+    # A cosine of torch rises again after its end, so that there the run must not be longer.
+    composed = twin(setting, nested=bool(rng.random() < 0.3)) if rng.random() < 0.5 else None
+    if composed is not None and drawn.plain and drawn.log[0][-1] < setting.total:
+        expected = composed
+    return Example(
+        seed,
+        KINDS[name].cause,
+        Trace(steps, lrs),
+        mode,
+        coarse,
+        expected if mode == "expect" else None,
+        setting.base if mode != "nothing" else None,
+        setting.w if mode == "settings" else None,
+        setting.total if mode != "nothing" else None,
+    )

@@ -1,0 +1,1 @@
+"""Fit a schedule's shape and parameters to a logged trace."""

@@ -1,0 +1,233 @@
+"""Which decays have these learning rates, if the decay begins at the base LR n = 0 steps ago?"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.diagnose.core.diagnosis import FITS
+from bench.diagnose.hypotheses.evidence import common, misfit, mixture
+from reference import (
+    ConstantDecay,
+    CosineDecay,
+    Decay,
+    ExponentialDecay,
+    InverseSqrtDecay,
+    LinearDecay,
+    MultiStepDecay,
+    PolynomialDecay,
+    StableDecay,
+    StepDecay,
+)
+from reference.check import Rates, Steps
+
+from .rise import nice
+
+#: Lengths that are tried for the decays that take longest to find.
+LENGTHS = 12
+Timed = CosineDecay | LinearDecay | PolynomialDecay | StableDecay
+
+
+@dataclasses.dataclass(frozen=True)
+class Fall:
+    """A decay from a base LR; `cost` counts the numbers that were found."""
+
+    decay: Decay
+    cost: float
+
+
+def falls(
+    n: Steps, y: Rates, tol: NDArray[np.float64], base: float, lengths: Iterable[int], timescale: int, bent: bool
+) -> list[Fall]:
+    """The decays from `base` at n = 0 through these LRs, the simplest first.
+
+    `lengths`: the steps that a decay may take; `timescale`: the k of 1/√(n/k + 1) that needs no finding;
+    `bent`: polynomial and stable decays are tried too where nothing simpler fits.
+    """
+    if not n.size or float(y.max()) > base * (1 + 1e-6) + float(tol.max()):
+        return []
+    tried = list(dict.fromkeys(d for d in lengths if d > 0))
+    stages = [_simple(n, y, tol, base, tried, timescale)]
+    if bent:
+        stages.append(_bent(n, y, tol, base, tried[:LENGTHS]))
+    for stage in stages:
+        found = [fall for fall in stage if _holds(fall.decay, n, y, tol, base)]
+        if found:
+            return sorted(found, key=lambda f: f.cost)
+    return []
+
+
+def _holds(decay: Decay, n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -> bool:
+    """A few places first: most candidates are wrong everywhere."""
+    if not 0 <= getattr(decay, "min_lr", 0.0) <= base:
+        return False
+    few = slice(None, None, max(1, n.size // 8))
+    return all(misfit(y[part], decay(n[part], base), tol[part]) <= FITS for part in (few, slice(None)))
+
+
+def _simple(
+    n: Steps, y: Rates, tol: NDArray[np.float64], base: float, lengths: list[int], timescale: int
+) -> Iterator[Fall]:
+    yield Fall(ConstantDecay(), 0.0)
+    extra = 0.0
+    for d in lengths:
+        for kind, price in ((CosineDecay, 1.0), (LinearDecay, 1.0)):
+            yield from floored(kind(d), n, y, tol, base, price + extra)
+        extra = min(extra + 0.001, 0.2)
+    if (y > 0).all():
+        yield from _ratios(n, y, tol, base)
+        yield from _roots(n, y, base, timescale)
+    yield from _drops(n, y, tol)
+
+
+def _bent(n: Steps, y: Rates, tol: NDArray[np.float64], base: float, lengths: list[int]) -> Iterator[Fall]:
+    for d in lengths:
+        yield from _powers(d, n, y, tol, base)
+        yield from _stable(d, n, y, tol, base)
+        if y[-1] > 0 and n[-1] > 0:
+            low = float(base * np.power(y[-1] / base, d / min(int(n[-1]), d)))
+            for m in nice(low, 1e-3):
+                if 0 < m <= base:
+                    yield Fall(ExponentialDecay(d, m), 1.3)
+
+
+def floored(decay: Timed, n: Steps, y: Rates, tol: NDArray[np.float64], base: float, price: float) -> Iterator[Fall]:
+    """The decay with no floor, and with the floor that fits best: the LR is a straight line in it."""
+    share = decay(n, 1.0)
+    if misfit(y, base * share, tol) <= FITS:
+        yield Fall(decay, price)
+    low = mixture(y, base * share, np.full(y.shape, base), tol)
+    if low is not None and 1e-7 < low <= 1:
+        for m in nice(low * base, 1e-3):
+            if m <= base and misfit(y, m + (base - m) * share, tol) <= FITS:
+                yield Fall(dataclasses.replace(decay, min_lr=m), price + 0.3)
+
+
+def _ratios(n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -> Iterator[Fall]:
+    use = n > 0
+    if not use.any():
+        return
+    slopes = common(*(np.log(np.maximum(y + s * tol, 1e-300) / base)[use] / n[use] for s in (-1, 1)))
+    if slopes is not None and slopes < 0:
+        for g in nice(float(np.exp(slopes)), 1e-5 / float(n.max())):
+            if 0 < g < 1:
+                yield Fall(ExponentialDecay(gamma=g), 1.2)
+
+
+def _roots(n: Steps, y: Rates, base: float, timescale: int) -> Iterator[Fall]:
+    if timescale > 0:
+        yield Fall(InverseSqrtDecay(timescale), 1.0)
+    over = (base / y) ** 2 - 1
+    use = (n > 0) & (over > 1e-6)
+    if use.any():
+        k = round(float(np.median(n[use] / over[use])))
+        for scale in range(max(1, k - 2), k + 3):
+            if scale < 2**50:
+                yield Fall(InverseSqrtDecay(scale), 1.4)
+
+
+def _drops(n: Steps, y: Rates, tol: NDArray[np.float64]) -> Iterator[Fall]:
+    """Equal ratios at a few steps, evenly spaced or not."""
+    down = np.flatnonzero(y[:-1] - y[1:] > tol[1:] + tol[:-1]) + 1
+    if down.size == 0 or down.size > 64 or (y <= 0).any():
+        return
+    ratios = y[down] / y[down - 1]
+    low, high = n[down - 1], n[down]  # each drop lies above low, up to high
+    # Two drops between two logged steps are one with the square of the factor.
+    for g in dict.fromkeys(g for r in (np.max(ratios), np.median(ratios)) for g in nice(float(r), 2e-4)):
+        if not 0 < g < 1:
+            continue
+        count = np.arange(1, down.size + 1)
+        least, most = int(np.max(low // count)) + 1, int(np.min(high // count))
+        for size in range(least, min(most, least + 40) + 1):
+            yield Fall(StepDecay(size, g), 1.2)
+        times = np.rint(np.log(ratios) / np.log(g)).astype(int)
+        if (times >= 1).all() and times.max() < 9:
+            marks = tuple(int(m) for m in np.repeat(high, times))
+            yield Fall(MultiStepDecay(marks, g), 1.5)
+
+
+def _powers(d: int, n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -> Iterator[Fall]:
+    left = 1 - n / d
+    powers = {0.5, 1.5, 2.0, 3.0}
+    floors = {0.0, float(y[n >= d].min()) if (n >= d).any() else float(y.min())}
+    for low in floors:
+        share = (y - low) / (base - low) if base > low else np.zeros(y.shape)
+        use = (left > 0.05) & (left < 0.95) & (share > 0)
+        if use.any():
+            powers.update(nice(float(np.median(np.log(share[use]) / np.log(left[use]))), 5e-3))
+    for p in powers:
+        if 0 < p < 50 and abs(p - 1) > 1e-3:
+            yield from floored(PolynomialDecay(d, p), n, y, tol, base, 1.5)
+
+
+def _stable(d: int, n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -> Iterator[Fall]:
+    """Held, then down to the end: the step where the hold ends, by where the decay's own curve begins."""
+    below = np.flatnonzero(base - y > 2 * tol)
+    if below.size < 2 or below[0] == 0:
+        return
+    tail = below[(y[below] < base) & (n[below] < d)]
+    before, first = int(n[below[0] - 1]), int(n[below[0]])
+    if tail.size < 1:
+        return
+    for shape in ("linear", "cosine", "sqrt"):
+        holds = {before, first}
+        for low in {0.0, float(y.min())}:
+            share = np.clip((y[tail] - low) / (base - low), 1e-9, 1 - 1e-12) if base > low else None
+            if share is None:
+                continue
+            if shape == "linear":
+                p = 1 - share
+            elif shape == "cosine":
+                p = np.arccos(2 * share - 1) / np.pi
+            else:
+                p = (1 - share) ** 2
+            use = p < 0.9
+            if use.any():  # (n − S)/(d − S) = p
+                s = round(float(np.median((n[tail][use] - p[use] * d) / (1 - p[use]))))
+                holds.update(range(s - 2, s + 3))
+        for s in sorted(holds):
+            if 0 < s < d:
+                yield from floored(StableDecay(s, d - s, shape), n, y, tol, base, 1.7)
+
+
+def cosine_lengths(n: Steps, y: Rates, base: float) -> list[int]:
+    """The lengths that a cosine through these LRs can have, by its curvature; its floor is found beside it."""
+    use = (n > 0) & (y < base * (1 - 1e-6))
+    if use.sum() < 3:
+        return []
+    x, v = n[use].astype(np.float64), y[use]
+    found = []
+    for low in (0.0, float(v.min())):
+        share = np.clip((v - low) / (base - low) if base > low else np.zeros(v.shape), 1e-9, 1 - 1e-9)
+        theta = np.arccos(2 * share - 1) / x
+        good = (share > 0.1) & (share < 0.9)
+        if not good.any():
+            continue
+        rate, floor = float(np.median(theta[good])), low
+        for _ in range(12):  # Gauss and Newton, in the rate and the floor
+            c = 0.5 * (1 + np.cos(rate * x))
+            columns = np.stack([-(base - floor) * 0.5 * np.sin(rate * x) * x, 1 - c], axis=1)
+            step, *_ = np.linalg.lstsq(columns, v - (floor + (base - floor) * c), rcond=None)
+            rate, floor = rate + float(step[0]), floor + float(step[1])
+            if not 1e-9 < rate < 4 or not np.isfinite(rate):
+                break
+        else:
+            length = round(np.pi / rate)
+            found += list(range(max(1, length - 2), length + 3))
+    return list(dict.fromkeys(found))
+
+
+def line_length(n: Steps, y: Rates, base: float) -> list[int]:
+    """The lengths that a straight decay to 0, or to the plateau that it ends on, can have."""
+    use = (n > 0) & (y < base)
+    slope = common((base - y[use]) / n[use], (base - y[use]) / n[use]) if use.any() else None
+    if slope is None or slope <= 0:
+        return []
+    steep = float(np.median((base - y[use]) / n[use]))
+    ends = {base, base - float(y.min())}
+    found = {round(e / steep) for e in ends} | {round(e / slope) for e in ends}
+    return sorted(d for e in found for d in (e - 1, e, e + 1) if 0 < d < 2**50)

@@ -1,0 +1,1 @@
+"""What each possible mistake would have produced, held against the log."""

@@ -1,0 +1,157 @@
+"""Hypotheses that torch itself made the trace out of the expected composition."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from bench.diagnose.core.causes import CAUSES
+from reference import (
+    SWALR,
+    ChainedScheduler,
+    ConstantLR,
+    CyclicLR,
+    LinearLR,
+    MultiplicativeLR,
+    OneCycleLR,
+    PolynomialLR,
+    ReduceLROnPlateau,
+    Schedule,
+    SequentialLR,
+)
+from reference.check import Rates, Steps
+
+from .evidence import Curve, Evidence, Hypothesis
+
+#: A run of torch costs some 10 µs a step.
+LONGEST = 20_000
+#: Steps that are tried as the place of a restart, as many as all their runs together may take.
+RESTARTS, BUDGET = 12, 12_000
+#: Steps for which the LR can be right after a restart that has lost its place.
+UNSEEN = 2
+
+#: Every scheduler of a composition, with whether a SequentialLR and a chain stand above it, and where:
+#: (schedule, in a chain, in a first phase, in a later phase).
+Place = tuple[Schedule, bool, bool, bool]
+
+
+def torch_defects(x: Evidence) -> Iterator[Hypothesis]:
+    """What torch does with the composition when it is built, resumed, or told an epoch."""
+    schedule, last = x.anatomy.schedule, int(x.t[-1])
+    if isinstance(schedule, ReduceLROnPlateau):
+        yield from _plateau(x, schedule)
+        return
+    if x.first is None or last >= LONGEST or not _is_torch(schedule):
+        return
+    from bench.diagnose.hypotheses import torch_real
+
+    base = x.anatomy.base
+    cause = name_of(schedule)
+    # Nothing is assumed: it is what torch makes of the very composition that was expected.
+    says = (
+        f"This is what the installed torch makes of the composition, against its documentation: {CAUSES[cause].title}."
+    )
+    lrs = torch_real.run(schedule, base, last + 1)
+    yield from _made(cause, lrs, last, says=says, extra=-CAUSES[cause].cost)
+    if isinstance(schedule, ChainedScheduler):
+        yield from _made("torch-built-backwards", torch_real.run(schedule, base, last + 1, backwards=True), last)
+    gaps = np.flatnonzero(np.diff(x.whole.steps) > 1)
+    if gaps.size and x.stride == 1:
+        yield from _told(x, schedule, base)
+        return
+    gap, most = x.gap(x.first), max(1, min(RESTARTS, BUDGET // (len(torch_real.ORDERS) * (last + 1))))
+    for r in [r for r in range(gap.start - UNSEEN, gap.stop) if r > 0][-most:]:
+        for order in torch_real.ORDERS:
+            cause = "torch-restore-order" if order == "optimizer first" else "torch-last-epoch"
+            lrs = torch_real.run(schedule, base, last + 1, resume=(order, r))
+            yield from _made(cause, lrs, last, r=r)
+
+
+def _made(
+    cause: str, lrs: Rates | None, last: int, r: int = 0, says: str = "", extra: float = 0.0
+) -> Iterator[Hypothesis]:
+    if lrs is not None and np.isfinite(lrs).all() and lrs.size > last:
+        yield Hypothesis(cause, _at(lrs), {"r": r} if r else {}, extra=extra, says=says)
+
+
+def _at(lrs: Rates) -> Curve:
+    return lambda t: lrs[np.minimum(t, lrs.size - 1)]
+
+
+def _told(x: Evidence, schedule: Schedule, base: float) -> Iterator[Hypothesis]:
+    """The steps of the trace are the epochs that the scheduler was told where they leap."""
+    steps = x.whole.steps
+    from bench.diagnose.hypotheses import torch_real
+
+    leaps = {int(i): int(steps[i + 1]) for i in np.flatnonzero(np.diff(steps) > 1)}
+    lrs = torch_real.run(schedule, base, steps.size, epochs=leaps)
+    if lrs is not None:
+        places = steps
+
+        def at(t: Steps) -> Rates:
+            return lrs[np.minimum(np.searchsorted(places, t), lrs.size - 1)]
+
+        yield Hypothesis("torch-step-epoch", at, {"r": int(steps[min(leaps) + 1])})
+
+
+def _plateau(x: Evidence, schedule: ReduceLROnPlateau) -> Iterator[Hypothesis]:
+    """One tensor as the LR of n groups is reduced n times."""
+    last = len(schedule.metrics)
+    free = dataclasses.replace(schedule, min_lr=0.0, eps=0.0).trace(last + 1)
+    drops = set((np.flatnonzero(np.diff(free) < 0) + 1).tolist())
+    for groups in (2, 3, 4):
+        lrs, rate = np.empty(last + 1), x.anatomy.base
+        for t in range(last + 1):
+            for _ in range(groups if t in drops else 0):
+                lower = max(rate * schedule.factor, schedule.min_lr)
+                rate = lower if rate - lower > schedule.eps else rate
+            lrs[t] = rate
+        numbers = {"r": min(drops, default=0), "c": schedule.factor ** (groups - 1)}
+        yield Hypothesis("factor-twice", _at(lrs), numbers)
+
+
+def places(schedule: Schedule, chained: bool = False, first: bool = False, later: bool = False) -> Iterator[Place]:
+    """Every scheduler of a composition with where it stands."""
+    yield schedule, chained, first, later
+    for i, part in enumerate(getattr(schedule, "schedulers", ())):
+        phase = isinstance(schedule, SequentialLR)
+        yield from places(part, chained or not phase, first or (phase and i == 0), phase and i > 0)
+
+
+def _is_torch(schedule: Schedule) -> bool:
+    return type(schedule).__module__.startswith("reference.torch_") or isinstance(
+        schedule, SequentialLR | ChainedScheduler
+    )
+
+
+def _empty(s: Schedule) -> bool:
+    if isinstance(s, OneCycleLR):
+        return s.pct_start * s.length <= 1 or s.pct_start == 1
+    return isinstance(s, CyclicLR) and s.step_size_up == 0
+
+
+_COMPOSITE = SequentialLR | ChainedScheduler
+#: Cause → where in a composition torch does it; the first that holds names the deviation.
+STRUCTURES: tuple[tuple[str, Callable[[list[Place]], bool]], ...] = (
+    (
+        "start-kept",
+        lambda ps: any(isinstance(s, LinearLR | ConstantLR | PolynomialLR) and s.total_iters == 0 for s, *_ in ps),
+    ),
+    ("torch-empty-rise", lambda ps: any(_empty(s) for s, *_ in ps)),
+    ("torch-composite-later", lambda ps: any(isinstance(s, _COMPOSITE) and later for s, _, _, later in ps)),
+    ("phase-scaled", lambda ps: any(isinstance(s, MultiplicativeLR) and later for s, _, _, later in ps)),
+    ("torch-swalr-goal", lambda ps: len({s.swa_lr for s, *_ in ps if isinstance(s, SWALR)}) > 1),
+    ("torch-swalr-continues", lambda ps: any(isinstance(s, SWALR) and later for s, _, _, later in ps)),
+    ("torch-sequential-in-chain", lambda ps: any(isinstance(s, SequentialLR) and chained for s, chained, *_ in ps)),
+    ("nested-lost-step", lambda ps: any(isinstance(s, SequentialLR) and first for s, _, first, _ in ps)),
+    ("torch-cycle-base", lambda ps: len(ps) > 1 and any(isinstance(s, OneCycleLR | CyclicLR) for s, *_ in ps)),
+    ("torch-chain-first", lambda ps: any(isinstance(s, ChainedScheduler) and first for s, _, first, _ in ps)),
+)
+
+
+def name_of(schedule: Schedule) -> str:
+    """The cause that torch's deviation from this composition goes by."""
+    found = list(places(schedule))
+    return next((name for name, holds in STRUCTURES if holds(found)), "torch-other")

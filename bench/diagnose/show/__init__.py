@@ -1,0 +1,1 @@
+"""A diagnosis as text, as a picture and as an HTML page."""

@@ -1,0 +1,1 @@
+"""Speed comparisons under pytest-benchmark, run only on request."""

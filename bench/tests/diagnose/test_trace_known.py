@@ -1,0 +1,129 @@
+"""Every known deviation of torch that shows in an LR trace is named when the real trace is handed in."""
+
+from __future__ import annotations
+
+import functools
+import json
+
+import numpy as np
+import pytest
+
+from bench.diagnose import Trace, diagnose
+from bench.diagnose.core.causes import CAUSES
+from suite.cases.catalogue import all_cases
+from suite.engine.case import Case
+from suite.engine.loop import run_case
+from suite.engine.subject import installed
+from suite.engine.verdict import verdict_of
+from suite.known.deviations import records, table
+
+#: Entry of known.toml → the causes that are right for its traces.
+NAMED: dict[str, set[str]] = {
+    "length-zero-kept": {"start-kept"},
+    "empty-rise": {"torch-empty-rise"},
+    "composite-later-phase": {"torch-composite-later"},
+    "multiplicative-later-phase": {"phase-scaled"},
+    "swalr-shared-goal": {"torch-swalr-goal"},
+    "swalr-later-phase": {"torch-swalr-continues"},
+    "sequential-inside-chain": {"torch-sequential-in-chain"},
+    "sequential-inside-first-phase": {"nested-lost-step"},
+    "cycle-replaces-base-lr": {"torch-cycle-base"},
+    "chain-as-first-phase": {"torch-chain-first"},
+    "chain-built-backwards": {"torch-built-backwards"},
+    "shared-tensor-plateau": {"factor-twice"},
+    "epoch-multiplicative": {"torch-step-epoch"},
+    "epoch-swalr": {"torch-step-epoch"},
+    "epoch-warm-restarts": {"torch-step-epoch"},
+    "optimizer-loaded-before-build": {"torch-restore-order"},
+    # Restarted at the end of a ConstantLR, the jump is made twice: the same numbers under another name.
+    "last-epoch-sequential": {"torch-last-epoch", "factor-twice"},
+    "last-epoch-drop-twice": {"torch-last-epoch", "factor-twice"},
+    "last-epoch-warm-restarts": {"torch-last-epoch"},
+    "last-epoch-swalr": {"torch-last-epoch"},
+}
+#: Entry → why no LR trace shows it.
+SHOWS_NOT = {
+    "constant-factor-zero": "torch stops with ZeroDivisionError; the LRs up to there are right",
+    "fractional-length": "what is right for 4.5 steps is not defined: the finding is that it is accepted",
+    "zero-length-divides": "torch stops with ZeroDivisionError in the first step()",
+    "milestones-unchecked": "what is right for a milestone of 4.5 is not defined: the finding is that it is accepted",
+    "cyclic-state-emptied": "load_state_dict raises KeyError; the LRs up to there are right",
+}
+#: Shapes of a verdict that are a deviation of the LRs themselves.
+IN_THE_LR = {"differs", "scaled", "shifted", "stuck", "reset"}
+#: Cases of an entry that are diagnosed, spread over all of them.
+MOST = 6
+
+
+@functools.cache
+def cases_of(entry: str) -> list[Case]:
+    """Known cases of an entry whose LRs deviate in the plain loop, or in the one thing that the entry is about."""
+    by_id = {case.id: case for case in all_cases()}
+    found = [by_id[r.case] for r in records().values() if r.entry == entry and r.shape in IN_THE_LR]
+    return [case for case in found if is_plain(case, entry)]
+
+
+def is_plain(case: Case, entry: str) -> bool:
+    """One thing is wrong at a time, and the log can hold it: float LRs, one restart, no step backwards."""
+    setup = case.setup
+    rising = all(a < b for a, b in zip((2, *setup.jumps), setup.jumps, strict=False))
+    about_resume = entry.startswith(("last-epoch", "optimizer-loaded"))
+    return (
+        (setup.lr_type == "float" or entry == "shared-tensor-plateau")
+        and not setup.lists
+        and setup.clock == "step"
+        and len(setup.cuts) == about_resume
+        and rising
+    )
+
+
+@functools.cache
+def named(entry: str) -> dict[str, str]:
+    """The cause that comes first for each chosen case of an entry."""
+    chosen = cases_of(entry)
+    found = {}
+    for case in chosen[:: max(1, len(chosen) // MOST)][:MOST]:
+        run = run_case(case.schedule, case.setup, case.steps, installed())
+        trace = Trace(np.array(run.positions), np.array(run.lrs)[:, 0])
+        diagnosis = diagnose(trace, case.schedule, base_lr=case.setup.base_lrs()[0])
+        assert "nan" not in json.dumps(diagnosis.to_json(), allow_nan=False)
+        found[case.id] = diagnosis.explanations[0].cause if diagnosis.tied else "unknown"
+    return found
+
+
+def test_every_live_entry_has_its_cause_or_its_reason() -> None:
+    """No entry that is live in the newest release is left out, and none stands in both lists."""
+    live = {name for name, entry in table().items() if not entry.until}
+    assert set(NAMED) | set(SHOWS_NOT) == live
+    assert not set(NAMED) & set(SHOWS_NOT)
+    assert set().union(*NAMED.values()) <= set(CAUSES)
+
+
+@pytest.mark.parametrize("entry", NAMED)
+def test_the_real_trace_is_named(entry: str) -> None:
+    """The trace of the installed torch, against the composition as documented, is explained by the entry's cause."""
+    found = named(entry)
+    assert found
+    assert {case: cause for case, cause in found.items() if cause not in NAMED[entry]} == {}
+
+
+@pytest.mark.parametrize("entry", SHOWS_NOT)
+def test_what_is_left_out_does_not_show(entry: str) -> None:
+    """No case of an entry that is left out deviates in its LRs."""
+    shapes = {r.shape for r in records().values() if r.entry == entry}
+    assert shapes
+    assert not shapes & IN_THE_LR
+
+
+def test_torch_without_a_deviation_is_healthy() -> None:
+    """Compositions that torch follows are not accused."""
+    deviating = set(records())
+    followed = [c for c in all_cases() if c.id not in deviating and c.family == "crossed" and c.setup.clock == "step"]
+    plain = [c for c in followed if c.setup.lr_type == "float" and not c.setup.lists and not c.setup.resume]
+    assert plain
+    for case in plain[:12]:
+        verdict = verdict_of(case, installed())
+        assert verdict.follows
+        run = run_case(case.schedule, case.setup, case.steps, installed())
+        trace = Trace(np.array(run.positions), np.array(run.lrs)[:, 0])
+        assert diagnose(trace, case.schedule, base_lr=case.setup.base_lrs()[0]).verdict == "healthy"

@@ -1,0 +1,83 @@
+"""How a run ended, told from its losses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.diverge.outcome import (
+    COLLAPSED,
+    FAILURES,
+    LEARNED,
+    NEVER,
+    NOT_FINITE,
+    UNFINISHED,
+    Outcome,
+    learned_at,
+    outcome,
+)
+from bench.tests.diverge_runs import BAD, COLLAPSING, GOOD, LEARNING, MIDDLE, PLATEAU, STEPS
+from bench.watch.thresholds import levels
+
+LOSSES = st.lists(st.one_of(st.floats(0, 4), st.sampled_from([float("nan"), float("inf")])), min_size=1, max_size=30)
+
+
+@pytest.mark.parametrize(
+    ("losses", "final", "found"),
+    [
+        (LEARNING, GOOD, Outcome(LEARNED, None)),
+        (LEARNING, MIDDLE, Outcome(UNFINISHED, None)),
+        (COLLAPSING, BAD, Outcome(COLLAPSED, 30)),
+        (PLATEAU, BAD, Outcome(NEVER, STEPS)),
+        (np.append(PLATEAU, np.nan), np.nan, Outcome(NOT_FINITE, STEPS)),
+        (LEARNING, np.inf, Outcome(NOT_FINITE, STEPS)),
+        (LEARNING, BAD, Outcome(COLLAPSED, STEPS)),
+    ],
+    ids=["learned", "unfinished", "collapsed", "never", "nan", "infinite at the end", "validation alone"],
+)
+def test_endings_are_told_apart(losses: np.ndarray, final: float, found: Outcome) -> None:
+    """Each way to end has its name and the step at which the loss shows it."""
+    assert outcome(losses, final) == found
+
+
+def test_a_run_that_never_learned_is_late_when_a_good_one_has_learned() -> None:
+    """The failure of a plateau is visible at the step by which a good run is below the limit, not at the end."""
+    assert outcome(PLATEAU, BAD, learned_by=12) == Outcome(NEVER, 12)
+    assert outcome(PLATEAU, BAD, learned_by=10 * STEPS) == Outcome(NEVER, STEPS)
+
+
+def test_a_single_loss_is_no_collapse() -> None:
+    """One bad batch on the way down does not make a run that learned a failure, nor move a later one."""
+    spiked = LEARNING.copy()
+    spiked[20] = 5.0
+    assert outcome(spiked, GOOD).kind == LEARNED
+    twice = COLLAPSING.copy()
+    twice[:10], twice[10:15] = 3.0, (0.9, 3.0, 0.9, 0.9, 0.9)
+    assert outcome(twice, BAD) == Outcome(COLLAPSED, 30)
+
+
+def test_the_level_is_the_median_of_the_last_losses() -> None:
+    """Each entry is the median of at most five losses up to it, and of none after it."""
+    losses = np.random.default_rng(0).exponential(size=(3, 17))
+    expected = [[sorted(row[max(t - 4, 0) : t + 1]) for t in range(17)] for row in losses.tolist()]
+    middle = [[(s[(len(s) - 1) // 2] + s[len(s) // 2]) / 2 for s in row] for row in expected]
+    assert levels(losses).tolist() == middle
+
+
+@given(LOSSES, st.one_of(st.floats(0, 4), st.just(float("nan"))))
+def test_failures_and_their_steps_agree(losses: list[float], final: float) -> None:
+    """A run has a failure step, within its length, exactly if it failed; failing is a high or missing last loss."""
+    found = outcome(losses, final)
+    assert found.failed == (found.kind in FAILURES) == (found.step is not None)
+    assert found.failed == (not final <= 1.0 or not np.isfinite(losses).all())
+    if found.kind == COLLAPSED and found.step is not None and found.step < len(losses):
+        assert losses[found.step] > 1.0
+        assert learned_at(losses) < found.step
+
+
+def test_no_losses_are_no_run() -> None:
+    """A run without a step has not ended in any way."""
+    with pytest.raises(ValueError, match=r"losses=\[0\] must be \[T\]"):
+        outcome([], 1.0)

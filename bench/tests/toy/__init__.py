@@ -1,0 +1,1 @@
+"""Tests of the toy task, the model and both trainers."""

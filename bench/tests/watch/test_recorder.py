@@ -1,0 +1,217 @@
+"""The recorder: what it notes is what the optimizer used, whatever the loop does."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim import lr_scheduler as lrs
+
+import reference as ref
+from bench.tests.loops import loop, loss_of, parameters, scaled_loop
+from bench.watch import Recorder
+from bench.watch.journal import Row
+from suite.engine.tolerances import relative
+
+STEPS, WARMUP = 12, 4
+TWIN = ref.SequentialLR((ref.LinearLR(0.1, total_iters=WARMUP), ref.CosineAnnealingLR(STEPS - WARMUP)), (WARMUP,))
+
+
+#: torch warns when a scheduler moves before any optimizer step: what these loops do on purpose.
+early = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
+
+
+def sequential(optimizer: Optimizer) -> lrs.SequentialLR:
+    """Linear warmup, then a cosine."""
+    parts = [lrs.LinearLR(optimizer, 0.1, total_iters=WARMUP), lrs.CosineAnnealingLR(optimizer, STEPS - WARMUP)]
+    return lrs.SequentialLR(optimizer, parts, [WARMUP])
+
+
+def halving(optimizer: Optimizer) -> lrs.StepLR:
+    """Half the LR after every scheduler step: each number tells how often the scheduler moved."""
+    return lrs.StepLR(optimizer, 1, 0.5)
+
+
+def rates(recorder: Recorder) -> list[list[float]]:
+    """The recorded LRs of every optimizer and group."""
+    return [series.lrs.tolist() for series in recorder.series()]
+
+
+def rows(recorder: Recorder) -> list[Row]:
+    """All recorded rows."""
+    return list(recorder.log.rows())
+
+
+def test_every_group_follows_the_twin_of_its_scheduler() -> None:
+    """Two groups with their own base LRs give two traces, each that of the scheduler's twin."""
+    first, second = parameters()
+    optimizer = SGD([{"params": [first], "lr": 0.3}, {"params": [second], "lr": 0.02}])
+    scheduler = sequential(optimizer)
+    with Recorder() as recorder:
+        loop(optimizer, scheduler, STEPS)
+    assert [trace.name for trace in recorder.traces] == ["SGD group 0", "SGD group 1"]
+    for trace, base in zip(recorder.traces, (0.3, 0.02), strict=True):
+        assert trace.steps.tolist() == list(range(STEPS))
+        assert trace.lrs == pytest.approx(TWIN.trace(STEPS, base), rel=relative(STEPS), abs=0)
+
+
+def test_momentum_and_weight_decay_are_those_of_each_group() -> None:
+    """Adam has its β1, SGD its momentum; what an optimizer does not have is NaN."""
+    adam = AdamW(parameters(1), lr=0.1, betas=(0.7, 0.9), weight_decay=0.03)
+    sgd = SGD(parameters(1), lr=0.1, momentum=0.6)
+    adagrad = torch.optim.Rprop(parameters(1), lr=0.1)
+    with Recorder() as recorder:
+        for optimizer in (adam, sgd, adagrad):
+            loop(optimizer, None, 1)
+    found = [(row.momentum, row.weight_decay) for row in rows(recorder)]
+    assert found[:2] == [(0.7, 0.03), (0.6, 0.0)]
+    assert all(math.isnan(number) for number in found[2])
+
+
+@early
+@pytest.mark.parametrize("fused", [False, True], ids=["plain", "fused"])
+def test_steps_left_out_by_a_gradient_scaler_are_no_steps(fused: bool) -> None:
+    """Where the gradient is infinite nothing is updated: the trace has the LRs of the other steps only."""
+    spoiled = frozenset({0, 3, 4})
+    optimizer = Adam(parameters(1), lr=1.0, fused=fused)
+    weight = optimizer.param_groups[0]["params"][0]
+    scheduler = halving(optimizer)
+    seen = [weight.detach().clone()]
+    with Recorder() as recorder:
+        scaled_loop(optimizer, scheduler, 7, spoiled, lambda step: seen.append(weight.detach().clone()))
+    moved = [step for step in range(7) if not torch.equal(seen[step], seen[step + 1])]
+    assert moved == [1, 2, 5, 6]
+    assert rates(recorder) == [[0.5**step for step in moved]]
+    assert [(row.skipped, row.scheduler_steps, row.backwards) for row in rows(recorder)] == [
+        (1, 1, 2),
+        (0, 1, 1),
+        (2, 3, 3),
+        (0, 1, 1),
+    ]
+    assert recorder.log.optimizers[0].skipped == 3
+
+
+@early
+def test_an_optimizer_that_never_updates_is_named() -> None:
+    """A run whose every step is left out has no trace, and the summary says why."""
+    optimizer = SGD(parameters(1), lr=1.0)
+    with Recorder() as recorder:
+        scaled_loop(optimizer, halving(optimizer), 3, frozenset(range(3)), lambda step: None)
+    assert rates(recorder) == []
+    assert recorder.summary() == ["SGD: no step updated anything, 3 steps left out by the scaler"]
+
+
+def test_optimizers_are_told_apart() -> None:
+    """Two of one class and one that is made later have their own names and steps."""
+    one, two = SGD(parameters(1), lr=0.1), SGD(parameters(1), lr=0.2)
+    with Recorder() as recorder:
+        loop(one, None, 2)
+        loop(two, None, 1)
+        loop(one, None, 1)
+        loop(Adam(parameters(1), lr=0.3), None, 2)
+    assert [(series.name, series.lrs.tolist()) for series in recorder.series()] == [
+        ("SGD", [0.1] * 3),
+        ("SGD-2", [0.2]),
+        ("Adam", [0.3] * 2),
+    ]
+    assert [trace.name for trace in recorder.traces] == ["SGD", "Adam"]  # one step is no trace
+
+
+def test_a_group_added_later_begins_at_its_first_step() -> None:
+    """Unfreezing adds a group: its trace has the optimizer's step numbers."""
+    optimizer = SGD(parameters(1), lr=0.1)
+    with Recorder() as recorder:
+        loop(optimizer, None, 2)
+        optimizer.add_param_group({"params": parameters(1), "lr": 0.01})
+        loop(optimizer, None, 2)
+    assert [series.steps.tolist() for series in recorder.series()] == [[0, 1, 2, 3], [2, 3]]
+
+
+def test_a_tensor_lr_is_read_when_it_is_used() -> None:
+    """Schedulers change a tensor LR in place: each step has its own value, in float32's precision."""
+    optimizer = Adam(parameters(1), lr=torch.tensor(0.3), foreach=False)
+    scheduler = sequential(optimizer)
+    with Recorder() as recorder:
+        loop(optimizer, scheduler, STEPS)
+    recorder.assert_follows(TWIN, base_lr=0.3)
+    assert rates(recorder)[0] == pytest.approx(TWIN.trace(STEPS, 0.3), rel=1e-6, abs=1e-8)
+    assert len(set(rates(recorder)[0])) == STEPS
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("fused", [False, True], ids=["capturable", "fused"])
+def test_a_tensor_lr_on_a_device_is_read_when_it_is_used(fused: bool) -> None:
+    """On CUDA the LR is copied there, and read later."""
+    weights = [torch.nn.Parameter(p.detach().cuda()) for p in parameters(1)]
+    optimizer = Adam(weights, lr=torch.tensor(0.3, device="cuda"), fused=fused, capturable=not fused)
+    scheduler = sequential(optimizer)
+    with Recorder() as recorder:
+        loop(optimizer, scheduler, STEPS)
+    recorder.assert_follows(TWIN, base_lr=0.3)
+
+
+def test_a_compiled_step_is_seen_and_not_compiled_anew() -> None:
+    """torch.compile of the step leaves the trace as it is, and the recorder causes no recompilation."""
+    optimizer = Adam(parameters(1), lr=torch.tensor(0.3), capturable=False)
+    scheduler = sequential(optimizer)
+    step = torch.compile(optimizer.step, backend="eager")
+    with Recorder() as recorder, torch._dynamo.config.patch(error_on_recompile=True):
+        for _ in range(STEPS):
+            loss_of(optimizer).backward()  # type: ignore[no-untyped-call]
+            step()
+            optimizer.zero_grad()
+            scheduler.step()
+    recorder.assert_follows(TWIN, base_lr=0.3)
+
+
+def test_autocast_changes_nothing() -> None:
+    """Under automatic mixed precision the trace is the same."""
+    optimizer = SGD(parameters(1), lr=0.5)
+    scheduler = halving(optimizer)
+    with Recorder() as recorder, torch.autocast("cpu", dtype=torch.bfloat16):
+        loop(optimizer, scheduler, 3)
+    assert rates(recorder) == [[0.5, 0.25, 0.125]]
+
+
+def test_an_lr_that_a_hook_sets_just_before_the_step_is_seen() -> None:
+    """The optimizer's own hooks run after the global ones; what they set is what the step uses."""
+    optimizer = SGD(parameters(1), lr=9.0)
+
+    def set_rate(used: Optimizer, args: Any, kwargs: Any) -> None:
+        used.param_groups[0]["lr"] = 0.25
+
+    optimizer.register_step_pre_hook(set_rate)
+    with Recorder() as recorder:
+        loop(optimizer, None, 1)
+    assert rates(recorder) == [[0.25]]
+
+
+def test_a_scheduler_in_a_hook_after_the_step_comes_after_it() -> None:
+    """An LR that changes once the step is done belongs to the next step."""
+    optimizer = SGD(parameters(1), lr=1.0)
+    scheduler = halving(optimizer)
+    optimizer.register_step_post_hook(lambda *call: scheduler.step())
+    with Recorder() as recorder:
+        loop(optimizer, None, 3)
+    assert rates(recorder) == [[1.0, 0.5, 0.25]]
+
+
+@pytest.mark.parametrize("by_name", [False, True], ids=["position", "keyword"])
+def test_an_lr_that_the_closure_sets_is_seen(by_name: bool) -> None:
+    """A closure runs inside the step and before the update: so does Lightning's whole training step."""
+    optimizer = SGD(parameters(1), lr=9.0)
+
+    def closure() -> Tensor:
+        optimizer.param_groups[0]["lr"] = 0.25
+        loss = loss_of(optimizer)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    with Recorder() as recorder:
+        optimizer.step(closure=closure) if by_name else optimizer.step(closure)
+    assert rates(recorder) == [[0.25]]
+    assert rows(recorder)[0].backwards == 1

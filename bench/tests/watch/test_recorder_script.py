@@ -1,0 +1,192 @@
+"""`python -m bench record`: somebody's script runs as without us, and its trace is there however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import main
+from suite.tests.house.tree import ROOT
+
+#: Trains for as many steps as its first argument says, at half the LR each time.
+TRAIN = """
+import sys, torch
+weight = torch.nn.Parameter(torch.ones(2))
+optimizer = torch.optim.SGD([weight], lr=1.0)
+scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+for step in range(int(sys.argv[1])):
+    (weight**2).sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    scheduler.step()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to run in; what a script changes of the process is put back."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    return tmp_path
+
+
+def record(folder: Path, script: str, *arguments: str, options: tuple[str, ...] = ()) -> int:
+    """Write a script, record it, and give the exit code."""
+    (folder / "train.py").write_text(textwrap.dedent(script))
+    return main(["record", *options, "train.py", *arguments])
+
+
+def trace(path: Path) -> list[float]:
+    """The LRs of a recorded trace, whose lines must all be whole."""
+    head, *lines = path.read_text().splitlines(keepends=True)
+    assert head.startswith("step,optimizer,group,lr,")
+    assert all(line.endswith("\n") and line.count(",") == head.count(",") for line in lines)
+    return [float(line.split(",")[3]) for line in lines]
+
+
+def test_a_script_leaves_its_trace_and_a_diagnosis(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The trace is a CSV of all steps; what the loop did and the verdict stand on standard error only."""
+    assert record(folder, TRAIN, "3", options=("--expect", "hold", "--base-lr", "1")) == 1
+    out, err = capsys.readouterr()
+    assert trace(folder / "trace.csv") == [1.0, 0.5, 0.25]
+    assert out == ""
+    assert err.startswith(f"record: {folder / 'trace.csv'}\n")
+    assert "SGD: 3 steps, 1 parameter group, the scheduler moved once a step\n" in err
+    assert err.splitlines()[2].startswith("SGD: ")
+
+
+def test_the_script_sees_what_python_would_show_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Arguments (also those like our own), the first folder of the path, its name, pickling of its classes."""
+    script = """
+        import pickle, sys
+        class Mine: pass
+        assert type(pickle.loads(pickle.dumps(Mine()))) is Mine
+        print(sys.argv, sys.path[0], __name__, __file__)
+    """
+    argv, path = sys.argv, list(sys.path)
+    assert record(folder, script, "--out", "x", "-m", options=("--out", "mine.csv")) == 1
+    out, err = capsys.readouterr()
+    assert out == f"['train.py', '--out', 'x', '-m'] {folder} __main__ train.py\n"
+    assert err == "record: no optimizer step was seen\n"
+    assert sys.argv is argv
+    assert sys.path == path
+    assert not (folder / "x").exists()
+
+
+def test_a_module_is_run_by_its_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With -m the package is imported and its ``__main__`` run."""
+    (folder / "theirs").mkdir()
+    (folder / "theirs" / "__init__.py").touch()
+    (folder / "theirs" / "__main__.py").write_text(TRAIN + "print(__package__, sys.argv[1:])\n")
+    main(["record", "-m", "theirs", "2"])
+    assert capsys.readouterr().out == "theirs ['2']\n"
+    assert trace(folder / "trace.csv") == [1.0, 0.5]
+
+
+def test_a_script_may_have_modules_called_like_ours(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its own `reference` and `bench` are imported, and ours are there again afterwards."""
+    (folder / "reference.py").write_text("WHOSE = 'theirs'")
+    ours = sys.modules["reference"]
+    record(folder, "import reference\nprint(reference.WHOSE)")
+    assert capsys.readouterr().out == "theirs\n"
+    assert sys.modules["reference"] is ours
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"), [("sys.exit(3)", 3), ("sys.exit('out of data')", "out of data"), ("sys.exit(0)", 1), ("", 1)]
+)
+def test_the_script_decides_on_the_exit_code(folder: Path, ending: str, code: int | str) -> None:
+    """Its own failure is passed on; where it ends well, a finding is 1."""
+    leaving: int | str | None
+    try:
+        leaving = record(folder, TRAIN + ending, "2", options=("--expect", "hold", "--base-lr", "1"))
+    except SystemExit as error:
+        leaving = error.code
+    assert leaving == code
+    assert trace(folder / "trace.csv") == [1.0, 0.5]
+
+
+def test_an_exception_is_passed_on_after_the_diagnosis(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The trace up to the error is written and diagnosed."""
+    with pytest.raises(ZeroDivisionError):
+        record(folder, TRAIN + "1 / 0", "2")
+    assert trace(folder / "trace.csv") == [1.0, 0.5]
+    assert "SGD: 2 steps" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere.py"], "script=nowhere.py must be a Python file"),
+        (["-m", "no_such_module.inside"], "module=no_such_module.inside must be a module"),
+        (["--out", "no/folder/trace.csv", "train.py"], "trace.csv must be a file that can be written (No such file"),
+        (["--expect", "nothing7", "train.py"], "nothing7"),
+        (["--base-lr", "nan", "train.py"], "base_lr=nan must be finite"),
+        (["--total-steps", "0", "train.py"], "total_steps=0 must be >= 1"),
+    ],
+)
+def test_bad_input_costs_one_line_and_runs_nothing(
+    folder: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, one clear line, and the script did not begin."""
+    (folder / "train.py").write_text("raise SystemError('it ran')")
+    assert main(["record", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+    assert err.count("\n") == 1
+    assert not (folder / "trace.csv").exists()
+
+
+def test_each_process_of_a_distributed_run_has_its_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but the first put their rank into the name."""
+    monkeypatch.setenv("RANK", "2")
+    record(folder, TRAIN, "2")
+    assert trace(folder / "trace.rank2.csv") == [1.0, 0.5]
+
+
+def test_a_traceback_begins_in_the_script(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What Python prints of an uncaught error names the script's own lines, and none of ours."""
+    with pytest.raises(ZeroDivisionError) as caught:
+        record(folder, "def half():\n    return 1 / 0\nhalf()\n")
+    capsys.readouterr()
+    sys.excepthook(caught.type, caught.value, caught.tb)
+    err = capsys.readouterr().err.splitlines()
+    assert [line.strip() for line in err if "File" in line] == [
+        'File "train.py", line 3, in <module>',
+        'File "train.py", line 2, in half',
+    ]
+    assert err[-1] == "ZeroDivisionError: division by zero"
+
+
+def test_a_termination_writes_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM finds all steps in the file, and then ends the process as it would without us."""
+    sent = []
+    monkeypatch.setattr(os, "kill", lambda *call: sent.append((*call, len(trace(folder / "trace.csv")))))
+    before = signal.getsignal(signal.SIGTERM)
+    script = TRAIN + "import signal; signal.raise_signal(signal.SIGTERM)\nprint(signal.getsignal(signal.SIGTERM))"
+    record(folder, script, "7")
+    assert sent == [(os.getpid(), signal.SIGTERM, 7)]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_kill_leaves_every_whole_block(folder: Path) -> None:
+    """After a SIGKILL the file has whole lines, and all but the last block of steps."""
+    (folder / "train.py").write_text(TRAIN + "    print(step, flush=True) if step == 4500 else None\n")
+    command = [sys.executable, "-m", "bench", "record", "train.py", "100000000"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "4500\n"
+        child.kill()
+    assert child.returncode == -signal.SIGKILL
+    found = trace(folder / "trace.csv")
+    assert len(found) >= 4000
+    assert found[:1000] == [0.5**step for step in range(1000)]

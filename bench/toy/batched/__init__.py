@@ -1,0 +1,1 @@
+"""Many replicas trained at once, each exactly as if it were alone."""

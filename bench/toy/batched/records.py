@@ -1,0 +1,62 @@
+"""What a run is watched by: the largest attention logit, the size of the gradient, the size of the update."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bench.toy.task import PAD, Pairs
+
+from .attention import Watch
+
+
+class Peaks:
+    """The largest |attention logit| of each replica, collected during one forward pass.
+
+    max |q·k| / √(d/heads) over layers, heads and batch, before masks are added; padded keys and queries
+    and the pairs that only fill up a batch do not count, keys in the future do.
+    Source: Wortsman et al. 2023, section 3.1.1 (arXiv:2309.14322).
+    """
+
+    def __init__(self, pairs: Pairs) -> None:
+        scored = (pairs.target_out != PAD).any(2, keepdim=True)
+        self.source = (pairs.source != PAD) & scored
+        self.target = (pairs.target_in != PAD) & scored
+        self.seen: list[Tensor] = []
+
+    def between(self, queries: Tensor, keys: Tensor) -> Watch:
+        """What takes the logits [n, s, K·h·B] between tokens of which these count: bool [K, B, n], [K, B, s]."""
+        counted = (queries[:, :, :, None] & keys[:, :, None]).permute(2, 3, 0, 1)[:, :, :, None]
+
+        def watch(logits: Tensor) -> None:
+            sizes = logits.abs().view(*counted.shape[:3], -1, counted.shape[4])
+            self.seen.append(torch.where(counted, sizes, 0).amax((0, 1, 3, 4)))
+
+        return watch
+
+    def largest(self) -> Tensor:
+        """The largest of all that was seen: [K]."""
+        return torch.stack(self.seen).amax(0)
+
+
+def update_ratio(before: Tensor, after: Tensor) -> Tensor:
+    """‖θ' − θ‖ / ‖θ‖ for each row: [n, P], [n, P] → [n].
+
+    >>> update_ratio(torch.tensor([[3.0, 4.0]]), torch.tensor([[3.0, 4.5]])).tolist()
+    [0.10000000149011612]
+    """
+    size: Tensor = torch.linalg.vector_norm(after - before, dim=1) / torch.linalg.vector_norm(before, dim=1)
+    return size
+
+
+def first_at_or_below(losses: Tensor, target: float) -> Tensor:
+    """The first step at which the loss is at or below a target: int64 [K], −1 where it never is.
+
+    `losses`: [K, T], NaN where a replica did not run.
+
+    >>> first_at_or_below(torch.tensor([[2.0, 0.9, 0.5], [2.0, torch.nan, torch.nan]]), 0.9).tolist()
+    [1, -1]
+    """
+    reached = losses <= target
+    first: Tensor = reached.byte().argmax(1)
+    return torch.where(reached.any(1), first, -1)

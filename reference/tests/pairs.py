@@ -1,0 +1,54 @@
+"""One warmup and decay of every kind and variant, and every convention: what the pair tests cross."""
+
+from __future__ import annotations
+
+import itertools
+
+from reference.convention import CLOCKS, ENDS, PAST_ENDS, STARTS, Convention
+from reference.decay import ConstantDecay, Decay, ExponentialDecay, InverseSqrtDecay, MultiStepDecay, StepDecay
+from reference.timed_decay import CosineDecay, LinearDecay, PolynomialDecay, StableDecay
+from reference.untuned import RAdamWarmup, UntunedExponentialWarmup, UntunedLinearWarmup
+from reference.warmup import (
+    ConstantWarmup,
+    CosineWarmup,
+    ExponentialWarmup,
+    LinearWarmup,
+    PolynomialWarmup,
+    StepWarmup,
+    Warmup,
+)
+
+WARMUPS: tuple[Warmup, ...] = (
+    ConstantWarmup(5, 0.3),
+    LinearWarmup(5),
+    LinearWarmup(5, 0.1),
+    ExponentialWarmup(5, 1e-6),
+    CosineWarmup(5),
+    CosineWarmup(5, 0.2),
+    StepWarmup(5, levels=3, gamma=1.5),
+    PolynomialWarmup(5, 0.5),
+    UntunedLinearWarmup(0.75),
+    UntunedExponentialWarmup(0.8),
+    RAdamWarmup(0.9, 5),
+)
+
+DECAYS: tuple[Decay, ...] = (
+    ConstantDecay(),
+    LinearDecay(7, 1e-05),
+    CosineDecay(7),
+    CosineDecay(0, 0.25),
+    PolynomialDecay(7, 2.0, 0.125),
+    PolynomialDecay(7, 1.5),
+    ExponentialDecay(gamma=0.9),
+    ExponentialDecay(7, 1e-3),
+    StepDecay(3, 0.5),
+    MultiStepDecay((2, 2, 6)),
+    InverseSqrtDecay(4),
+    StableDecay(3, 4),
+    StableDecay(3, 4, "sqrt", 0.01),
+    StableDecay(3, 4, "cosine"),
+)
+
+CONVENTIONS: tuple[Convention, ...] = tuple(
+    Convention(*choice) for choice in itertools.product(STARTS, ENDS, CLOCKS, PAST_ENDS)
+)

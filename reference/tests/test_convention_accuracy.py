@@ -1,0 +1,139 @@
+"""Closed forms against 50-digit arithmetic: within 4 ulp times a derived factor (see exact.py)."""
+
+from __future__ import annotations
+
+import zlib
+
+import mpmath
+import numpy as np
+import pytest
+
+from reference.convention import Convention
+from reference.decay import ConstantDecay
+from reference.pair import WarmupDecay
+from reference.slug import REGISTRY
+from reference.tests.exact import Exact
+from reference.tests.oracle import KINDS
+from reference.tests.pairs import DECAYS, WARMUPS
+from reference.timed_decay import CosineDecay, LinearDecay
+from reference.untuned import RAdamWarmup, UntunedExponentialWarmup, UntunedLinearWarmup
+from reference.warmup import CosineWarmup, ExponentialWarmup, LinearWarmup, PolynomialWarmup, Warmup, effective_period
+
+#: 4 ulp-sized relative errors.
+UNIT = 4 * float(np.finfo(float).eps)
+DRAWS = 6
+#: The digits of the oracle; float64 has 16.
+DIGITS = 50
+
+
+def excess(exact: Exact, steps: list[int]) -> float:
+    """The worst relative error over the steps, in units of what is allowed; inf for a wrong zero."""
+    found = exact.schedule(np.array(steps), exact.base)
+    worst = 0.0
+    for t, value in zip(steps, found.tolist(), strict=True):
+        true = exact.value(t)
+        if true == 0:
+            worst = max(worst, 0.0 if value == 0 else np.inf)
+        else:
+            error = float(abs((mpmath.mpf(value) - true) / true))
+            worst = max(worst, error / (UNIT * exact.factor(t)))
+    return worst
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_closed_form_is_exact_to_rounding(kind: str) -> None:
+    """At random parameters and steps up to 1e6, and at every edge, the error is within the derived bound."""
+    draw = np.random.default_rng(zlib.crc32(kind.encode()))
+    with mpmath.workdps(DIGITS):
+        for _ in range(DRAWS):
+            exact = KINDS[kind](draw)
+            inside = draw.integers(0, exact.length, 25).tolist()
+            edges = [max(exact.length + k, 0) for k in (-2, -1, 0, 1)]
+            steps = [*range(10), *inside, *edges, *draw.integers(0, 10**6, 10).tolist()]
+            assert excess(exact, steps) <= 1.0, exact.schedule
+
+
+def test_bound_can_fail() -> None:
+    """A value of the neighbouring step, or one that is 1e-14 off, exceeds the bound."""
+    draw = np.random.default_rng(0)
+    with mpmath.workdps(DIGITS):
+        exact = KINDS["cosine"](draw)
+        late = Exact(exact.schedule, exact.base, lambda t: exact.value(t + 1), exact.factor, exact.length)
+        off = Exact(exact.schedule, exact.base * (1 + 1e-14), exact.value, exact.factor, exact.length)
+        inside = [exact.length // 2]
+        assert excess(exact, inside) <= 1.0
+        assert excess(late, inside) > 1.0
+        assert excess(off, inside) > 1.0
+
+
+def test_every_kind_is_measured() -> None:
+    """Every warmup and decay of a pair has an entry in the oracle; `hold` is the base LR itself."""
+    kinds = {part.slug_name for part in (*WARMUPS, *DECAYS)} - {ConstantDecay.slug_name}
+    assert kinds <= {name.split("_")[0] for name in KINDS}
+    assert all(name.split("_")[0] in REGISTRY for name in KINDS)
+
+
+@pytest.mark.parametrize("start", ["zero", "first", "affine", "linspace"])
+@pytest.mark.parametrize("clock", ["prefix", "multiplicative"])
+@pytest.mark.parametrize("end", ["open", "closed"])
+def test_pair_is_exact_to_rounding(start: str, clock: str, end: str) -> None:
+    """Linear warmup and cosine decay, joined under every convention, add only their own factors 1 + 2."""
+    draw = np.random.default_rng(7)
+    s = 0.0 if start == "zero" else 0.01
+    with mpmath.workdps(DIGITS):
+        for w, length in ((4, 8), (2000, 30_000), (100_000, 900_000)):
+            pair = WarmupDecay(LinearWarmup(w, s), CosineDecay(length), Convention(start, end, clock))
+
+            def value(t: int, w: int = w, length: int = length) -> object:
+                x = {"first": mpmath.mpf(t + 1) / w, "linspace": mpmath.mpf(t) / (w - 1)}.get(start, mpmath.mpf(t) / w)
+                weight = mpmath.mpf(s) + (1 - mpmath.mpf(s)) * x if t < w else mpmath.mpf(1)
+                n = t + (end == "closed") - (w if clock == "prefix" else 0)
+                left = (1 + mpmath.cos(mpmath.pi * min(n, length) / length)) / 2
+                return weight * (1 if clock == "prefix" and t < w else left)
+
+            exact = Exact(pair, 1.0, value, lambda t: 3.0, w + length)
+            inside = draw.integers(0, w + length, 30).tolist()
+            assert excess(exact, [0, w - 1, w, w + 1, length - 1, length, w + length - 1, *inside]) <= 1.0
+
+
+@pytest.mark.parametrize("low", [0.0, 1e-3])
+def test_unbounded_decay_is_exact_to_rounding(low: float) -> None:
+    """Past its end a linear decay subtracts; the error grows by (|a| + |b|)/|a + b| of its two terms only."""
+    length, draw = 1000, np.random.default_rng(3)
+    pair = WarmupDecay(LinearWarmup(0), LinearDecay(length, low), Convention(past_end="unbounded"))
+
+    def value(t: int) -> object:
+        return 1 - (1 - mpmath.mpf(low)) * mpmath.mpf(t) / length
+
+    def factor(t: int) -> float:
+        a, b = 1 - mpmath.mpf(t) / length, mpmath.mpf(low) * t / length
+        return float((abs(a) + abs(b)) / abs(a + b))
+
+    with mpmath.workdps(DIGITS):
+        steps = [999, 1000, 1001, 1002, 10**6, *draw.integers(1, 10**6, 100).tolist()]
+        assert excess(Exact(pair, 1.0, value, factor, length), steps) <= 1.0
+
+
+@pytest.mark.parametrize(
+    "warmup",
+    [
+        *WARMUPS,
+        LinearWarmup(0),
+        LinearWarmup(777, 0.2),
+        ExponentialWarmup(777, 1e-5),
+        ExponentialWarmup(9, 1.0),
+        CosineWarmup(777, 0.1),
+        PolynomialWarmup(777, 3.0),
+        UntunedLinearWarmup(0.97),
+        UntunedExponentialWarmup(0.97),
+        RAdamWarmup(0.99),
+    ],
+    ids=lambda w: w.slug,
+)
+def test_effective_period_is_the_sum(warmup: Warmup) -> None:
+    """The effective period is Σ(1 − w(t)), summed here term by term until nothing is left of the terms."""
+    terms = 1.0 - warmup.trace(max(warmup.warmup_steps, 1) * 60 + 1)
+    with mpmath.workdps(DIGITS):
+        total = mpmath.fsum(mpmath.mpf(term) for term in terms.tolist())
+    # Each 1 − w carries half an ulp of 1 whatever its size, so the bound counts the terms.
+    assert effective_period(warmup) == pytest.approx(float(total), rel=0, abs=UNIT * terms.size)

@@ -1,0 +1,223 @@
+"""Laws of the reference that hold for every composition, tried on random ones."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import reference
+from reference import ChainedScheduler, CosineAnnealingLR, Schedule, SequentialLR, chain, parse
+from reference.check import Rates
+from reference.scan import affine_scan
+from suite.cases import strategies as random
+from suite.cases.hypothesis_profiles import budget, defined
+
+#: The steps that a law looks at: past every milestone that is drawn.
+T = np.arange(24)
+#: A correctly rounded operation is off by at most this, relative to its result.
+ROUNDING = 2.0**-53
+
+bases = st.floats(1e-3, 1.0)
+leaves = random.leaves()
+some = random.compositions(leaves)
+multipliers = st.one_of(random.factors(), st.builds(CosineAnnealingLR, st.integers(24, 40)))
+#: Composites whose every cumulative pass starts from a single part, so that one majorant bounds it.
+shallow = st.one_of(
+    leaves,
+    random.sequentials(st.one_of(leaves, random.chains(leaves))),
+    random.chains(st.one_of(leaves, random.sequentials(leaves), random.chains(leaves))),
+)
+
+
+def at(schedule: Schedule, base: float, steps: Any = T) -> Rates:
+    """The values, or no example where the reference refuses to give them."""
+    with defined():
+        return schedule(steps, base)
+    raise AssertionError("unreachable")
+
+
+def assert_same(one: Rates, other: Rates) -> None:
+    """Equal to the last bit: both sides do the same arithmetic."""
+    np.testing.assert_array_equal(one, other)
+
+
+def within(one: Rates, other: Rates, allowed: Any) -> None:
+    """Equal up to an absolute allowance for each value, which must be a derived one."""
+    wrong = ~(np.abs(one - other) <= allowed)
+    assert not wrong.any(), (one[wrong], other[wrong], allowed[wrong])
+
+
+# -- composition ----------------------------------------------------------------------
+
+
+@budget(60)
+@given(some, bases)
+def test_sequence_of_one_is_its_part(part: Schedule, base: float) -> None:
+    """SequentialLR of a single part is that part."""
+    assert_same(at(SequentialLR((part,)), base), at(part, base))
+
+
+@budget(80)
+@given(st.tuples(some, some, some), st.integers(0, 12), st.integers(0, 12), bases)
+def test_regrouping_a_sequence_changes_nothing(
+    parts: tuple[Schedule, Schedule, Schedule], first: int, more: int, base: float
+) -> None:
+    """Nesting to the left or, with milestones counted from the inner start, to the right is the flat sequence."""
+    a, b, c = parts
+    flat = at(SequentialLR((a, b, c), (first, first + more)), base)
+    assert_same(at(SequentialLR((SequentialLR((a, b), (first,)), c), (first + more,)), base), flat)
+    assert_same(at(SequentialLR((a, SequentialLR((b, c), (more,))), (first,)), base), flat)
+
+
+@budget(60)
+@given(random.sequentials(some), bases)
+def test_each_phase_is_its_part_from_its_milestone_on(whole: SequentialLR, base: float) -> None:
+    """From one milestone to the next a sequence is the part alone, at its own step 0 first."""
+    values = at(whole, base)
+    edges = [0, *whole.milestones, T.size]
+    for part, start, end in zip(whole.schedulers, edges[:-1], edges[1:], strict=True):
+        own = np.arange(min(start, T.size), min(end, T.size))
+        assert_same(values[own], at(part, base, own - start))
+
+
+@budget(60)
+@given(st.lists(multipliers, min_size=1, max_size=4), bases, st.data())
+def test_chain_of_factors_ignores_the_order(parts: list[Schedule], base: float, data: st.DataObject) -> None:
+    """Chained factors are a product, the same in any order up to one rounding a factor on each side."""
+    shuffled = data.draw(st.permutations(parts))
+    one, other = at(chain(*parts), base), at(chain(*shuffled), base)
+    within(one, other, 2 * len(parts) * ROUNDING * np.abs(one))
+
+
+@budget(60)
+@given(st.lists(multipliers, min_size=1, max_size=4), bases)
+def test_chain_of_factors_is_their_product(parts: list[Schedule], base: float) -> None:
+    """Each factor is the part's own trace at base LR 1."""
+    product: Rates = base * np.prod([part(T) for part in parts], axis=0)
+    found = at(chain(*parts), base)
+    within(found, product, 2 * len(parts) * ROUNDING * np.abs(product))
+
+
+@budget(80)
+@given(random.compositions(st.one_of(multipliers, random.lambdas())), bases, st.sampled_from([0.25, 2.0, 64.0]))
+def test_without_absolute_rates_the_base_lr_only_scales(schedule: Schedule, base: float, power: float) -> None:
+    """Scaling the base LR by a power of two scales every value exactly."""
+    assert_same(at(schedule, power * base), power * at(schedule, base))
+
+
+# -- evaluation -----------------------------------------------------------------------
+
+
+def majorant(schedule: Schedule, base: float, n: int) -> Rates:
+    """The values with every term made positive: n·rounding times this bounds the effect of the summation order."""
+    if isinstance(schedule, SequentialLR):
+        edges = [0, *(min(m, n) for m in schedule.milestones), n]
+        pieces = [
+            majorant(part, base, end - start)
+            for part, start, end in zip(schedule.schedulers, edges[:-1], edges[1:], strict=True)
+        ]
+        return np.concatenate(pieces)
+    if isinstance(schedule, ChainedScheduler) and n:
+        slope, jump = schedule._maps(np.arange(n), base)
+        return affine_scan(np.abs(slope), np.abs(jump), base)
+    return np.abs(schedule._values(np.arange(n), base))
+
+
+@budget(80)
+@given(random.chains(st.one_of(multipliers, random.chains(multipliers))), bases)
+def test_product_equals_cumulative_pass(schedule: Schedule, base: float) -> None:
+    """Both ways to evaluate a chain of factors agree.
+
+    Per step and leaf the pass takes a rounded quotient of two rounded values and a product: 4 roundings;
+    the product takes one a leaf, and the pass one more a step.
+    """
+    direct = at(schedule, base)
+    with defined():
+        slope, jump = schedule._maps(T, base)
+    count = 4 * len(random.leaf_list(schedule)) + 1
+    within(affine_scan(slope, jump, base), direct, (T + 1) * count * ROUNDING * np.abs(direct))
+
+
+@budget(60)
+@given(shallow, bases, st.permutations(T.tolist()))
+def test_vector_call_equals_scalar_calls(schedule: Schedule, base: float, order: list[int]) -> None:
+    """The steps of one call do not influence each other, whatever their order.
+
+    A pass over n steps groups its sums by n: each of its terms has at most 2n roundings on either side.
+    """
+    many = at(schedule, base, np.array(order))
+    each = np.array([schedule(t, base) for t in order])
+    allowed = 4 * T.size * ROUNDING * majorant(schedule, base, T.size)
+    within(many, each, allowed[order])
+
+
+@budget(40)
+@given(
+    some,
+    st.sampled_from([(), (0,), (1,), (2, 3), (2, 0, 4)]),
+    st.sampled_from([np.int8, np.uint16, np.int32, np.int64, np.uint64]),
+)
+def test_shape_is_kept_and_type_is_float64(schedule: Schedule, shape: tuple[int, ...], kind: Any) -> None:
+    """The result has the shape of the steps and the type float64, for every integer type."""
+    steps = (np.arange(int(np.prod(shape))).reshape(shape) % 8).astype(kind)
+    found = at(schedule, 0.3, steps)
+    assert np.shape(found) == shape
+    assert np.asarray(found).dtype == np.float64
+    assert_same(np.asarray(found).ravel(), np.asarray(at(schedule, 0.3, steps.ravel().astype(np.int64))))
+
+
+# -- a schedule is a value ------------------------------------------------------------
+
+NAMES = {name: getattr(reference, name) for name in dir(reference)}
+
+
+@budget(80)
+@given(st.one_of(some, random.plateaus()))
+def test_schedule_survives_every_text_and_copy(schedule: Schedule) -> None:
+    """Slug, repr, pickle and copy give an equal schedule with an equal hash."""
+    for again in (
+        parse(schedule.slug),
+        eval(repr(schedule), dict(NAMES)),
+        pickle.loads(pickle.dumps(schedule)),
+        copy.deepcopy(schedule),
+        dataclasses.replace(schedule),  # type: ignore[type-var]  # every Schedule is a dataclass
+    ):
+        assert again == schedule
+        assert hash(again) == hash(schedule)
+        assert again.slug == schedule.slug
+
+
+@pytest.mark.parametrize("wrong", [True, 1.0, 1.5, "1", None, [0, 0.5], np.array([True]), np.float64(2)])
+def test_steps_of_another_type_are_refused(wrong: Any) -> None:
+    """Steps that are no whole numbers raise TypeError."""
+    with pytest.raises(TypeError, match=r"^step=.* must be a whole number"):
+        CosineAnnealingLR(7)(wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "rule"),
+    [
+        (-1, r"^step=-1 must be >= 0"),
+        ([3, -2], r"^step=-2 must be >= 0"),
+        (2**63, r"^step=9223372036854775808 must be < 2\*\*63"),
+        (np.array([2**64 - 1], dtype=np.uint64), r"^step=18446744073709551615 must be < 2\*\*63"),
+    ],
+)
+def test_steps_out_of_range_are_refused(wrong: Any, rule: str) -> None:
+    """Negative steps, and steps that int64 cannot hold, raise ValueError."""
+    with pytest.raises(ValueError, match=rule):
+        CosineAnnealingLR(7)(wrong)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, float("nan"), float("inf")])
+def test_base_lr_out_of_range_is_refused(wrong: float) -> None:
+    """A base LR must be finite and >= 0."""
+    with pytest.raises(ValueError, match=rf"^base_lr={wrong} must be (finite|>= 0)"):
+        CosineAnnealingLR(7)(0, wrong)

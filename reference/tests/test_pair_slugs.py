@@ -1,0 +1,221 @@
+"""Every warmup × every decay × every convention: values, slugs, and clear words for what cannot be."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reference.clock import per_micro_batch
+from reference.convention import FAMILIES, Convention
+from reference.decay import ConstantDecay, Decay, ExponentialDecay, InverseSqrtDecay, MultiStepDecay, StepDecay
+from reference.noam import COUNTS, Noam
+from reference.other import CosineWeightDecay, TeacherTemperature
+from reference.pair import WarmupDecay, family
+from reference.schedule import Schedule
+from reference.slug import SlugError, parse
+from reference.tests.pairs import CONVENTIONS, DECAYS, WARMUPS
+from reference.timed_decay import CosineDecay, LinearDecay, PolynomialDecay, StableDecay
+from reference.untuned import RAdamWarmup, UntunedExponentialWarmup, UntunedLinearWarmup
+from reference.warmup import (
+    ConstantWarmup,
+    ExponentialWarmup,
+    LinearWarmup,
+    PolynomialWarmup,
+    StepWarmup,
+    Warmup,
+    effective_period,
+)
+
+
+def refused(warmup: Warmup, decay: Decay, convention: Convention) -> str | None:
+    """The rule that a combination breaks, from the two rules of `WarmupDecay`; None for a possible one."""
+    rising = isinstance(warmup, LinearWarmup | PolynomialWarmup) or warmup.slug_name == "cosinewarmup"
+    if convention.start == "zero" and rising and warmup.start_factor > 0:
+        return "must be 0 with start='zero'"
+    if convention.past_end == "unbounded" and isinstance(decay, PolynomialDecay) and decay.power % 1:
+        return "must be a whole number with past_end='unbounded'"
+    return None
+
+
+@pytest.mark.parametrize("decay", DECAYS, ids=lambda d: d.slug)
+@pytest.mark.parametrize("warmup", WARMUPS, ids=lambda w: w.slug)
+def test_every_pair_in_every_convention(warmup: Warmup, decay: Decay) -> None:
+    """A pair evaluates, parses back and pickles under each of the 64 conventions, or its rule refuses it."""
+    steps = np.arange(40)
+    for convention in CONVENTIONS:
+        rule = refused(warmup, decay, convention)
+        if rule is not None:
+            with pytest.raises(ValueError, match=rule):
+                WarmupDecay(warmup, decay, convention)
+            continue
+        pair = WarmupDecay(warmup, decay, convention)
+        values = pair(steps, 0.5)
+        assert np.isfinite(values).all()
+        assert [pair(int(t), 0.5) for t in steps[::13]] == values[::13].tolist()
+        if convention.past_end != "unbounded":
+            assert (values >= 0).all()
+            assert (values <= 0.5).all()
+        assert parse(pair.slug) == pair
+        assert hash(parse(pair.slug)) == hash(pair)
+        assert pickle.loads(pickle.dumps(pair)) == pair
+        assert set(pair.slug) <= set("abcdefghijklmnopqrstuvwxyz0123456789_.+")
+
+
+def test_pairs_of_different_conventions_differ() -> None:
+    """The 64 conventions are 64 different schedules with 64 different slugs."""
+    pairs = [WarmupDecay(LinearWarmup(5), CosineDecay(7), c) for c in CONVENTIONS]
+    assert len(set(pairs)) == len({p.slug for p in pairs}) == len(CONVENTIONS) == 64
+
+
+@pytest.mark.parametrize(
+    ("slug", "schedule"),
+    [
+        ("linear500+cosine9500", family("A", LinearWarmup(500), CosineDecay(9500))),
+        ("familyb.linear4+cosine8_m1em06", family("B", LinearWarmup(4), CosineDecay(8, 1e-6))),
+        ("familyc.linear4+hold", family("C", LinearWarmup(4), ConstantDecay())),
+        ("familye.linear4_s0p1+step3", family("E", LinearWarmup(4, 0.1), StepDecay(3))),
+        ("familyf.linear4+cosine8", family("F", LinearWarmup(4), CosineDecay(8))),
+        (
+            "familyg.radam_b0p99+multistep2x6_g0p5",
+            family("G", RAdamWarmup(0.99), MultiStepDecay((2, 6), 0.5)),
+        ),
+        (
+            "with_sfirst_eclosed_kmultiplicative_pperiodic.constant5+wsd3_d4_hsqrt",
+            WarmupDecay(
+                ConstantWarmup(5),
+                StableDecay(3, 4, "sqrt"),
+                Convention("first", "closed", "multiplicative", "periodic"),
+            ),
+        ),
+        ("noam4000_d512", Noam(4000, 512)),
+        ("noam4000_d512_f2p0_cmaxone", Noam(4000, 512, 2.0, "max_one")),
+        ("clock_x4_a3.linear5+hold", per_micro_batch(parse("linear5+hold"), 4)),
+        ("weightdecay100_i0p04_f0p4", CosineWeightDecay(0.04, 0.4, 100)),
+        ("teachertemp30_i0p04_f0p07", TeacherTemperature(0.04, 0.07, 30)),
+        ("exponentialdecay_g0p5", ExponentialDecay(gamma=0.5)),
+    ],
+)
+def test_slug_names_the_schedule(slug: str, schedule: Schedule) -> None:
+    """A slug that a reader writes gives the schedule that it says, and what is printed gives it again."""
+    assert parse(slug) == schedule
+    assert parse(schedule.slug) == schedule
+
+
+@pytest.mark.parametrize("letter", FAMILIES)
+def test_families_print_as_they_are_read(letter: str) -> None:
+    """Every family parses in its own letter, and every slug of it parses back to an equal schedule."""
+    warmup = LinearWarmup(4, 0.1) if letter == "E" else LinearWarmup(4)
+    pair = family(letter, warmup, CosineDecay(8))
+    assert parse(pair.slug) == pair
+    assert parse(f"family{letter.lower()}.{warmup.slug}+cosine8") == pair
+    assert eval(repr(pair), {c.__name__: c for c in (WarmupDecay, LinearWarmup, CosineDecay, Convention)}) == pair
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_noam_counts_parse_back(count: str) -> None:
+    """The three ways to count Noam's step are three schedules that parse back."""
+    assert parse(Noam(4, 8, count=count).slug) == Noam(4, 8, count=count)
+
+
+@pytest.mark.parametrize(
+    ("slug", "message"),
+    [
+        ("linear4+cosine8+hold", "slug='linear4+cosine8+hold' must hold one + between a warmup and a decay"),
+        ("cosine8+linear4", "slug='cosine8+linear4': 'cosine8' must be a warmup such as linear500"),
+        ("linear4+linear4", "slug='linear4+linear4': 'linear4' must be a decay such as cosine9500"),
+        ("familyb.linear4", "slug='familyb' must be followed by a pair such as linear4+cosine8"),
+        ("with_q1.linear4+hold", "slug='with_q1': 'q1' is no choice (s, e, k, p)"),
+        ("with5.linear4+hold", "slug='with5' must be with_… or familya … familyg"),
+        (
+            "with_ssoon.linear4+hold",
+            "slug='with_ssoon': start='soon' must be one of zero, first, affine, linspace",
+        ),
+        (
+            "familye.linear4+hold",
+            "slug='familye': start_factor=0.0 must be > 0 in family E; family A is the same with 0",
+        ),
+        (
+            "linear4_s1+hold",
+            "slug='linear4_s1+hold': start_factor=1.0 must be 0 with start='zero'; start='affine' takes any",
+        ),
+    ],
+)
+def test_wrong_slugs_say_why(slug: str, message: str) -> None:
+    """A slug that names no pair is refused with the part that is wrong and the rule."""
+    with pytest.raises(SlugError) as caught:
+        parse(slug)
+    assert str(caught.value) == message
+
+
+BAD: list[tuple[Callable[[], Any], str]] = [
+    (lambda: LinearWarmup(-1), "warmup_steps=-1 must be >= 0"),
+    (lambda: LinearWarmup(4.5), "warmup_steps=4.5 must be a whole number"),  # type: ignore[arg-type]
+    (lambda: LinearWarmup(2**53 + 1), "warmup_steps=9007199254740993 must be <= 2**53"),
+    (lambda: LinearWarmup(4, 1.5), "start_factor=1.5 must be <= 1"),
+    (lambda: ConstantWarmup(4, 0.0), "start_factor=0.0 must be > 0"),
+    (lambda: ExponentialWarmup(4, 0.0), "start_factor=0.0 must be > 0"),
+    (lambda: StepWarmup(4, 0), "levels=0 must be >= 1"),
+    (lambda: StepWarmup(4, 5, 1.0), "gamma=1.0 must be > 1"),
+    (lambda: StepWarmup(4, 2000), "levels=2000 must be <= 1022 / log2(gamma=2)"),
+    (lambda: StepWarmup(2**50, 2**13), f"levels=8192 must be < 2**63 / warmup_steps={2**50}"),
+    (lambda: PolynomialWarmup(4, 0.0), "power=0.0 must be > 0"),
+    (lambda: UntunedLinearWarmup(1.0), "beta2=1.0 must be < 1"),
+    (lambda: UntunedExponentialWarmup(0.0), "beta2=0.0 must be > 0"),
+    (lambda: RAdamWarmup(0.6), "beta2=0.6 must be > 1 - 2/5, or no step is rectified"),
+    (lambda: RAdamWarmup(0.9999999), "beta2=0.9999999 must be <= 0.99999"),
+    (lambda: RAdamWarmup(0.9, 6), "threshold=6 must be 4 or 5"),
+    (lambda: LinearDecay(-2), "decay_steps=-2 must be >= 0"),
+    (lambda: LinearDecay(2, -1e-6), "min_lr=-1e-06 must be >= 0"),
+    (lambda: LinearDecay(2, 0.5)(1, 0.49), "min_lr=0.5 must be <= base_lr=0.49"),
+    (lambda: StableDecay(2, 2, min_lr=0.5)(1, 0.49), "min_lr=0.5 must be <= base_lr=0.49"),
+    (lambda: ExponentialDecay(2, 0.5)(1, 0.49), "min_lr=0.5 must be <= base_lr=0.49"),
+    (lambda: ExponentialDecay(2), "min_lr=0.0 must be > 0"),
+    (lambda: ExponentialDecay(), "gamma=None must be a number, or decay_steps and min_lr be given"),
+    (lambda: ExponentialDecay(2, gamma=0.5), "gamma=0.5 must stand alone, without decay_steps and min_lr"),
+    (lambda: ExponentialDecay(gamma=1.5), "gamma=1.5 must be <= 1"),
+    (lambda: StepDecay(0), "step_size=0 must be >= 1"),
+    (lambda: StepDecay(1, 0.0), "gamma=0.0 must be > 0"),
+    (lambda: MultiStepDecay(()), "milestones=() must hold at least one step"),
+    (lambda: MultiStepDecay((3, 2)), "milestones=(3, 2) must be in ascending order"),
+    (lambda: MultiStepDecay((1, 2.5)), "milestones[1]=2.5 must be a whole number"),  # type: ignore[arg-type]
+    (lambda: MultiStepDecay(3), "milestones=3 must be a tuple of whole numbers"),  # type: ignore[arg-type]
+    (lambda: PolynomialDecay(2, -1.0), "power=-1.0 must be > 0"),
+    (lambda: InverseSqrtDecay(0), "timescale=0 must be >= 1"),
+    (lambda: StableDecay(2, 2, "round"), "shape='round' must be one of linear, cosine, sqrt"),
+    (lambda: Convention(end="shut"), "end='shut' must be one of open, closed"),
+    (lambda: Convention(clock="wall"), "clock='wall' must be one of prefix, multiplicative"),
+    (lambda: Noam(4, 0), "d_model=0 must be >= 1"),
+    (lambda: Noam(4, 8, 0.0), "factor=0.0 must be > 0"),
+    (lambda: Noam(4, 8, count="two"), "count='two' must be one of from_one, max_one, from_zero"),
+    (lambda: CosineWeightDecay(-0.1, 0.1, 4), "initial_wd=-0.1 must be >= 0"),
+    (lambda: CosineWeightDecay(0.1, 0.1, -4), "total_steps=-4 must be >= 0"),
+    (lambda: TeacherTemperature(0.0, 0.1, 4), "warmup_teacher_temp=0.0 must be > 0"),
+    (lambda: LinearWarmup(2)(-3), "step=-3 must be >= 0"),
+    (lambda: LinearWarmup(2)(1.5), "step=1.5 must be a whole number (got float64)"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), BAD, ids=[f"{i}-{b[1]}" for i, b in enumerate(BAD)])
+def test_bad_values_say_name_value_and_rule(make: Callable[[], Any], message: str) -> None:
+    """A bad parameter or step raises with its name, its value and the rule it breaks."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+def test_parts_of_another_kind_say_what_is_wanted() -> None:
+    """What is no warmup, no decay or no convention is refused by name, with an example of what fits."""
+    wrong: Any = LinearWarmup(2)
+    with pytest.raises(TypeError, match=r"^decay=LinearWarmup\(.*\) must be a decay such as CosineDecay"):
+        WarmupDecay(wrong, wrong)
+    wrong = CosineDecay(2)
+    with pytest.raises(TypeError, match=r"^warmup=CosineDecay\(.*\) must be a warmup such as LinearWarmup"):
+        WarmupDecay(wrong, wrong)
+    with pytest.raises(TypeError, match=r"^warmup=CosineDecay\(.*\) must be a warmup"):
+        effective_period(wrong)
+    with pytest.raises(TypeError, match=r"^convention='B' must be a Convention"):
+        WarmupDecay(LinearWarmup(2), wrong, "B")  # type: ignore[arg-type]  # the error is the point

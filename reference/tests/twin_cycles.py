@@ -1,0 +1,154 @@
+"""Twins of the cycles, SWALR and ReduceLROnPlateau in 50-digit arithmetic; bounds in twins.py."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from reference import SWALR, CyclicLR, ExponentialLR, OneCycleLR, ReduceLROnPlateau
+from reference.tests.exact import SQUARE, Exact, Random, base_of, half_wave, small, steps_of
+from reference.tests.twin_factors import LONG, decay_rate, flat, mpf
+
+
+def _one_cycle(strategy: str, three: bool, momentum: bool) -> Callable[[Random], Exact]:
+    def make(draw: Random) -> Exact:
+        total, pct, peak = steps_of(draw, 30), float(draw.uniform(0.1, 0.45)), base_of(draw)
+        div, final = float(10 ** draw.uniform(0, 4)), float(10 ** draw.uniform(0, 5))
+        schedule = OneCycleLR(
+            peak,
+            total,
+            pct_start=pct,
+            anneal_strategy=strategy,
+            div_factor=div,
+            final_div_factor=final,
+            three_phase=three,
+        )
+        start, top, low = mpf(peak) / div, mpf(peak), mpf(peak) / div / final
+        if momentum:
+            start, top, low = mpf(0.95), mpf(0.85), mpf(0.95)
+        rise = mpf(pct) * total - 1
+        corners = [(mpf(0), start), (rise, top)]
+        if three:
+            corners.append((2 * rise, start))
+        corners.append((mpf(total - 1), low))
+
+        def phase(t: int) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+            i = next(i for i in range(1, len(corners)) if t <= corners[i][0])
+            return corners[i - 1], corners[i]
+
+        def value(t: int) -> Any:
+            (begin, a), (end, b) = phase(t)
+            p = (t - begin) / (end - begin)
+            return a + (b - a) * (p if strategy == "linear" else half_wave(1 - p))
+
+        def factor(t: int) -> float:
+            (begin, a), (end, b) = phase(t)
+            corner = SQUARE * (1 + total / float(end - begin))
+            falls_to_exact_end = end == total - 1 and b <= a
+            return corner * (1.0 if falls_to_exact_end else float(max(a, b) / value(t)))
+
+        chosen: Any = (lambda t, base: schedule.momentum(t)) if momentum else schedule
+        return Exact(chosen, 1.0, value, factor, total - 2)
+
+    return make
+
+
+def _cyclic(mode: str, momentum: bool = False) -> Callable[[Random], Exact]:
+    def make(draw: Random) -> Exact:
+        low, up, down = base_of(draw), steps_of(draw), steps_of(draw)
+        high = low * float(draw.uniform(1, 1e4))
+        gamma = decay_rate(draw, LONG)
+        options: dict[str, Any] = {"scale_fn": ExponentialLR(0.75)} if mode == "scale_fn" else {"mode": mode}
+        schedule = CyclicLR(low, high, up, down, gamma=gamma, **options)
+
+        def height(t: int) -> Any:
+            cycle, place = 1 + t // (up + down), t % (up + down)
+            h = mpf(place) / up if place < up else mpf(up + down - place) / down
+            scale = {
+                "triangular": lambda: mpf(1),
+                "triangular2": lambda: mpf(2) ** (1 - cycle),
+                "exp_range": lambda: mpf(gamma) ** t,
+                "scale_fn": lambda: mpf(0.75) ** cycle,
+            }[mode]()
+            return h * scale
+
+        if momentum:
+            moved: Any = lambda t, base: schedule.momentum(t)  # noqa: E731 - the shape of a schedule's call
+            return Exact(moved, 1.0, lambda t: mpf(0.9) - (mpf(0.9) - mpf(0.8)) * height(t), flat(0.9 / 0.8), 5 * up)
+        return Exact(schedule, 1.0, lambda t: low + (mpf(high) - low) * height(t), flat(1), min(5 * (up + down), LONG))
+
+    return make
+
+
+def _swa(strategy: str) -> Callable[[Random], Exact]:
+    def make(draw: Random) -> Exact:
+        goal, n, base = base_of(draw), steps_of(draw), base_of(draw)
+
+        def value(t: int) -> Any:
+            p = mpf(min(t, n)) / n
+            return base + (mpf(goal) - base) * (p if strategy == "linear" else 1 - half_wave(p))
+
+        def blended(t: int) -> float:
+            return SQUARE * max(1.0, float(goal / value(t)))
+
+        return Exact(SWALR(goal, n, strategy), base, value, blended, n)
+
+    return make
+
+
+def _plateau(mode: str, relation: str) -> Callable[[Random], Exact]:
+    def make(draw: Random) -> Exact:
+        count, base, shrink = 3000, base_of(draw), float(draw.uniform(0.5, 0.97))
+        trend = np.exp(-np.arange(count) / draw.uniform(50, 2000))
+        metrics = tuple((draw.uniform(0.9, 1.1, count) * (trend if mode == "min" else 1 / trend)).tolist())
+        patience, cooldown = int(draw.integers(0, 20)), int(draw.integers(0, 9))
+        threshold, floor, eps = float(draw.uniform(0, 0.02)), base * small(draw), 1e-8
+
+        @functools.cache
+        def rates() -> tuple[list[Any], list[int]]:
+            """What the docstring tells, metric by metric."""
+            lr, best, bad, cooling, done = mpf(base), None, 0, 0, 0
+            found, counts = [lr], [0]
+            for metric in map(mpf, metrics):
+                sign = 1 if mode == "min" else -1
+                margin = threshold * best if best is not None and relation == "rel" else threshold
+                if best is None or sign * (best - metric) > margin:
+                    best, bad = metric, 0
+                else:
+                    bad += 1
+                if cooling > 0:
+                    cooling, bad = cooling - 1, 0
+                if bad > patience:
+                    lower = max(lr * shrink, mpf(floor))
+                    if lr - lower > eps:
+                        lr, done = lower, done + 1
+                    cooling, bad = cooldown, 0
+                found.append(lr)
+                counts.append(done)
+            return found, counts
+
+        schedule = ReduceLROnPlateau(metrics, mode, shrink, patience, threshold, relation, cooldown, floor, eps)
+        return Exact(schedule, base, lambda t: rates()[0][t], lambda t: rates()[1][t] + 1, count - 1)
+
+    return make
+
+
+CYCLES: dict[str, Callable[[Random], Exact]] = {
+    **{
+        f"OneCycleLR-{strategy}-{'three' if three else 'two'}-{'momentum' if momentum else 'lr'}": _one_cycle(
+            strategy, three, momentum
+        )
+        for strategy in ("cos", "linear")
+        for three in (False, True)
+        for momentum in (False, True)
+    },
+    **{f"CyclicLR-{mode}": _cyclic(mode) for mode in ("triangular", "triangular2", "exp_range", "scale_fn")},
+    **{
+        f"CyclicLR-{mode}-momentum": _cyclic(mode, momentum=True) for mode in ("triangular", "triangular2", "exp_range")
+    },
+    **{f"SWALR-{strategy}": _swa(strategy) for strategy in ("cos", "linear")},
+    **{f"ReduceLROnPlateau-{mode}-{rel}": _plateau(mode, rel) for mode in ("min", "max") for rel in ("rel", "abs")},
+}

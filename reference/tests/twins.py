@@ -1,0 +1,99 @@
+"""Every twin of a torch scheduler in 50-digit arithmetic, written from the formula of its documentation alone.
+
+As in oracle.py each entry draws parameters and gives an `Exact`.  The factors, in units of 4 ulp, derived:
+
+* powers: gamma and the exponent are exact, so gamma^t is one rounding whatever t is: factor 1.
+* `blended`: start·share + end·(1 − share), where 1 − share has an absolute error: end over the value.
+* `corner`: a corner of OneCycleLR at pct_start·T − 1 is rounded to T·u, a share of T over the phase's length.
+* a product of n rounded factors: n + 1.
+* a cumulative pass: up to 19 roundings a step (two ratios of rounded values, 16; a product, a product, a sum),
+  where a unit has 8: 3 a step.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from reference import ConstantLR, CosineAnnealingLR, ExponentialLR, LambdaLR, LinearLR, chain, sequential
+from reference.tests.exact import SQUARE, Exact, Random, base_of, half_wave, small, steps_of
+from reference.tests.twin_cycles import CYCLES
+from reference.tests.twin_factors import FACTORS, LONG, decay_rate, flat, mpf, ramp
+
+
+def _chain_product(draw: Random) -> Exact:
+    s, w, n, base = small(draw), steps_of(draw), steps_of(draw), base_of(draw)
+    gamma = decay_rate(draw, LONG)
+    return Exact(
+        chain(LinearLR(s, 1.0, w), CosineAnnealingLR(n), ExponentialLR(gamma)),
+        base,
+        lambda t: base * ramp(s, 1.0, w, t) * half_wave(mpf(t) / n) * mpf(gamma) ** t,
+        flat(1 + SQUARE + 1),
+        n - 1,
+    )
+
+
+def _chain_pass(draw: Random) -> Exact:
+    """Warmup and annealing to a floor, by the recursion of the docstring of CosineAnnealingLR."""
+    s, w, n, base = (
+        float(draw.uniform(0.01, 0.5)),
+        int(draw.integers(1, 1500)),
+        int(draw.integers(10, 2000)),
+        base_of(draw),
+    )
+    low = base * s * float(draw.uniform(0.01, 0.9))
+
+    @functools.cache
+    def rates() -> list[Any]:
+        found = [base * mpf(s)]
+        for t in range(1, n + 1):
+            ratio = half_wave(mpf(t) / n) / half_wave(mpf(t - 1) / n)
+            lr = found[-1] * ramp(s, 1.0, w, t) / ramp(s, 1.0, w, t - 1)
+            found.append(ratio * (lr - low) + low)
+        return found
+
+    schedule = chain(LinearLR(s, 1.0, w), CosineAnnealingLR(n, low))
+    return Exact(schedule, base, lambda t: rates()[t], lambda t: 3.0 * (t + 1), n - 1)
+
+
+def _chain_overwritten(draw: Random) -> Exact:
+    """LambdaLR overwrites what stands before it; what stands after it acts once: one ratio of two powers, 1 + 2."""
+    first, second, third, base = *(float(draw.uniform(0.99, 1)) for _ in range(3)), base_of(draw)
+    return Exact(
+        chain(ExponentialLR(first), LambdaLR(ExponentialLR(second)), ExponentialLR(third)),
+        base,
+        lambda t: base * mpf(second) ** t * (mpf(third) if t else 1),
+        flat(3),
+        20_000,
+    )
+
+
+def _sequence(draw: Random) -> Exact:
+    """Warmup, hold, annealing; the hold is a chain of a sequence."""
+    s, low_share, base = small(draw), small(draw), base_of(draw)
+    w, hold, n = steps_of(draw), steps_of(draw), steps_of(draw)
+    half, gamma = max(hold // 2, 1), decay_rate(draw, LONG)
+    inner = chain(sequential(ConstantLR(0.7, half), LinearLR(0.3, 0.9, hold), milestones=[half]), ExponentialLR(gamma))
+    schedule = sequential(LinearLR(s, 1.0, w), inner, CosineAnnealingLR(n, base * low_share), milestones=[w, w + hold])
+
+    def value(t: int) -> Any:
+        if t < w:
+            return base * ramp(s, 1.0, w, t)
+        if t < w + hold:
+            k = t - w
+            return base * mpf(gamma) ** k * (mpf(0.7) if k < half else ramp(0.3, 0.9, hold, k - half))
+        return base * low_share + (base - mpf(base * low_share)) * half_wave(mpf(t - w - hold) / n)
+
+    # The widest of its parts: a product of two factors (1 + 1), or the half cosine.
+    return Exact(schedule, base, value, flat(SQUARE), w + hold + n)
+
+
+KINDS: dict[str, Callable[[Random], Exact]] = {
+    **FACTORS,
+    **CYCLES,
+    "ChainedScheduler-product": _chain_product,
+    "ChainedScheduler-pass": _chain_pass,
+    "ChainedScheduler-overwritten": _chain_overwritten,
+    "SequentialLR": _sequence,
+}

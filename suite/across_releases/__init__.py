@@ -1,0 +1,1 @@
+"""The same cases on every torch release: the atlas, and what changed between two releases."""

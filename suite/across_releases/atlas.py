@@ -1,0 +1,176 @@
+"""`python -m suite atlas`: every case on every distinct release, as a table that pandas reads.
+
+One row is one case on one distinct scheduler file.
+Each finished release is kept in the user's cache at once, under a key made of everything that the result
+depends on: a killed run loses at most the releases it was working on.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import gzip
+import hashlib
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from suite.cases.catalogue import all_cases
+from suite.engine.case import Case
+from suite.engine.verdict import Verdict, verdict_of
+from suite.known.deviations import Known, cause_of, table
+from suite.releases import cache
+from suite.releases.load import load_release
+from suite.shared.files import end_with_parent, write_whole
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "results" / "atlas"
+#: The code that a verdict depends on.
+SOURCES = ("reference/*.py", *(f"suite/{name}/*.py" for name in ("engine", "cases", "tutorials", "releases")))
+#: At most so many releases at a time: each takes about 240 MiB.
+WORKERS = 4
+COLUMNS = ("case", "family", "release", "verdict", "shape", "step", "size", "entry", "detail")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One case on one distinct release."""
+
+    case: Case
+    release: str
+    verdict: Verdict
+    entry: Known | None
+
+
+def sources_key() -> str:
+    """A hash of all that a verdict depends on beside the release: our code, torch, NumPy and Python."""
+    digest = hashlib.sha256("\0".join((torch.__version__, np.__version__, sys.version)).encode())
+    for path in sorted(path for pattern in SOURCES for path in ROOT.glob(pattern)):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _shard_path(release: str, key: str) -> Path:
+    files = cache.read(release) or {}
+    content = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:16]
+    return cache.root() / "atlas" / f"{release}-{content}-{key}.shard"
+
+
+def _packed(verdict: Verdict) -> dict[str, Any]:
+    plain = dataclasses.asdict(verdict)
+    plain["expected"] = [value.hex() for value in verdict.expected]
+    plain["actual"] = [value.hex() for value in verdict.actual]
+    return plain
+
+
+def _unpacked(plain: dict[str, Any]) -> Verdict:
+    hexes = {name: tuple(float.fromhex(text) for text in plain[name]) for name in ("expected", "actual")}
+    return Verdict(**{**plain, **hexes})
+
+
+def _measure(release: str, key: str) -> dict[str, Verdict]:
+    """The verdicts of one release, from the cache or made now (and then kept)."""
+    path = _shard_path(release, key)
+    stored = _stored(path)
+    if stored is not None:
+        return stored
+    torch.set_num_threads(1)
+    subject = load_release(release)
+    verdicts = {case.id: verdict_of(case, subject) for case in all_cases()}
+    data = gzip.compress(json.dumps({c: _packed(v) for c, v in verdicts.items()}).encode(), mtime=0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, hashlib.sha256(data).digest() + data)
+    return verdicts
+
+
+def _stored(path: Path) -> dict[str, Verdict] | None:
+    """The verdicts of a shard, or None where it is absent, truncated or altered."""
+    if not path.exists():
+        return None
+    whole = path.read_bytes()
+    size = hashlib.sha256().digest_size
+    if hashlib.sha256(whole[size:]).digest() != whole[:size]:
+        return None
+    return {case: _unpacked(plain) for case, plain in json.loads(gzip.decompress(whole[size:])).items()}
+
+
+def measure(chosen: Iterable[str], done: Callable[[str], None] = lambda release: None) -> dict[str, list[Row]]:
+    """All rows of these releases, a few releases at a time; `done` is called as each is finished."""
+    chosen, key = list(chosen), sources_key()
+    cases = {case.id: case for case in all_cases()}
+    found: dict[str, dict[str, Verdict]] = {}
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, WORKERS), initializer=end_with_parent) as pool:
+        futures = {pool.submit(_measure, release, key): release for release in chosen}
+        for future in as_completed(futures):
+            found[futures[future]] = future.result()
+            done(futures[future])
+    return {r: [_row(cases[c], r, v) for c, v in found[r].items()] for r in chosen}
+
+
+def _row(case: Case, release: str, verdict: Verdict) -> Row:
+    return Row(case, release, verdict, cause_of(case, verdict, release) if verdict.kind == "deviates" else None)
+
+
+def unexplained(rows: dict[str, list[Row]]) -> list[Row]:
+    """Deviations that no entry of known.toml explains in their release."""
+    return [row for group in rows.values() for row in group if row.verdict.kind == "deviates" and row.entry is None]
+
+
+def ranges_off(rows: dict[str, list[Row]]) -> list[str]:
+    """Entries of known.toml whose releases are not those that show them, in words."""
+    shown: dict[str, list[str]] = {name: [] for name in table()}
+    for release, group in rows.items():
+        for name in {row.entry.id for row in group if row.entry is not None}:
+            shown[name].append(release)
+    found = []
+    for name, entry in table().items():
+        due = [release for release in rows if entry.covers(release)]
+        if due != shown[name]:
+            found.append(f"{name}: known for {' '.join(due) or 'none'}, shown in {' '.join(shown[name]) or 'none'}")
+    return found
+
+
+def _compressed(header: Iterable[str], lines: Iterator[list[str]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(lines)
+    return gzip.compress(text.getvalue().encode(), compresslevel=9, mtime=0)
+
+
+def _table_lines(rows: dict[str, list[Row]]) -> Iterator[list[str]]:
+    for release, group in rows.items():
+        for row in group:
+            v = row.verdict
+            step = "" if v.step is None else str(v.step)
+            size = f"{v.size:.9g}" if v.kind == "deviates" else ""
+            entry = row.entry.id if row.entry else ""
+            yield [row.case.id, row.case.family, release, v.kind, v.shape, step, size, entry, v.detail]
+
+
+def _trace_lines(rows: dict[str, list[Row]]) -> Iterator[list[str]]:
+    """Each distinct deviating trace once, with the releases that show it."""
+    shown: dict[tuple[str, str, str], list[str]] = {}
+    for release, group in rows.items():
+        for row in group:
+            if row.verdict.kind == "deviates" and row.verdict.actual:
+                pair = (" ".join(v.hex() for v in side) for side in (row.verdict.expected, row.verdict.actual))
+                shown.setdefault((row.case.id, *pair), []).append(release)  # type: ignore[arg-type]
+    for (case, expected, actual), where in shown.items():
+        yield [case, " ".join(where), expected, actual]
+
+
+def files(rows: dict[str, list[Row]]) -> dict[str, bytes]:
+    """The data files of the atlas by name; the same rows give the same bytes."""
+    return {
+        "atlas.csv.gz": _compressed(COLUMNS, _table_lines(rows)),
+        "traces.csv.gz": _compressed(("case", "releases", "expected", "actual"), _trace_lines(rows)),
+    }

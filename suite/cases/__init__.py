@@ -1,0 +1,1 @@
+"""Which compositions are checked, crossed with which axes."""

@@ -1,0 +1,127 @@
+"""All cases: compositions crossed with axes by code, never by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+
+from reference import (
+    ChainedScheduler,
+    ConstantLR,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    MultiplicativeLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    Schedule,
+    SequentialLR,
+    StepLR,
+)
+from suite.engine.axes import Setup
+from suite.engine.case import Case, is_composite
+from suite.engine.loop import restores
+from suite.tutorials import outcomes
+
+from . import compositions
+
+#: Cuts before, at and after step 6, where the compositions below have a milestone, and twice.
+CUTS = ((3,), (6,), (7,), (3, 9))
+
+
+def _crossed() -> tuple[Schedule, ...]:
+    """The composites that meet every axis; each has a milestone or a drop at step 6."""
+    linear = LinearLR(0.13, 1.0, 6)
+    return (
+        SequentialLR((linear, CosineAnnealingLR(11)), (6,)),
+        SequentialLR((linear, CosineAnnealingLR(11, 1e-3)), (6,)),
+        SequentialLR((linear, ConstantLR(1.0, 3), CosineAnnealingLR(7, 1e-3)), (6, 9)),
+        SequentialLR((ConstantLR(0.37, 6), ExponentialLR(0.89)), (6,)),
+        SequentialLR((linear, StepLR(3, 0.7)), (6,)),
+        SequentialLR((linear, LambdaLR(ExponentialLR(0.83))), (6,)),
+        SequentialLR((linear, MultiplicativeLR(ExponentialLR(0.83))), (6,)),
+        SequentialLR((linear, CosineAnnealingWarmRestarts(3, 2)), (6,)),
+        SequentialLR((linear, OneCycleLR(0.23, 40)), (6,)),
+        ChainedScheduler((linear, ExponentialLR(0.89))),
+        ChainedScheduler((linear, CosineAnnealingLR(11, 1e-3))),
+        ChainedScheduler((ConstantLR(0.37, 6), StepLR(3, 0.7), ExponentialLR(0.97))),
+        ChainedScheduler((linear, LambdaLR(ExponentialLR(0.83)))),
+        SequentialLR((ChainedScheduler((linear, StepLR(4, 0.7))), CosineAnnealingLR(11)), (6,)),
+        ChainedScheduler((SequentialLR((linear, ConstantLR(1.0, 3)), (6,)), ExponentialLR(0.89))),
+        SequentialLR((SequentialLR((linear, ConstantLR(1.0, 3)), (6,)), CosineAnnealingLR(11)), (9,)),
+    )
+
+
+def _setups(schedule: Schedule) -> Iterator[Setup]:
+    """Every value of every axis, one axis off its default at a time, and the pairs that interact."""
+    yield Setup(groups=3)
+    yield Setup(groups=3, lists=True)
+    yield Setup(lr_type="tensor")
+    yield Setup(groups=3, lr_type="tensor")
+    yield Setup(groups=2, lr_type="shared")
+    yield Setup(optimizer="adam")
+    yield Setup(groups=2, optimizer="adam", lr_type="tensor", lists=True)
+    yield Setup(clock="epoch")
+    yield Setup(clock="micro")
+    if is_composite(schedule):
+        yield Setup(reverse=True)
+        yield Setup(reverse=True, groups=3)
+    for resume in restores(schedule):
+        if resume == "loadedtwice":
+            yield Setup(resume=resume, cuts=(6,))
+            continue
+        for cuts in CUTS:
+            yield Setup(resume=resume, cuts=cuts)
+        yield Setup(resume=resume, cuts=(6,), saved=True, groups=3)
+        yield Setup(resume=resume, cuts=(5,), lr_type="tensor")
+    if not is_composite(schedule) and not isinstance(schedule, ReduceLROnPlateau):
+        for jumps in ((7,), (0,), (2, 5), (11, 4)):
+            yield Setup(jumps=jumps)
+        yield Setup(jumps=(7,), groups=3, lr_type="tensor")
+
+
+def _steps(setup: Setup) -> int:
+    if setup.jumps:
+        return 12
+    return {"micro": 8, "epoch": 36, "step": 16}[setup.clock]
+
+
+def _all() -> Iterator[Case]:
+    for schedule in compositions.singles():
+        yield Case("single", schedule)
+        for setup in _setups(schedule):
+            yield Case("single", schedule, setup, _steps(setup))
+    # The fifth restart, whose place in a geometric series rounding can miss.
+    yield Case("single", CosineAnnealingWarmRestarts(1, 3), Setup(jumps=(121,)), 12)
+    for schedule in compositions.edges():
+        for setup in (Setup(), Setup(groups=3), Setup(lr_type="tensor"), Setup(optimizer="adam")):
+            yield Case("edge", schedule, setup, 1 if schedule == OneCycleLR(0.23, 1) else 16)
+    for schedule in compositions.wrong_singles():
+        yield Case("refused", schedule)
+    for family, schedule in compositions.pairs():
+        yield Case(family, schedule)
+        yield Case(family, schedule, Setup(groups=2, optimizer="adam"))
+    for schedule in compositions.milestones():
+        yield Case("milestones", schedule)
+    for family, schedule in compositions.nested():
+        yield Case(family, schedule)
+    for schedule in _crossed():
+        yield Case("crossed", schedule)
+        for setup in _setups(schedule):
+            yield Case("crossed", schedule, setup, _steps(setup))
+    for schedule, steps in outcomes.compositions():
+        yield Case("tutorial", schedule, steps=steps)
+
+
+@functools.cache
+def all_cases(device: str = "cpu") -> tuple[Case, ...]:
+    """Every case once, in a fixed order."""
+    found: dict[str, Case] = {}
+    for case in _all():
+        if device != "cpu":
+            case = dataclasses.replace(case, setup=dataclasses.replace(case.setup, device=device))
+        found.setdefault(case.id, case)
+    return tuple(found.values())

@@ -1,0 +1,269 @@
+"""Random cases for Hypothesis: every torch scheduler, nested to depth 3, under every axis of a setup.
+
+What is left out would compare nothing, or something that has a test of its own:
+
+* factors below 0.05 and growth above 1.1: thirty steps of them leave rates that round to 0 or drown the rest;
+* a gamma of 0: after the first drop every later factor is multiplied by 0 and cannot be seen;
+* ReduceLROnPlateau inside a composite, the base class, and invalid arguments: refused, in `compositions`;
+* lists with one shared tensor: a tensor holds one value, so groups cannot have different ones;
+* a cut before the first scheduler step under last_epoch: last_epoch = −1 means a fresh start;
+* pct_start = 1 in OneCycleLR, which leaves its fall no step;
+* more parts than the tolerances are derived for: see `_within_tolerances`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from reference import (
+    SWALR,
+    ChainedScheduler,
+    ConstantLR,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    MultiplicativeLR,
+    MultiStepLR,
+    OneCycleLR,
+    PolynomialLR,
+    ReduceLROnPlateau,
+    Schedule,
+    SequentialLR,
+    StepLR,
+)
+from suite.engine.axes import Setup
+from suite.engine.case import Case, is_composite
+from suite.engine.loop import restores
+
+Schedules = st.SearchStrategy[Schedule]
+
+#: Scheduler steps that a random case takes at most; lengths stay below `tolerances`' 24.
+STEPS = 16
+
+lengths = st.integers(1, 12)
+shares = st.floats(0.05, 1.0)
+growths = st.floats(0.5, 1.1)
+#: A learning rate given in absolute terms: below, among and above the base LRs of a setup.
+rates = st.floats(1e-3, 0.5)
+floors = st.one_of(st.just(0.0), rates)
+annealing = st.sampled_from(["cos", "linear"])
+momenta = st.floats(0.5, 0.99)
+
+
+def mostly(usual: st.SearchStrategy[Any], rare: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Every fifth draw is `rare`: what has a known deviation would hide the others if it came more often."""
+    return st.sampled_from([usual] * 4 + [rare]).flatmap(lambda chosen: chosen)
+
+
+def _factors(shortest: int) -> list[Schedules]:
+    """The schedulers that are a factor of the base LR, with phases of at least `shortest` steps."""
+    phases = mostly(lengths, st.integers(shortest, 1))
+    marks = st.lists(lengths, max_size=4).map(tuple)
+    return [
+        st.builds(StepLR, lengths, growths),
+        st.builds(MultiStepLR, marks, growths),
+        st.builds(ConstantLR, shares if shortest else mostly(shares, st.just(0.0)), phases),
+        st.builds(LinearLR, shares, st.one_of(st.just(0.0), st.just(1.0), shares), phases),
+        st.builds(ExponentialLR, growths),
+        st.builds(PolynomialLR, phases, st.floats(0.3, 3.0)),
+    ]
+
+
+def factors(shortest: int = 0) -> Schedules:
+    """A scheduler that is a factor of the base LR."""
+    return st.one_of(_factors(shortest))
+
+
+def lambdas(shortest: int = 0) -> Schedules:
+    """LambdaLR and its function."""
+    return st.builds(LambdaLR, factors(shortest))
+
+
+def cosines() -> Schedules:
+    """CosineAnnealingLR, which most runs leave behind and rise again."""
+    return st.builds(CosineAnnealingLR, lengths, floors)
+
+
+def restarts() -> Schedules:
+    """CosineAnnealingWarmRestarts with cycles of equal and of growing length."""
+    return st.builds(CosineAnnealingWarmRestarts, st.integers(1, 6), st.integers(1, 3), floors)
+
+
+def one_cycles() -> Schedules:
+    """OneCycleLR, long enough for most runs, sometimes with a rise that has no step."""
+    return st.builds(
+        OneCycleLR,
+        rates,
+        st.integers(STEPS + 1, 40),
+        pct_start=mostly(st.floats(0.1, 0.95), st.just(0.0)),
+        anneal_strategy=annealing,
+        cycle_momentum=st.booleans(),
+        base_momentum=momenta,
+        max_momentum=momenta,
+        div_factor=st.floats(1.0, 30.0),
+        final_div_factor=st.floats(1.0, 1e4),
+        three_phase=st.booleans(),
+    )
+
+
+@st.composite
+def triangles(draw: st.DrawFn) -> Schedule:
+    """CyclicLR in its modes and with a scale_fn; one of its two flanks may be empty."""
+    up, down = draw(
+        mostly(
+            st.tuples(st.integers(1, 6), st.one_of(st.none(), st.integers(0, 6))),
+            st.tuples(st.just(0), st.integers(1, 6)),
+        )
+    )
+    return CyclicLR(
+        draw(rates),
+        draw(rates),
+        up,
+        down,
+        mode=draw(st.sampled_from(["triangular", "triangular2", "exp_range"])),
+        gamma=draw(growths),
+        scale_fn=draw(st.one_of(st.none(), factors())),
+        scale_mode=draw(st.sampled_from(["cycle", "iterations"])),
+        cycle_momentum=draw(st.booleans()),
+        base_momentum=draw(momenta),
+        max_momentum=draw(momenta),
+    )
+
+
+def plateaus(metrics: int = STEPS) -> Schedules:
+    """ReduceLROnPlateau with a metric for each step."""
+    values = st.lists(st.floats(0.1, 2.0), min_size=metrics, max_size=metrics).map(tuple)
+    return st.builds(
+        ReduceLROnPlateau,
+        values,
+        st.sampled_from(["min", "max"]),
+        st.floats(0.05, 0.95),
+        st.integers(0, 4),
+        st.floats(0.0, 0.3),
+        st.sampled_from(["rel", "abs"]),
+        st.integers(0, 3),
+        floors,
+        st.sampled_from([1e-8, 1e-2]),
+    )
+
+
+def leaves() -> Schedules:
+    """A scheduler of any class that may stand in a composite."""
+    return st.one_of(
+        *_factors(0),
+        lambdas(),
+        st.builds(MultiplicativeLR, factors()),
+        cosines(),
+        restarts(),
+        one_cycles(),
+        triangles(),
+        st.builds(SWALR, rates, st.integers(0, 12), annealing),
+    )
+
+
+@st.composite
+def sequentials(draw: st.DrawFn, parts: Schedules) -> Schedule:
+    """SequentialLR of one to three parts; milestones may be 0, equal, or beyond the end."""
+    chosen = draw(st.lists(parts, min_size=1, max_size=3))
+    count = len(chosen) - 1
+    places = draw(st.lists(st.integers(0, STEPS + 4), min_size=count, max_size=count))
+    return SequentialLR(tuple(chosen), tuple(sorted(places)))
+
+
+def chains(parts: Schedules) -> Schedules:
+    """ChainedScheduler of one to three parts."""
+    return st.lists(parts, min_size=1, max_size=3).map(lambda chosen: ChainedScheduler(tuple(chosen)))
+
+
+@st.composite
+def compositions(draw: st.DrawFn, parts: Schedules, depth: int = 3) -> Schedule:
+    """A part, or a composite of such compositions, down to `depth` levels."""
+    # Drawn in two steps: one flat choice would be a single scheduler nine times out of ten.
+    kind = draw(st.sampled_from(["part", "sequential", "chain"])) if depth else "part"
+    if kind == "part":
+        return draw(parts)
+    below = compositions(parts, depth - 1)
+    return draw(sequentials(below) if kind == "sequential" else chains(below))
+
+
+def sound_leaves() -> Schedules:
+    """A scheduler without any known deviation, wherever it stands in the compositions below."""
+    return st.one_of(*_factors(1), lambdas(1), cosines(), restarts())
+
+
+def sound() -> Schedules:
+    """Compositions without any known deviation: leaves, flat sequences of them, chains of chains."""
+    leaf = sound_leaves()
+    chain = chains(leaf)
+    return st.one_of(leaf, sequentials(leaf), chain, chains(st.one_of(leaf, chain, chains(chain))))
+
+
+def leaf_list(schedule: Schedule) -> list[Schedule]:
+    """The single schedulers of a composition, from left to right."""
+    parts = getattr(schedule, "schedulers", None)
+    return [schedule] if parts is None else [leaf for part in parts for leaf in leaf_list(part)]
+
+
+def _within_tolerances(schedule: Schedule) -> bool:
+    """Few enough parts for the 24·128 roundings a step of `tolerances`.
+
+    Sums (CosineAnnealingLR, SWALR) take 8 roundings, amplified by up to 117: three of them make 2808.
+    The other parts only multiply, with up to 12 roundings and no amplification: nine of them make 108.
+    """
+    found = leaf_list(schedule)
+    return len(found) <= 9 and sum(isinstance(leaf, CosineAnnealingLR | SWALR) for leaf in found) <= 3
+
+
+@st.composite
+def setups(draw: st.DrawFn, schedule: Schedule, *, sound: bool = False) -> Setup:
+    """Any setup that fits the schedule; with `sound`, only axes without a known deviation."""
+    groups = draw(st.integers(1, 3))
+    lr_type = draw(st.sampled_from(["float", "float", "tensor", "shared"]))
+    chosen: dict[str, Any] = {
+        "groups": groups,
+        "lr_type": lr_type,
+        "lists": lr_type != "shared" and draw(st.booleans()),
+        "optimizer": draw(st.sampled_from(["sgd", "adam"])),
+        "clock": draw(st.sampled_from(["step", "step", "epoch", "micro"])),
+        "reverse": is_composite(schedule) and not sound and draw(st.booleans()),
+    }
+    steppable = not is_composite(schedule) and not isinstance(schedule, ReduceLROnPlateau)
+    how = draw(st.sampled_from(["plain", "resume", "jump" if steppable and not sound else "plain"]))
+    if how == "resume":
+        resume = draw(st.sampled_from(["builtfirst", "schedulerfirst"] if sound else restores(schedule)))
+        first = 3 if chosen["clock"] == "epoch" else 1
+        cuts = draw(st.lists(st.integers(first, updates(chosen["clock"]) - 1), max_size=2, unique=True))
+        chosen |= {"resume": resume, "cuts": tuple(sorted(cuts)), "saved": draw(st.booleans())} if cuts else {}
+    if how == "jump":
+        chosen["jumps"] = tuple(draw(st.lists(st.integers(0, 12), min_size=1, max_size=2)))
+        chosen["clock"] = "step"
+    return Setup(**chosen)
+
+
+def updates(clock: str) -> int:
+    """The optimizer steps in which a scheduler of this clock takes about `STEPS` steps."""
+    return {"step": STEPS, "epoch": 2 * STEPS, "micro": STEPS // 2}[clock]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Any composition of any schedulers under any setup."""
+    schedule = draw(mostly(compositions(leaves()), plateaus()))
+    assume(_within_tolerances(schedule))
+    setup = draw(setups(schedule))
+    return Case("random", schedule, setup, updates(setup.clock))
+
+
+@st.composite
+def sound_cases(draw: st.DrawFn) -> Case:
+    """A composition and a setup in which nothing is known to deviate."""
+    schedule = draw(sound())
+    assume(_within_tolerances(schedule))
+    setup = draw(setups(schedule, sound=True))
+    return Case("random", schedule, setup, updates(setup.clock))

@@ -1,0 +1,133 @@
+"""`python -m suite check`: every case on one torch, and what it shows."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import fnmatch
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+from rich.progress import TimeRemainingColumn
+
+from suite.cases.catalogue import all_cases
+from suite.engine.case import Case
+from suite.engine.loader import BadModule
+from suite.engine.subject import installed
+from suite.engine.verdict import Verdict, verdict_of
+from suite.engine.watchdog import Watched
+from suite.known.deviations import Known, recorded_release, standing, unseen_entries
+from suite.releases.cache import ReleaseError
+from suite.releases.load import subject as release_subject
+from suite.shared.console import finite, progress_bar
+
+from .report import print_report
+
+BAD_INPUT, NEWS, AS_KNOWN = 2, 1, 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One case with its verdict and how that stands to what is known."""
+
+    case: Case
+    verdict: Verdict
+    standing: str
+    entry: Known | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `check`."""
+    parser.add_argument("--json", action="store_true", help="print the whole result as JSON instead of tables")
+    parser.add_argument(
+        "--only",
+        metavar="TEXT",
+        help="only cases whose id or family contains TEXT or matches it as a glob, e.g. sequential or '*onecyclelr*'",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--release", metavar="R", help="check the schedulers of another torch release, e.g. 2.8.0")
+    which.add_argument("--module", type=Path, metavar="PATH", help="check this lr_scheduler.py instead of torch's own")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where parameters and tensor LRs live")
+
+
+def _wanted(case: Case, text: str | None) -> bool:
+    if text is None:
+        return True
+    return any(text in name or fnmatch.fnmatchcase(name, text) for name in (case.id, case.family))
+
+
+def _judged(cases: Iterable[Case], verdicts: Iterable[Verdict], release: str, quiet: bool) -> Iterator[Finding]:
+    cases = tuple(cases)
+    with progress_bar(quiet=quiet, clock=TimeRemainingColumn()) as progress:
+        task = progress.add_task("checking", total=len(cases))
+        for case, verdict in zip(cases, verdicts, strict=True):
+            yield Finding(case, verdict, *standing(case, verdict, release))
+            progress.advance(task)
+
+
+def _refuse(line: str) -> int:
+    print(line, file=sys.stderr)
+    return BAD_INPUT
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, print, and return the exit code: 0 as known, 1 news, 2 bad input."""
+    if args.device == "cuda" and not torch.cuda.is_available():
+        return _refuse("device=cuda must be available, but this torch sees no CUDA device")
+    cases = tuple(c for c in all_cases(args.device) if _wanted(c, args.only))
+    if not cases:
+        return _refuse(f"only={args.only!r} must match a case or a family, but it matches none")
+    lacking = list[str]()
+    try:
+        subject = release_subject(args.release) if args.release else installed()
+        name = subject.name
+        with contextlib.ExitStack() as stack:
+            if args.module is None:
+                verdicts: Iterable[Verdict] = (verdict_of(case, subject) for case in cases)
+            else:
+                watched = stack.enter_context(Watched(args.module, cases))
+                name, lacking, verdicts = f"{args.module} on {subject.name}", watched.missing(), watched.verdicts()
+            findings = list(_judged(cases, verdicts, subject.release, args.json))
+    except (BadModule, ReleaseError) as error:
+        return _refuse(str(error))
+    stale = [] if args.only or args.module else unseen_entries(subject.release, (f.entry for f in findings))
+    news = [f for f in findings if f.standing in ("news", "fixed")]
+    code = NEWS if news or stale or lacking else AS_KNOWN
+    if args.json:
+        print(json.dumps(as_json(name, subject.release, findings, stale, lacking, code), indent=1))
+    else:
+        print_report(name, subject.release, findings, stale, lacking)
+    return code
+
+
+def as_json(
+    name: str, release: str, findings: list[Finding], stale: list[str], lacking: list[str], code: int
+) -> dict[str, object]:
+    """The whole result as plain data; rates are exact (shortest text that parses back)."""
+    shown = []
+    for f in findings:
+        if f.standing == "follows":
+            continue
+        row: dict[str, object] = {"case": f.case.id, "family": f.case.family, "standing": f.standing}
+        row |= dataclasses.asdict(f.verdict)
+        row["entry"] = f.entry.id if f.entry else None
+        row["size"], row["actual"] = finite([f.verdict.size])[0], finite(f.verdict.actual)
+        shown.append(row)
+    entries = {f.entry.id: dataclasses.asdict(f.entry) for f in findings if f.entry}
+    return {
+        "subject": name,
+        "release": release,
+        "recorded_release": recorded_release(),
+        "cases": len(findings),
+        "standings": dict(Counter(f.standing for f in findings)),
+        "missing_classes": lacking,
+        "entries_no_longer_shown": stale,
+        "deviations": shown,
+        "entries": entries,
+        "exit_code": code,
+    }

@@ -1,0 +1,79 @@
+"""`python -m suite show SLUG`: a schedule of the reference as numbers or as a picture."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from reference import Schedule, SlugError, parse
+from suite.shared.console import plain_console, plain_table
+from suite.shared.plots import BLUE, save
+
+#: A longer table is thinned out; the first and the last step always stand in it.
+ROWS = 40
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `show`."""
+    parser.add_argument("slug", help="a schedule such as linear500+cosine9500 or seq2_m4.linearlr4.cosineannealinglr8")
+    parser.add_argument("--steps", type=int, default=None, metavar="N", help="optimizer steps (default: 20)")
+    parser.add_argument("--base-lr", type=float, default=1.0, metavar="LR", help="base learning rate (default: 1.0)")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it into FILE (.png, .svg, .pdf) instead")
+    parser.add_argument("--json", action="store_true", help="print slug, repr and every learning rate as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print or draw the schedule; exit code 2 for a slug, number or file that cannot be used."""
+    steps = 20 if args.steps is None else args.steps
+    try:
+        schedule = parse(args.slug)
+        if steps < 1:
+            raise ValueError(f"steps={steps} must be >= 1")
+        rates = schedule.trace(steps, args.base_lr)
+        if args.plot is not None:
+            draw(schedule, steps, args.base_lr, args.plot)
+    except SlugError as error:
+        print(f"{error}\nexamples: linear500+cosine9500, seq2_m4.linearlr4_s0p1.cosineannealinglr8", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(f"plot={args.plot} needs {error.name}: pip install '.[plot]'", file=sys.stderr)
+        return 2
+    except (ValueError, OSError) as error:
+        print(str(error), file=sys.stderr)
+        return 2
+    if args.json:
+        print(json.dumps({"slug": schedule.slug, "schedule": repr(schedule), "lrs": rates.tolist()}))
+    elif args.plot is not None:
+        print(f"{args.plot}: {schedule.slug}, {steps} steps")
+    else:
+        _print(schedule, steps, rates.tolist())
+    return 0
+
+
+def _print(schedule: Schedule, steps: int, rates: list[float]) -> None:
+    table = plain_table()
+    table.add_column("step", justify="right")
+    table.add_column("learning rate")
+    stride = -(-steps // ROWS)
+    for t in sorted({*range(0, steps, stride), steps - 1}):
+        table.add_row(str(t), repr(rates[t]))
+    console = plain_console()
+    console.print(f"{schedule.slug}\n{schedule!r}")
+    console.print(table)
+    if stride > 1:
+        console.print(f"every {stride}th of {steps} steps; --json prints all")
+
+
+def draw(schedule: Schedule, steps: int, base_lr: float, path: Path) -> None:
+    """Write the picture; raises ValueError for a format that matplotlib cannot write."""
+    from matplotlib.figure import Figure  # slow to import, and not needed to print
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(range(steps), schedule.trace(steps, base_lr), color=BLUE)
+    axes.set(xlabel="optimizer step", ylabel="learning rate", title=schedule.slug, xlim=(0, max(steps - 1, 1)))
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    axes.grid(alpha=0.3)
+    save(figure, path)

@@ -1,0 +1,1 @@
+"""Releases really installed, against their scheduler file run here."""

@@ -1,0 +1,98 @@
+"""Throw-away environments: one real torch release in a folder that is gone afterwards, whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+#: A Linux build of 2.8.0 with its CUDA packages takes 6.5 GB, and pip unpacks beside its downloads.
+ROOM = 10 * 10**9
+#: Seconds to wait before the second and the third attempt of an install.
+PAUSES = (5.0, 30.0)
+#: Seconds for one attempt, and for the cases (about 10 s on an idle machine).
+INSTALL_PATIENCE, CASES_PATIENCE = 1800.0, 600.0
+
+Call = Callable[[Sequence[str], float, Path], None]
+
+
+class InstallError(Exception):
+    """An environment cannot be had or used; the text is the one line that says why."""
+
+
+def call(command: Sequence[str], patience: float, scratch: Path) -> None:
+    """Run to the end from the repository's root; raises InstallError with the last line of what went wrong.
+
+    The command's temporary files go to `scratch`: a pip that is stopped leaves GBs of them behind.
+    """
+    # A PYTHONPATH of ours could put another torch before the one just installed.
+    clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    clean |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
+    what = " ".join(Path(part).name if os.path.isabs(part) else part for part in command)
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=patience
+        )
+    except subprocess.TimeoutExpired:
+        raise InstallError(f"command={what!r} must end within {patience:.0f} s") from None
+    except OSError as error:
+        raise InstallError(f"command={what!r} cannot be run: {error.strerror}") from None
+    if done.returncode != 0:
+        said = [line for line in done.stdout.splitlines() if line.strip()] or ["it said nothing"]
+        last = next((line for line in reversed(said) if line.startswith("ERROR")), said[-1])
+        raise InstallError(f"command={what!r} ended with code {done.returncode}: {last}")
+
+
+def requirements(release: str) -> list[str]:
+    """What the run inside imports; NumPy is the one used here, since it computes the tables of a LambdaLR."""
+    return [f"torch=={release}", f"numpy=={np.__version__}"]
+
+
+def _interpreter(home: Path) -> Path:
+    return home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def install(release: str, home: Path, run: Call = call, pause: Callable[[float], None] = time.sleep) -> Path:
+    """A new environment with this torch in `home`: its interpreter; raises InstallError after three attempts."""
+    run([sys.executable, "-m", "venv", str(home)], INSTALL_PATIENCE, home.parent)
+    python = _interpreter(home)
+    command = [str(python), "-m", "pip", "install", "--no-cache-dir", "--quiet", *requirements(release)]
+    for wait in PAUSES:
+        try:
+            run(command, INSTALL_PATIENCE, home.parent)
+        except InstallError as error:
+            print(f"{error}; again in {wait:.0f} s", file=sys.stderr)
+            pause(wait)
+        else:
+            return python
+    run(command, INSTALL_PATIENCE, home.parent)
+    return python
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+@contextlib.contextmanager
+def environment(release: str, run: Call = call) -> Iterator[Path]:
+    """The interpreter of a new environment with this torch, removed afterwards: on failure and on Ctrl-C too."""
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if free < ROOM:
+        raise InstallError(f"free={free // 10**9} GB must be >= {ROOM // 10**9} GB in the temporary folder (TMPDIR)")
+    before = signal.signal(signal.SIGTERM, _stop)  # so that a plain `kill` removes the folder as well
+    try:
+        with tempfile.TemporaryDirectory(prefix="warmup-bench-", ignore_cleanup_errors=True) as home:
+            yield install(release, Path(home) / "env", run)
+    finally:
+        signal.signal(signal.SIGTERM, before)

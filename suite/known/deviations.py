@@ -1,0 +1,165 @@
+"""The known deviations: the table in words (known.toml) and, for one release, the cases that show them."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import functools
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from suite.engine.case import Case
+from suite.engine.verdict import Verdict
+
+from .predicates import CAUSES
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # the same parser under its name on Python 3.10
+    import tomli as tomllib
+
+HERE = Path(__file__).parent
+TABLE, READINGS, CASES = HERE / "known.toml", HERE / "readings.toml", HERE / "known_cases.csv"
+ISSUES = "https://github.com/pytorch/pytorch/issues/"
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """One entry of known.toml; the fields are explained at its top."""
+
+    id: str
+    title: str
+    kind: str
+    since: str
+    until: str
+    shapes: tuple[str, ...]
+    symptom: str
+    workaround: str
+    upstream: tuple[int, ...]
+    reading: str
+
+    @property
+    def links(self) -> list[str]:
+        """The addresses of the upstream threads."""
+        return [f"{ISSUES}{number}" for number in self.upstream]
+
+    def covers(self, release: str) -> bool:
+        """Whether the deviation is known in this release."""
+        here = _numbers(release)
+        return _numbers(self.since) <= here and (not self.until or here < _numbers(self.until))
+
+
+def _numbers(release: str) -> tuple[int, ...]:
+    plain = release.split("+")[0].split("a")[0].split("rc")[0].split(".dev")[0]
+    return tuple(int(part) for part in plain.split(".")[:2])
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return tomllib.load(file)
+
+
+@functools.cache
+def table() -> dict[str, Known]:
+    """Every entry by its id, in the order of the causes."""
+    rows = _toml(TABLE)
+    if set(rows) != set(CAUSES):
+        raise ValueError(f"known.toml and causes.py must name the same entries, not {set(rows) ^ set(CAUSES)}")
+    entries = {}
+    for name in CAUSES:
+        row: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in rows[name].items()}
+        entries[name] = Known(id=name, **row)
+    return entries
+
+
+@functools.cache
+def readings() -> dict[str, dict[str, str]]:
+    """Every reading of the documentation by its id."""
+    return _toml(READINGS)
+
+
+def cause_of(case: Case, verdict: Verdict, release: str) -> Known | None:
+    """The entry that explains this deviation: the first whose structure, shape and releases fit."""
+    for name, holds in CAUSES.items():
+        entry = table()[name]
+        if verdict.shape in entry.shapes and entry.covers(release) and holds(case):
+            return entry
+    return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One line of known_cases.csv: a case that is known to deviate in one release, and how."""
+
+    case: str
+    entry: str
+    shape: str
+    step: str
+
+
+@functools.cache
+def recorded_release() -> str:
+    """The release that known_cases.csv was measured on."""
+    with CASES.open(newline="") as file:
+        return next(csv.reader(file))[1]
+
+
+@functools.cache
+def records() -> dict[str, Record]:
+    """The known cases of that release by case id."""
+    with CASES.open(newline="") as file:
+        rows = csv.reader(file)
+        next(rows), next(rows)
+        return {row[0]: Record(*row) for row in rows}
+
+
+def write_records(release: str, found: Iterable[tuple[Case, Verdict]]) -> int:
+    """Write known_cases.csv anew; raises ValueError for a deviation that no entry explains."""
+    lines = []
+    for case, verdict in found:
+        if verdict.kind == "deviates":
+            entry = cause_of(case, verdict, release)
+            if entry is None:
+                raise ValueError(f"case={case.id} deviates ({verdict.shape}) and no entry of known.toml explains it")
+            lines.append((case.id, entry.id, verdict.shape, "" if verdict.step is None else str(verdict.step)))
+    with CASES.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["release", release])
+        writer.writerow(["case", "entry", "shape", "step"])
+        writer.writerows(lines)
+    return len(lines)
+
+
+def standing(case: Case, verdict: Verdict, release: str) -> tuple[str, Known | None]:
+    """How a verdict stands to what is known: follows, absent, known, fixed or news.
+
+    In the release of known_cases.csv each case must do exactly what its line says.
+    In any other release a deviation is known when an entry explains it.
+    """
+    if verdict.kind == "absent":
+        return "absent", None
+    exact = release == recorded_release()
+    record = records().get(plain_id(case)) if exact else None
+    if verdict.follows:
+        return ("fixed", table()[record.entry]) if record else ("follows", None)
+    entry = cause_of(case, verdict, release)
+    if entry is None:
+        return "news", None
+    if exact:
+        step = "" if verdict.step is None else str(verdict.step)
+        if record is None or (record.entry, record.shape, record.step) != (entry.id, verdict.shape, step):
+            return "news", entry
+    return "known", entry
+
+
+def plain_id(case: Case) -> str:
+    """The id of the case on the CPU: a device changes no verdict."""
+    return dataclasses.replace(case, setup=dataclasses.replace(case.setup, device="cpu")).id
+
+
+def unseen_entries(release: str, shown: Iterable[Known | None]) -> list[str]:
+    """The entries that should show in this release, although no case showed them."""
+    seen = {entry.id for entry in shown if entry is not None}
+    return [entry.id for entry in table().values() if entry.covers(release) and entry.id not in seen]

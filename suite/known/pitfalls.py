@@ -1,0 +1,68 @@
+"""What follows the documentation and still surprises: found in the reference's own trace of a case."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from reference import ChainedScheduler, CosineAnnealingLR
+from suite.engine.case import Case
+
+from .predicates import places
+
+
+@dataclasses.dataclass(frozen=True)
+class Hazard:
+    """A documented behaviour that loses learning rates; `shows` looks at the composition and its expected trace."""
+
+    id: str
+    title: str
+    workaround: str
+    upstream: tuple[int, ...]
+    shows: Callable[[Case], bool]
+
+
+def _warmup_overwritten(case: Case) -> bool:
+    """The trace of a chain is that of its last part alone, although the parts before it are not constant."""
+    chain = case.schedule
+    if not isinstance(chain, ChainedScheduler) or len(chain.schedulers) < 2:
+        return False
+    whole, last, rest = (
+        s.trace(case.steps, 0.3) for s in (chain, chain.schedulers[-1], ChainedScheduler(chain.schedulers[:-1]))
+    )
+    return bool((whole == last).all() and np.ptp(rest) > 0)
+
+
+def _rises_again(case: Case) -> bool:
+    """A CosineAnnealingLR alone rises after its T_max."""
+    if not isinstance(case.schedule, CosineAnnealingLR):
+        return False
+    rates = case.schedule.trace(case.steps, 0.3)
+    return bool((np.diff(rates)[case.schedule.T_max :] > 0).any())
+
+
+HAZARDS = (
+    Hazard(
+        "chain-overwrites",
+        "in a chain, LambdaLR, CosineAnnealingWarmRestarts, OneCycleLR and CyclicLR overwrite the parts before",
+        "A warmup is lost: chain schedulers that multiply, or put the warmup into the lambda.",
+        (),
+        _warmup_overwritten,
+    ),
+    Hazard(
+        "cosine-rises-again",
+        "CosineAnnealingLR is periodic: past T_max the LR rises again",
+        "End training at T_max, or follow it by ConstantLR(factor=1) on the floor in a SequentialLR.",
+        (152081,),
+        _rises_again,
+    ),
+)
+
+
+def hazards_of(case: Case) -> list[Hazard]:
+    """The hazards that the case shows; a composite that cannot be evaluated shows none."""
+    if any(type(s).__name__ in ("LRScheduler", "ReduceLROnPlateau") for s, _ in places(case.schedule)):
+        return []
+    return [h for h in HAZARDS if h.shows(case)]

@@ -1,0 +1,1 @@
+"""The scheduler files of torch releases: fetched, cached and loaded."""

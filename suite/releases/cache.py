@@ -1,0 +1,142 @@
+"""The cache of torch's own files, one folder per release: written whole or not at all, and checked when read."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import platformdirs
+
+from suite.shared.files import TOKEN, in_use
+
+#: What is kept of a release: the schedulers, SWALR, and the optimizer whose helpers the schedulers import.
+FILES = ("lr_scheduler.py", "swa_utils.py", "optimizer.py")
+#: The manifest, in the format of the tool of that name: `sha256sum -c SHA256SUMS` checks a folder by hand.
+SUMS = "SHA256SUMS"
+VARIABLE = "WARMUP_BENCH_CACHE"
+OLDEST = (1, 11)
+
+_FOLDER = re.compile(r"torch-(\d+\.\d+\.\d+)")
+_WORK = re.compile(r"\.work-(\d+)-([0-9a-f]+)-.*")
+#: Other processes may put a folder in place while this one does; each of them succeeds once.
+_ATTEMPTS = 20
+
+
+class ReleaseError(Exception):
+    """A release cannot be had; the text is the one line that says why."""
+
+
+def numbers(release: str) -> tuple[int, ...]:
+    """The release as numbers, for sorting.
+
+    >>> numbers("2.10.0") > numbers("2.9.1")
+    True
+    """
+    return tuple(int(part) for part in release.split("."))
+
+
+def canonical(text: str) -> str:
+    """The release as the cache spells it; raises ReleaseError unless it is a final release from 1.11 on.
+
+    >>> canonical("2.8"), canonical("2.8.0+cpu")
+    ('2.8.0', '2.8.0')
+    """
+    match = re.fullmatch(r"(\d+)\.(\d+)(?:\.(\d+))?(?:\+\w+)?", text.strip(), re.ASCII)
+    if match is None:
+        raise ReleaseError(f"release={text!r} must be a final torch release such as 2.8.0")
+    found = tuple(int(part or 0) for part in match.groups())
+    if found < OLDEST:
+        raise ReleaseError(f"release={text} must be 1.11.0 or newer")
+    return ".".join(map(str, found))
+
+
+def root() -> Path:
+    """The folder of the cache: the platform's user cache folder, or WARMUP_BENCH_CACHE."""
+    chosen = os.environ.get(VARIABLE)
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("warmup-bench", appauthor=False))
+
+
+def folder(release: str) -> Path:
+    """Where the files of this release are, or will be."""
+    return root() / f"torch-{release}"
+
+
+def _manifest(files: Mapping[str, bytes]) -> bytes:
+    lines = (f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
+    return "".join(lines).encode()
+
+
+def read(release: str) -> dict[str, bytes] | None:
+    """The files of a release, or None where they are absent, incomplete or not what was stored."""
+    home = folder(release)
+    try:
+        files = {name: (home / name).read_bytes() for name in FILES}
+        whole = (home / SUMS).read_bytes() == _manifest(files)
+    except OSError:
+        return None
+    return files if whole else None
+
+
+def cached() -> list[str]:
+    """The releases whose files are in the cache and unaltered, oldest first."""
+    if not root().is_dir():
+        return []
+    found = (match[1] for path in root().iterdir() if (match := _FOLDER.fullmatch(path.name)))
+    return sorted((release for release in found if read(release) is not None), key=numbers)
+
+
+@contextlib.contextmanager
+def workspace(release: str) -> Iterator[Path]:
+    """A folder of this process's own inside the cache, gone afterwards; `sweep` removes it after a kill."""
+    root().mkdir(parents=True, exist_ok=True)
+    path = Path(tempfile.mkdtemp(prefix=f".work-{os.getpid()}-{TOKEN}-{release}-", dir=root()))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def store(release: str, files: Mapping[str, bytes]) -> Path:
+    """Put the files of a release in the cache; raises ReleaseError unless they are the expected ones.
+
+    The folder is filled elsewhere and then renamed, so a reader sees all of it or nothing.
+    An altered folder is moved aside first.
+    """
+    if set(files) != set(FILES):
+        raise ReleaseError(f"release={release} must have the files {', '.join(FILES)}, not {sorted(files)}")
+    target = folder(release)
+    with workspace(release) as work:
+        ready = work / "ready"
+        ready.mkdir()
+        for name, content in files.items():
+            (ready / name).write_bytes(content)
+        (ready / SUMS).write_bytes(_manifest(files))
+        for attempt in range(_ATTEMPTS):
+            try:
+                ready.rename(target)
+            except OSError:
+                if not target.exists() or attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return target
+            if read(release) == dict(files):  # another process was quicker
+                return target
+            with contextlib.suppress(FileNotFoundError):  # another process moved the altered folder aside
+                target.rename(work / f"altered-{attempt}")
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def sweep() -> None:
+    """Remove what killed processes left behind."""
+    if not root().is_dir():
+        return
+    for path in root().iterdir():
+        match = _WORK.fullmatch(path.name)
+        if match and not in_use(int(match[1]), match[2]):
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,129 @@
+"""The schedulers of any torch release, run beside the installed torch, and which releases share their code."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib
+import threading
+import types
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from suite.engine.loader import PACKAGE, execute
+from suite.engine.subject import Subject
+
+from . import cache, index
+from .cache import ReleaseError, canonical, numbers
+
+SCHEDULERS, AVERAGING, OPTIMIZER = (f"{PACKAGE}.{name}" for name in ("lr_scheduler", "swa_utils", "optimizer"))
+
+_loaded: dict[tuple[str, str], Subject] = {}
+_lock = threading.Lock()
+
+
+def subject(version: str, offline: bool = False) -> Subject:
+    """The schedulers of a release, fetched if need be; raises ReleaseError or BadModule with one clear line."""
+    release = canonical(version)
+    failed = index.fetch([release], offline=offline)
+    if failed:
+        raise ReleaseError(failed[release])
+    return load_release(release)
+
+
+def load_release(version: str) -> Subject:
+    """The schedulers of a release whose files are cached; raises ReleaseError where they are not.
+
+    Each release is loaded under names of its own, so any number of them live side by side.
+    """
+    release = canonical(version)
+    files = _files(release)
+    key = (release, hashlib.sha256(b"".join(files[name] for name in cache.FILES)).hexdigest())
+    with _lock:  # an isinstance check needs one module, so two threads must not each make one
+        if key not in _loaded:
+            _loaded[key] = _load(release, files)
+        return _loaded[key]
+
+
+def _files(release: str) -> dict[str, bytes]:
+    files = cache.read(release)
+    if files is None:
+        raise ReleaseError(f"release={release} must be in the cache: python -m suite fetch {release}")
+    return files
+
+
+def _load(release: str, files: dict[str, bytes]) -> Subject:
+    own: dict[str, types.ModuleType] = {}
+
+    def run(full: str) -> types.ModuleType:
+        file = full.removeprefix(f"{PACKAGE}.") + ".py"
+        path = cache.folder(release) / file
+        name = f"{PACKAGE}._torch_{release.replace('.', '_')}_{path.stem}"
+        return execute(files[file].decode(), path, name, f"release={release} {file}", own)
+
+    optimizer = importlib.import_module(OPTIMIZER)  # not an attribute: torch.optim deletes it
+    lacking = _optimizer_names(files) - set(dir(optimizer))
+    if lacking:  # helpers that are newer than the installed torch; everything else must stay the installed one's
+        donor = run(OPTIMIZER)
+        patched = types.ModuleType(OPTIMIZER)
+        patched.__dict__.update(vars(optimizer))
+        patched.__dict__.update({name: vars(donor)[name] for name in lacking if name in vars(donor)})
+        own[OPTIMIZER] = patched
+    schedulers = own[SCHEDULERS] = run(SCHEDULERS)
+    if not hasattr(schedulers, "__all__"):  # releases before 2.0 do not list their public classes
+        schedulers.__dict__["__all__"] = _public(schedulers)
+    averaging = own[AVERAGING] = run(AVERAGING)
+    return Subject(f"torch {release}'s schedulers on torch {torch.__version__}", release, schedulers, averaging)
+
+
+def _optimizer_names(files: dict[str, bytes]) -> set[str]:
+    """What the schedulers import from torch.optim.optimizer."""
+    nodes = (node for name in ("lr_scheduler.py", "swa_utils.py") for node in ast.walk(_parse(files[name])))
+    imports = (node for node in nodes if isinstance(node, ast.ImportFrom))
+    return {alias.name for node in imports if node.module in ("optimizer", OPTIMIZER) for alias in node.names}
+
+
+def _public(module: types.ModuleType) -> list[str]:
+    own: Iterable[tuple[str, Any]] = ((n, v) for n, v in vars(module).items() if isinstance(v, type))
+    return [n for n, v in own if v.__module__ == module.__name__ and hasattr(v, "step") and not n.startswith("_")]
+
+
+def distinct(releases: Iterable[str], *, by_text: bool = False) -> list[tuple[str, ...]]:
+    """The releases in groups of equal scheduler code, each and all oldest first; all must be cached.
+
+    Equal means the same syntax tree of lr_scheduler.py and of SWALR, docstrings left out.
+    Comments and docstrings change no learning rate, and nothing else of swa_utils.py schedules one,
+    so checking both of two such releases would give one answer twice.
+    `by_text` asks for equal bytes of lr_scheduler.py instead.
+    """
+    groups: dict[bytes, list[str]] = {}
+    for release in sorted(dict.fromkeys(map(canonical, releases)), key=numbers):
+        files = _files(release)
+        text = files["lr_scheduler.py"]
+        key = text if by_text else code_of(text, files["swa_utils.py"])
+        groups.setdefault(hashlib.sha256(key).digest(), []).append(release)
+    return [tuple(group) for group in groups.values()]
+
+
+@functools.cache  # patch releases share their texts
+def code_of(schedulers: bytes, averaging: bytes) -> bytes:
+    """What decides a release's learning rates, in a form that two texts of equal meaning share.
+
+    It depends on the version of Python, so it is for comparisons within one run only.
+    """
+    swalr = [n for n in _parse(averaging).body if isinstance(n, ast.ClassDef) and n.name == "SWALR"]
+    trees = [_parse(schedulers), *swalr]
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return "\n".join(map(ast.dump, trees)).encode()
+
+
+def _parse(source: bytes) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", (SyntaxWarning, DeprecationWarning))  # old escapes in old docstrings
+        return ast.parse(source)

@@ -1,0 +1,1 @@
+"""Stand-alone scripts, torch only, that show one deviation."""

@@ -1,0 +1,201 @@
+"""Python source for a script, laid out as ruff format does: the optimizer, the schedulers, their arguments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from reference import ChainedScheduler, ExponentialLR, LinearLR, ReduceLROnPlateau, Schedule
+from suite.engine.axes import BASE_LRS, Setup
+from suite.engine.build import arguments, for_group
+from suite.engine.case import Case
+
+#: The formatter's default line length.
+WIDTH = 88
+
+#: What a person calls the parts of a composition; a number is added to the second of a kind.
+NAMES = {
+    "ChainedScheduler": "chain",
+    "CosineAnnealingLR": "cosine",
+    "CosineAnnealingWarmRestarts": "restarts",
+    "ExponentialLR": "exponential",
+    "LambdaLR": "factor",
+    "LRScheduler": "base",
+    "MultiplicativeLR": "multiplicative",
+    "OneCycleLR": "one_cycle",
+    "PolynomialLR": "polynomial",
+    "ReduceLROnPlateau": "plateau",
+    "SequentialLR": "sequence",
+    "StepLR": "drops",  # not `step`, which counts the updates
+    "SWALR": "swa",
+}
+
+Argument = str | tuple[str, list[str]]  # a text, or the items of a list with what stands before it
+
+
+def listed(before: str, items: Sequence[str], indent: str = "", end: str = "") -> str:
+    """A list on one line if it fits, else one item on each line."""
+    flat = f"{before}[{', '.join(items)}]{end}"
+    if len(flat) <= WIDTH:
+        return flat
+    return "\n".join([f"{before}[", *(f"{indent}    {item}," for item in items), f"{indent}]{end}"])
+
+
+def call(target: str, name: str, args: Sequence[Argument], indent: str = "") -> str:
+    """``target name(args)``: on one line, else all arguments on a second one, else one on each line."""
+    texts = [arg if isinstance(arg, str) else f"{arg[0]}[{', '.join(arg[1])}]" for arg in args]
+    flat, inner = ", ".join(texts), f"{indent}    "
+    if len(f"{target}{name}({flat})") <= WIDTH:
+        return f"{target}{name}({flat})"
+    if len(inner + flat) <= WIDTH:
+        return f"{target}{name}(\n{inner}{flat}\n{indent})"
+    lines = [inner + arg + "," if isinstance(arg, str) else listed(inner + arg[0], arg[1], inner, ",") for arg in args]
+    return "\n".join([f"{target}{name}(", *lines, f"{indent})"])
+
+
+def printed(text: str) -> str:
+    """A call of print for one sentence, split where it is long."""
+    rows, row = [], ""
+    for word in text.split(" "):
+        if row and len(row) + len(word) > WIDTH - 8:
+            rows.append(row)
+            row = ""
+        row += f"{word} "
+    rows.append(row[:-1])
+    if len(rows) == 1:
+        return call("", "print", [json.dumps(rows[0], ensure_ascii=False)])
+    return "\n".join(["print(", *(f"    {json.dumps(row, ensure_ascii=False)}" for row in rows), ")"])
+
+
+def optimizer_code(setup: Setup) -> str:
+    """The optimizer: a function where it is made again, plain statements elsewhere."""
+    device = "" if setup.device == "cpu" else f', device="{setup.device}"'
+    zeros, indent = f"torch.zeros(1{device})", "    " if setup.resume else ""
+    rates = [repr(r) if setup.lr_type == "float" else f"torch.tensor({r}{device})" for r in BASE_LRS]
+    lines = ["def make_optimizer():"] if setup.resume else []
+    if setup.lr_type == "shared":
+        lines.append(f"{indent}lr = {rates[0]}  # one tensor for all groups")
+        rates = ["lr"] * setup.groups
+    args: list[Argument] = [("", [zeros]), f"lr={rates[0]}"]
+    if setup.groups > 1:
+        groups = [f'{{"params": [{zeros}], "lr": {rate}}}' for rate in rates[: setup.groups]]
+        lines.append(listed(f"{indent}groups = ", groups, indent))
+        args = ["groups"]
+    if setup.optimizer == "sgd":
+        args.append("momentum=0.9")
+    name = {"adam": "torch.optim.Adam", "sgd": "torch.optim.SGD"}[setup.optimizer]
+    lines.append(call(f"{indent}{'return ' if setup.resume else 'optimizer = '}", name, args, indent))
+    return "\n".join(lines)
+
+
+def formula(schedule: Schedule) -> str:
+    """A factor as a formula of t where a person would write one, else an empty text."""
+    if isinstance(schedule, ExponentialLR):
+        return f"{schedule.gamma}**t"
+    if isinstance(schedule, LinearLR) and schedule.total_iters:
+        s, e, n = schedule.start_factor, schedule.end_factor, schedule.total_iters
+        return f"{s} + ({e} - {s}) * min(t, {n}) / {n}"
+    # A chain is a product where its parts multiply: a factor of 1 is left out, a sum stands in brackets.
+    parts = [s for s in getattr(schedule, "schedulers", ()) if s != ExponentialLR(1.0)]
+    texts = [formula(s) if isinstance(s, ExponentialLR | LinearLR) else "" for s in parts]
+    if not isinstance(schedule, ChainedScheduler) or not all(texts):
+        return ""
+    return texts[0] if len(texts) == 1 else " * ".join(f"({text})" if "+" in text else text for text in texts)
+
+
+class Schedulers:
+    """The schedulers of a case as statements; children are built in the order that the case asks for."""
+
+    def __init__(self, case: Case, last: int) -> None:
+        self.case, self.last = case, last
+        self.metrics = isinstance(case.schedule, ReduceLROnPlateau)
+        self.tables: dict[str, list[float]] = {}
+        self.kinds: set[str] = set()
+        #: Name, class and arguments of each scheduler, in the order of construction; the outermost is last.
+        self.made: list[tuple[str, str, list[Argument]]] = []
+        self._names: dict[str, int] = {}
+        self._add(case.schedule, "scheduler")
+
+    def constants(self) -> list[str]:
+        """Metrics and tables of factors, where the schedulers use any."""
+        found = dict(self.tables)
+        if isinstance(self.case.schedule, ReduceLROnPlateau):
+            found["METRICS"] = list(self.case.schedule.metrics)
+        return [listed(f"{name} = ", [repr(value) for value in values]) for name, values in found.items()]
+
+    def imports(self) -> list[str]:
+        """The lines that import the classes."""
+        names = sorted(self.kinds - {"SWALR"}, key=lambda name: (name.lower(), name))
+        line = f"from torch.optim.lr_scheduler import {', '.join(names)}"
+        if len(line) > WIDTH:
+            rows = [f"    {name}," for name in names]
+            line = "\n".join(["from torch.optim.lr_scheduler import (", *rows, ")"])
+        return [line] * bool(names) + ["from torch.optim.swa_utils import SWALR"] * ("SWALR" in self.kinds)
+
+    def statements(self, result: str, *, indent: str = "", last_epoch: bool = False) -> list[str]:
+        """One statement for each scheduler; with `last_epoch` each that is told takes that variable."""
+        lines = []
+        for i, (name, kind, args) in enumerate(self.made):
+            target = result if i == len(self.made) - 1 else f"{name} = "
+            told = kind != "ChainedScheduler" if self.case.setup.resume == "lastepoch" else target == result
+            again = ["last_epoch=last_epoch"] if last_epoch and told else []
+            lines.append(call(indent + target, kind, [*args, *again], indent))
+        return lines
+
+    def _add(self, schedule: Schedule, name: str) -> None:
+        kind = type(schedule).__name__
+        self.kinds.add(kind)
+        children = getattr(schedule, "schedulers", None)
+        setup = self.case.setup
+        kwargs = arguments(schedule, setup.groups, setup.lists)
+        if children is None:
+            args = ["optimizer", *(self._argument(key, value, schedule) for key, value in kwargs.items())]
+            self.made.append((name, kind, args))
+            return
+        start = len(self.made)
+        # Names are given in the order of the list, whatever the order of construction.
+        blocks = []
+        for part in children:
+            self._add(part, self._name(part))
+            blocks.append(self.made[start:])
+            del self.made[start:]
+        for block in reversed(blocks) if setup.reverse else blocks:
+            self.made += block
+        parts: Argument = ("", [block[-1][0] for block in blocks])
+        if kind == "ChainedScheduler":
+            self.made.append((name, kind, [parts]))
+        else:
+            milestones = [repr(m) for m in kwargs.get("milestones", [])]
+            self.made.append((name, kind, ["optimizer", parts, ("milestones=", milestones)]))
+
+    def _name(self, schedule: Schedule) -> str:
+        kind = type(schedule).__name__
+        name = NAMES.get(kind, kind.removesuffix("LR").lower())
+        self._names[name] = self._names.get(name, 0) + 1
+        return name if self._names[name] == 1 else f"{name}{self._names[name]}"
+
+    def _argument(self, key: str, value: Any, schedule: Schedule) -> Argument:
+        setup = self.case.setup
+        factor = getattr(schedule, key)
+        if isinstance(factor, Schedule):
+            if isinstance(value, list):
+                each = [for_group(schedule, g) for g in range(setup.groups)]
+                return f"{key}=", [self._function(getattr(own, key)) for own in each]
+            return f"{key}={self._function(factor)}"
+        if isinstance(value, list):
+            return f"{key}=", [repr(item) for item in value]
+        return f"{key}={json.dumps(value) if isinstance(value, str) else repr(value)}"
+
+    def _function(self, factor: Schedule) -> str:
+        text = formula(factor)
+        if text:
+            return f"lambda t: {text}"
+        table = factor.trace(max(256, self.last + 16)).tolist()
+        while len(table) > 1 and table[-1] == table[-2]:
+            table.pop()
+        name = f"FACTORS{len(self.tables) + 1 if self.tables else ''}"
+        # A table that never comes to rest is cut a little after the last step of the script.
+        ends = len(table) <= self.last
+        self.tables[name] = table if ends else table[: self.last + 16]
+        return f"lambda t: {name}[{f'min(t, {len(table) - 1})' if ends else 't'}]"

@@ -1,0 +1,1 @@
+"""What both command lines share: the frame, console output, files, plots."""

@@ -1,0 +1,1 @@
+"""House rules: import order, file sizes, wording, and the README."""

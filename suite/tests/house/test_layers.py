@@ -1,0 +1,213 @@
+"""Who may import whom, read from syntax trees, and the top level of the repository.
+
+Importing a package and looking at ``sys.modules`` would miss the modules that it does not import.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
+from pathlib import PurePosixPath
+
+import pytest
+
+from suite.tests.house.tree import parse, python_files, tracked_files
+
+#: The import order: a folder may import from the lines above its own, never from its own line or below.
+ORDER = (
+    ("reference",),
+    ("suite.shared",),
+    ("suite.engine",),
+    ("suite.tutorials",),
+    ("suite.cases",),
+    ("suite.known", "suite.releases", "suite.repro", "suite.installs"),
+    ("suite.across_releases",),
+    ("suite.commands",),
+    ("suite",),
+    ("bench.toy", "bench.diagnose.core"),
+    ("bench.toy.batched", "bench.diagnose.log", "bench.diagnose.hypotheses"),
+    ("bench.diagnose.fit", "bench.diagnose.show"),
+    ("bench.diagnose",),
+    ("bench.diagnose.examples", "bench.watch", "bench.sweep", "bench.asv_benchmarks"),
+    ("bench.diverge",),
+    ("bench.claims",),
+    ("bench.commands",),
+    ("bench.speed", "bench"),
+)
+RANK = {folder: rank for rank, folders in enumerate(ORDER) for folder in folders}
+#: All that bench/ may use of the suite.
+OPEN_TO_BENCH = {"suite.shared", "suite.engine"}
+#: More files than this in one folder and a newcomer no longer finds the right one.
+MAX_FILES = 15
+#: Flat on purpose: one file for each family of closed forms.
+FLAT = {"reference"}
+TOP_LEVEL = {
+    *("bench", "reference", "suite", "results"),
+    *("asv.conf.json", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"),
+}
+
+
+def is_test(path: str) -> bool:
+    """Whether a file belongs to the tests, which may import everything and which nothing else imports."""
+    return "tests" in PurePosixPath(path).parts or path.startswith("suite/conformance/")
+
+
+def module_of(path: str) -> str:
+    """The name that a file is imported by."""
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def folder_of(path: str) -> str:
+    """The dotted name of the folder that holds the file."""
+    return path.rpartition("/")[0].replace("/", ".")
+
+
+def imported(tree: ast.Module, package: str = "") -> set[str]:
+    """Full names of all that is imported anywhere in a file of `package`, as ``module`` or ``module.name``.
+
+    Imports for type checkers alone are left out: they never run.
+    """
+    found: set[str] = set()
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            todo += node.orelse
+            continue
+        todo += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            found.update(f"{module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args:  # import_module("x") and __import__("x")
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            name = node.args[0]
+            if called in {"import_module", "__import__"} and isinstance(name, ast.Constant):
+                found.add(str(name.value))
+    return found
+
+
+def file_imports(files: list[str]) -> dict[str, set[str]]:
+    """File → the files of ours that it imports."""
+    by_name = {module_of(path): path for path in files}
+    found: dict[str, set[str]] = {}
+    for path in files:
+        names = imported(parse(path), folder_of(path))
+        targets = (by_name.get(name) or by_name.get(name.rpartition(".")[0]) for name in names)
+        found[path] = {target for target in targets if target is not None and target != path}
+    return found
+
+
+def breach(path: str, target: str) -> str:
+    """Why a file may not import another one; empty where it may."""
+    here, there = folder_of(path), folder_of(target)
+    if is_test(path):
+        return ""
+    if is_test(target):
+        return f"{path} imports the test code {target}"
+    if here != there and RANK[there] >= RANK[here]:
+        return f"{path} imports {target}, but {there} comes after {here}"
+    if here.startswith("bench") and there.startswith("suite") and there not in OPEN_TO_BENCH:
+        return f"{path} imports {target}, but of suite/ bench/ may import {' and '.join(sorted(OPEN_TO_BENCH))} only"
+    return ""
+
+
+def test_imports_follow_the_order() -> None:
+    """No file imports from a folder that comes after its own, and no product file imports test code."""
+    arrows = file_imports(python_files())
+    assert arrows["suite/engine/verdict.py"]  # the reader of imports sees some at all
+    assert [line for path, targets in arrows.items() for target in targets if (line := breach(path, target))] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("reference/noam.py", "suite/engine/case.py"),
+        ("suite/engine/case.py", "suite/cases/catalogue.py"),
+        ("suite/known/findings.py", "suite/releases/load.py"),
+        ("suite/engine/case.py", "suite/tests/stock.py"),
+        ("bench/toy/task.py", "bench/toy/batched/batched.py"),
+        ("bench/watch/recorder.py", "bench/diverge/runs.py"),
+        ("bench/sweep/spec.py", "suite/known/deviations.py"),
+    ],
+)
+def test_each_breach_is_seen(path: str, target: str) -> None:
+    """An arrow that runs back, between neighbours, into the tests or past what bench/ may use is a breach."""
+    assert breach(path, target)
+
+
+def test_every_folder_has_its_place() -> None:
+    """Each folder with product code stands in the order once, and the order names no other."""
+    folders = {folder_of(path) for path in python_files() if not is_test(path)}
+    assert sorted(RANK) == sorted(folders)
+    assert sum(map(len, ORDER)) == len(RANK)
+
+
+def test_no_circle_of_files() -> None:
+    """No file imports itself by way of others."""
+    try:
+        TopologicalSorter(file_imports(python_files())).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
+
+
+def test_a_circle_is_seen() -> None:
+    """The sorter used above reports a circle of three."""
+    with pytest.raises(CycleError):
+        TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).prepare()
+
+
+def test_folders_are_small() -> None:
+    """No folder of product code holds more files than a newcomer can survey."""
+    paths = [path for path in python_files() if not is_test(path) and not path.endswith("__init__.py")]
+    counts = Counter(map(folder_of, paths))
+    assert {folder: n for folder, n in counts.items() if n > MAX_FILES and folder not in FLAT} == {}
+
+
+def test_shared_code_needs_no_torch() -> None:
+    """What both command lines share imports nothing of ours, and no torch: `--help` must be quick."""
+    for path in python_files("suite/shared"):
+        tops = {name.partition(".")[0] for name in imported(parse(path), "suite.shared")}
+        assert "torch" not in tops, path
+
+
+def test_reference_imports_numpy_only() -> None:
+    """The reference needs NumPy and the standard library, and names itself by relative imports."""
+    files = [path for path in python_files("reference") if not is_test(path)]
+    allowed = sys.stdlib_module_names | {"numpy"}
+    wrong = {path: {n for n in imported(parse(path)) if n.partition(".")[0] not in allowed} for path in files}
+    relative = {f"{name}" for path in files for name in own_relative_imports(path)}
+    assert {path: names - relative for path, names in wrong.items() if names - relative} == {}
+
+
+def own_relative_imports(path: str) -> set[str]:
+    """What `imported` calls the relative imports of a file when it is not told the file's package."""
+    tree = parse(path)
+    relative = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level]
+    return imported(ast.Module(body=list(relative), type_ignores=[]))
+
+
+def test_import_reader_sees_every_form() -> None:
+    """Imports in functions, of submodules, with an alias, relative and by name at run time are all seen."""
+    lines = [
+        "import a.b as c",
+        "def f():",
+        "  from d.e import g",
+        "  importlib.import_module('h')",
+        "from .i import j",
+        "from . import k",
+        "if TYPE_CHECKING:",
+        "  from l import m",
+    ]
+    expected = {"a.b", "d.e.g", "h", "own.package.i.j", "own.package.k"}
+    assert imported(ast.parse("\n".join(lines)), "own.package") == expected
+
+
+def test_top_level_is_as_designed() -> None:
+    """The tracked top level holds the four folders, five files, and dotfiles."""
+    top = {path.partition("/")[0] for path in tracked_files()}
+    assert {name for name in top if not name.startswith(".")} == TOP_LEVEL

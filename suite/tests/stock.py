@@ -1,0 +1,42 @@
+"""Made-up releases for tests: the installed torch's own files, with or without a planted fault."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import torch.optim.lr_scheduler
+
+from reference import ExponentialLR
+from suite.across_releases.atlas_page import theme_of
+from suite.cases.catalogue import all_cases
+from suite.engine.case import Case
+from suite.releases import cache
+
+HOME = Path(torch.optim.lr_scheduler.__file__).parent
+#: Every ExponentialLR is 1.01 times too high at its third step.
+WRONG_EXPONENTIAL = """
+_kept = ExponentialLR.get_lr
+def _planted(self):
+    return [lr * (1.01 if self.last_epoch == 3 else 1.0) for lr in _kept(self)]
+ExponentialLR.get_lr = _planted
+"""
+
+
+def put(release: str, planted: str = "") -> None:
+    """Store the installed schedulers in the cache as this release, with this code after them."""
+    files = {name: (HOME / name).read_bytes() for name in cache.FILES}
+    files["lr_scheduler.py"] += planted.encode()
+    cache.store(release, files)
+
+
+def some_cases() -> tuple[Case, ...]:
+    """Every 40th case, the first two of each theme, and every plain case of the scheduler that is broken."""
+    seen: Counter[str] = Counter()
+    found = []
+    for i, case in enumerate(all_cases()):
+        seen[theme_of(case)] += 1
+        broken = isinstance(case.schedule, ExponentialLR) and not case.setup.marks
+        if i % 40 == 0 or seen[theme_of(case)] <= 2 or broken:
+            found.append(case)
+    return tuple(found)

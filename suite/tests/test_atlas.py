@@ -1,0 +1,290 @@
+"""The atlas: equal bytes for equal rows, a table that can be read back, shards that are kept and checked."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import io
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from reference import ExponentialLR
+from suite.across_releases import atlas
+from suite.across_releases.atlas import Row, ranges_off, unexplained
+from suite.across_releases.atlas_page import THEMES, theme_of
+from suite.cases.catalogue import all_cases
+from suite.commands import atlas as atlas_run
+from suite.engine.case import Case
+from suite.engine.subject import Subject
+from suite.engine.verdict import Verdict, verdict_of
+from suite.known.deviations import table
+from suite.releases import cache
+from suite.tests import stock
+from suite.tests.house.tree import ROOT
+
+RIGHT, WRONG = "9.0.0", "9.1.0"
+FILES = ("atlas.csv.gz", "traces.csv.gz", "releases.csv", "index.html", "atlas.png")
+
+
+CASES = stock.some_cases()
+
+
+@pytest.fixture
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache with the installed schedulers as one release and a broken copy as the next; few cases, one thread."""
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr(atlas, "all_cases", lambda: CASES)
+    monkeypatch.setattr(atlas, "ProcessPoolExecutor", lambda workers, initializer: ThreadPoolExecutor(1))
+    threads = torch.get_num_threads()
+    stock.put(RIGHT)
+    stock.put(WRONG, stock.WRONG_EXPONENTIAL)
+    yield tmp_path / "cache"
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def rows(cache_folder: Path) -> dict[str, list[Row]]:
+    """The rows of both releases."""
+    return atlas.measure([RIGHT, WRONG])
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How many cases were run on each release from here on."""
+    counts: Counter[str] = Counter()
+
+    def counting(case: Case, subject: Subject) -> Verdict:
+        counts[subject.release] += 1
+        return verdict_of(case, subject)
+
+    monkeypatch.setattr(atlas, "verdict_of", counting)
+    return counts
+
+
+def command(*words: str) -> int:
+    """Run `atlas` with these words on what is cached."""
+    parser = argparse.ArgumentParser()
+    atlas_run.add_arguments(parser)
+    return atlas_run.run(parser.parse_args(["--offline", *words]))
+
+
+def lines(data: bytes) -> list[dict[str, str]]:
+    """The rows of a compressed table."""
+    return list(csv.DictReader(io.StringIO(gzip.decompress(data).decode())))
+
+
+def test_the_same_rows_give_the_same_bytes(rows: dict[str, list[Row]]) -> None:
+    """Tables, page and picture, made twice, and made again from the stored shards, are equal byte for byte."""
+    groups: list[tuple[str, ...]] = [(RIGHT,), (WRONG,)]
+    first = atlas_run.all_files(rows, groups)
+    assert tuple(sorted(first)) == tuple(sorted(FILES))
+    assert atlas_run.all_files(rows, groups) == first
+    assert atlas_run.all_files(atlas.measure([RIGHT, WRONG]), groups) == first
+
+
+def test_the_table_has_a_line_for_each_case_and_release(rows: dict[str, list[Row]]) -> None:
+    """gzip and csv read it: the documented columns, each case once on each release, and its verdict."""
+    found = lines(atlas.files(rows)["atlas.csv.gz"])
+    assert tuple(found[0]) == atlas.COLUMNS
+    due = [(row.case.id, release) for release, group in rows.items() for row in group]
+    assert [(line["case"], line["release"]) for line in found] == due
+    assert len(set(due)) == len(due) == 2 * len(CASES)
+    verdicts = [row.verdict for group in rows.values() for row in group]
+    assert [line["verdict"] for line in found] == [v.kind for v in verdicts]
+    assert [line["step"] for line in found] == ["" if v.step is None else str(v.step) for v in verdicts]
+    sizes = [(float(line["size"] or 0), v.size) for line, v in zip(found, verdicts, strict=True)]
+    assert all(shown == pytest.approx(size, rel=1e-8) for shown, size in sizes)  # nine digits are shown
+
+
+def test_pandas_reads_the_table(rows: dict[str, list[Row]], tmp_path: Path) -> None:
+    """read_csv needs no option."""
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / "atlas.csv.gz"
+    path.write_bytes(atlas.files(rows)["atlas.csv.gz"])
+    frame = pandas.read_csv(path)
+    assert tuple(frame.columns) == atlas.COLUMNS
+    assert len(frame) == sum(map(len, rows.values()))
+    deviating = sum(row.verdict.kind == "deviates" for row in rows[WRONG])
+    assert (frame[frame.release == WRONG].verdict == "deviates").sum() == deviating
+
+
+def test_traces_parse_back_to_the_exact_rates(rows: dict[str, list[Row]]) -> None:
+    """Each deviating trace stands once, as hex floats that give the measured and the expected rates bit for bit."""
+    found = {
+        (line["case"], release): line
+        for line in lines(atlas.files(rows)["traces.csv.gz"])
+        for release in line["releases"].split()
+    }
+    due = {
+        (row.case.id, release): row.verdict for release, group in rows.items() for row in group if row.verdict.actual
+    }
+    assert set(found) == set(due)
+    assert len(due) > 20
+    for key, verdict in due.items():
+        for side in ("expected", "actual"):
+            assert tuple(map(float.fromhex, found[key][side].split())) == getattr(verdict, side)
+
+
+def test_a_finished_release_is_not_measured_again(rows: dict[str, list[Row]], measured: Counter[str]) -> None:
+    """The second run reads the shards: no case is run, and the rows are the same."""
+    assert atlas.measure([RIGHT, WRONG]) == rows
+    assert measured == {}
+
+
+@pytest.mark.parametrize("place", [0, 40, 1000, -1])
+@pytest.mark.parametrize("damage", ["truncated", "altered"])
+def test_a_damaged_shard_is_measured_again(
+    rows: dict[str, list[Row]], measured: Counter[str], cache_folder: Path, damage: str, place: int
+) -> None:
+    """Cut off or changed in one byte anywhere, a shard is noticed, and written anew as it was."""
+    (shard,) = cache_folder.glob(f"atlas/{WRONG}-*")
+    whole = shard.read_bytes()
+    at = place % len(whole)
+    shard.write_bytes(whole[:at] if damage == "truncated" else whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    assert atlas.measure([RIGHT, WRONG]) == rows
+    assert measured == {WRONG: len(CASES)}
+    assert shard.read_bytes() == whole
+
+
+def test_other_code_or_another_file_makes_another_shard(
+    rows: dict[str, list[Row]], measured: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change of our sources, or of a release's cached file, is measured; nothing of before is used."""
+    monkeypatch.setattr(atlas, "sources_key", lambda: "another")
+    atlas.measure([RIGHT])
+    assert measured == {RIGHT: len(rows[RIGHT])}
+    cache.folder(WRONG).rename(cache.root() / "aside")
+    stock.put(WRONG)
+    assert unexplained(atlas.measure([WRONG])) == []
+
+
+def test_the_key_is_of_sources_and_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source file of either package, torch and Python each change the key; nothing else is in it."""
+    for name in ("reference", "suite/engine"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "a.py").write_text("1\n")
+    monkeypatch.setattr(atlas, "ROOT", tmp_path)
+    seen = [atlas.sources_key(), atlas.sources_key()]
+    assert seen[0] == seen[1]
+    for name in ("reference", "suite/engine"):
+        (tmp_path / name / "a.py").write_text("2\n")
+        seen.append(atlas.sources_key())
+    monkeypatch.setattr(torch, "__version__", "9.9.9")
+    seen.append(atlas.sources_key())
+    monkeypatch.setattr(sys, "version", "9.9.9")
+    seen.append(atlas.sources_key())
+    assert len(set(seen)) == len(seen) - 1
+
+
+def test_a_planted_deviation_is_unexplained(rows: dict[str, list[Row]]) -> None:
+    """The broken copy's ExponentialLR is news in each case that shows it, and the true file has no news."""
+    news = unexplained(rows)
+    assert {row.release for row in news} == {WRONG}
+    assert all("exponentiallr" in row.case.id for row in news)
+    plain = [row for row in news if isinstance(row.case.schedule, ExponentialLR) and not row.case.setup.marks]
+    assert all((row.verdict.step, row.verdict.size > 0) == (3, True) for row in plain)
+    assert len(news) >= 3
+
+
+@pytest.mark.parametrize(
+    ("shown_in", "since", "until", "words"),
+    [
+        ([RIGHT, WRONG], "9.0", "", None),
+        ([RIGHT], "9.0", "9.1", None),
+        ([], "9.2", "", None),
+        ([WRONG], "9.0", "", f"known for {RIGHT} {WRONG}, shown in {WRONG}"),
+        ([RIGHT, WRONG], "9.1", "", f"known for {WRONG}, shown in {RIGHT} {WRONG}"),
+        ([], "9.0", "9.1", f"known for {RIGHT}, shown in none"),
+        ([WRONG], "9.2", "", f"known for none, shown in {WRONG}"),
+    ],
+)
+def test_a_wrong_range_is_told(
+    monkeypatch: pytest.MonkeyPatch, shown_in: list[str], since: str, until: str, words: str | None
+) -> None:
+    """An entry must show in each release of its range and in no other."""
+    name, entry = next(iter(table().items()))
+    entry = type(entry)(**{**vars(entry), "since": since, "until": until})
+    monkeypatch.setattr(atlas, "table", lambda: {name: entry})
+    made = Row(all_cases()[0], RIGHT, Verdict("deviates", "scaled", 1, 0.1), entry)
+    rows = {release: [made] if release in shown_in else [] for release in (RIGHT, WRONG)}
+    assert ranges_off(rows) == ([] if words is None else [f"{name}: {words}"])
+
+
+def test_every_theme_has_cases_and_every_case_a_theme() -> None:
+    """No theme of the page is empty, and the names differ; what a restore shows stands under the restores."""
+    counts = Counter(map(theme_of, all_cases()))
+    assert set(counts) == {theme.name for theme in THEMES}
+    assert len(THEMES) == len(counts)
+    restored = {theme_of(case) for case in all_cases() if case.setup.resume}
+    assert all(name.startswith("rest") for name in restored)
+
+
+@pytest.fixture
+def written(cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the atlas of one sound release; the slice shows few entries, so ranges are not looked at."""
+    monkeypatch.setattr(atlas_run, "ranges_off", lambda rows: [])
+    for path in sorted(cache.folder(WRONG).iterdir()):
+        path.unlink()
+    assert command("--out", str(tmp_path / "out")) == 0
+    return tmp_path / "out"
+
+
+def test_check_names_an_altered_file(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 0 and nothing touched right after writing; each altered or removed file makes it 1 and is named."""
+    before = {path.name: path.read_bytes() for path in written.iterdir()}
+    times = {path.name: path.stat().st_mtime_ns for path in written.iterdir()}
+    assert sorted(before) == sorted(FILES)
+    assert command("--out", str(written), "--check") == 0
+    assert {path.name: path.stat().st_mtime_ns for path in written.iterdir()} == times
+    assert "differs" not in capsys.readouterr().out
+    for name in FILES:
+        (written / name).unlink()
+        if name != "atlas.png":  # this one is only removed
+            (written / name).write_bytes(before[name][:-9])
+        assert command("--out", str(written), "--check") == 1
+        told = [line for line in capsys.readouterr().out.splitlines() if "differs" in line]
+        assert told == [f"  differs from the committed file: {name}"]
+        (written / name).write_bytes(before[name])
+
+
+def test_news_makes_the_exit_code_1(cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release with a deviation that no entry explains: the atlas is written, and the exit code says so."""
+    monkeypatch.setattr(atlas_run, "ranges_off", lambda rows: [])
+    assert command("--out", str(tmp_path / "out"), "--json") == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(FILES)
+
+
+def test_a_release_that_cannot_be_loaded_is_one_line(
+    cache_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A future file that this torch cannot run makes the exit code 2 and is named."""
+    stock.put("9.2.0", "from torch.optim import nobody_has_this\n")
+    assert command("--out", str(tmp_path / "out")) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("release=9.2.0 lr_scheduler.py cannot be imported: ImportError")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_cache_offline_is_one_line(tmp_path: Path) -> None:
+    """The real command without any release: exit code 2, one line on stderr, and nothing written."""
+    done = subprocess.run(
+        [sys.executable, "-m", "suite", "atlas", "--offline", "--out", str(tmp_path / "out")],
+        cwd=ROOT,
+        env={**os.environ, cache.VARIABLE: str(tmp_path / "none")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("releases=[] must not be empty")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,130 @@
+"""The charts: what is drawn equals the reference, and every chart becomes a file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reference import CosineAnnealingLR, LinearLR, SequentialLR
+from reference.check import Rates
+from suite.engine import tolerances
+from suite.engine.axes import Setup
+from suite.engine.loop import run_case
+from suite.engine.subject import installed
+from suite.tutorials import curves, figures
+from suite.tutorials.curves import Curve
+from suite.tutorials.outcomes import EPOCHS, PER_EPOCH
+
+PNG = b"\x89PNG\r\n\x1a\n"
+NAMES = {
+    "noam": {"noam", "rest", "total", "zero"},
+    "combinations": {
+        "linear_warmup_cosine",
+        "linear_warmup_linear",
+        "linear_warmup_step",
+        "exp_warmup_cosine",
+    },
+    "vit": {"per_epoch", "per_step", "drawn"},
+    "chained": {"sequential", "chained"},
+    "restored": {"right", "wrong"},
+}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Every chart, drawn once."""
+    return figures.draw_all(tmp_path_factory.mktemp("figures") / "new")
+
+
+@pytest.fixture(scope="module")
+def data() -> dict[str, dict[str, Curve]]:
+    """The curves of every chart."""
+    return {name: getattr(curves, name)(installed()) for name in NAMES} | {"returned": curves.returned()}
+
+
+def off(curve: Curve) -> float:
+    """The largest difference between the two halves of a curve, in units of what rounding may leave."""
+    peak = max(float(np.abs(curve.wanted).max()), np.finfo(float).tiny)
+    return float(np.abs(curve.seen - curve.wanted).max() / (tolerances.of_peak(curve.wanted.size) * peak))
+
+
+@pytest.mark.parametrize("chart", [*NAMES, "returned"])
+def test_what_really_ran_equals_the_reference(chart: str, data: dict[str, dict[str, Curve]]) -> None:
+    """Each curve that torch or the tutorial's code gave lies on the closed form drawn under it."""
+    found = data[chart]
+    assert set(found) == NAMES.get(chart, NAMES["combinations"])
+    assert {name: off(curve) for name, curve in found.items() if not off(curve) <= 1} == {}
+
+
+@pytest.mark.parametrize("change", ["shift", "scale", "lost"])
+def test_a_curve_off_the_reference_is_seen(change: str, data: dict[str, dict[str, Curve]]) -> None:
+    """One step of shift, a factor of one in a million or one lost value fails the comparison."""
+    curve = data["chained"]["sequential"]
+    broken: dict[str, Rates] = {
+        "shift": np.roll(curve.seen, 1),
+        "scale": np.asarray(curve.seen * (1 + 1e-6), dtype=np.float64),
+        "lost": np.where(np.arange(curve.seen.size) == 7, 0.0, curve.seen),
+    }
+    assert off(Curve(curve.wanted, broken[change])) > 1
+
+
+def test_the_titles_are_true(data: dict[str, dict[str, Curve]]) -> None:
+    """What each chart's title concludes holds for the curves in it."""
+    assert not data["noam"]["zero"].seen[: curves.NOAM_WARMUP + 1].any()
+    asked = data["combinations"]["linear_warmup_step"].wanted
+    given = data["returned"]["linear_warmup_step"].seen
+    assert off(Curve(asked, given)) > 1
+    assert off(Curve(data["combinations"]["linear_warmup_linear"].wanted, given)) <= 1
+    stairs = data["vit"]["per_epoch"].seen.reshape(EPOCHS, PER_EPOCH)
+    assert (np.ptp(stairs, axis=1) == 0).all()
+    assert data["chained"]["chained"].seen.max() < data["chained"]["sequential"].seen.max()
+    at = curves.RESTORE_AT
+    ratio = data["restored"]["right"].seen[at:] / data["restored"]["wrong"].seen[at:]
+    assert ratio == pytest.approx(np.full(ratio.size, ratio[-1]), rel=tolerances.relative(ratio.size))
+
+
+@pytest.mark.parametrize("order", ["builtfirst", "optimizerfirst"])
+def test_neither_restore_warns(order: str) -> None:
+    """The caption's last claim: a run restored in either order raises no error and no warning."""
+    schedule = SequentialLR((LinearLR(0.01, 1.0, 20), CosineAnnealingLR(80)), (20,))
+    run = run_case(schedule, Setup(resume=order, cuts=(curves.RESTORE_AT,)), 40, installed())
+    assert (run.error, run.warned, len(run.lrs)) == (None, [], 40)
+
+
+@pytest.mark.parametrize("name", list(figures.FIGURES))
+def test_every_chart_is_a_picture(name: str, drawn: list[Path]) -> None:
+    """Each chart is a PNG of at least 1000 by 600 pixels with something on it."""
+    path = {p.stem: p for p in drawn}[name]
+    content = path.read_bytes()
+    width, height = (int.from_bytes(content[i : i + 4], "big") for i in (16, 20))
+    assert content.startswith(PNG)
+    assert (width >= 1000, height >= 600) == (True, True)
+    assert len(content) > 10_000
+
+
+def test_charts_do_not_change_from_run_to_run(drawn: list[Path], tmp_path: Path) -> None:
+    """Drawn again, every file has the same bytes: no dates, no random marks."""
+    again = figures.draw_all(tmp_path)
+    assert {p.name: p.read_bytes() for p in again} == {p.name: p.read_bytes() for p in drawn}
+
+
+def test_charts_obey_the_folder_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command draws into --out and prints each file's name."""
+    monkeypatch.setattr(figures, "FIGURES", {"restored_in_the_wrong_order": figures._restored})
+    parser = argparse.ArgumentParser()
+    figures.add_arguments(parser)
+    assert figures.run(parser.parse_args(["--out", str(tmp_path / "x")])) == 0
+    assert capsys.readouterr().out.split() == [str(tmp_path / "x" / "restored_in_the_wrong_order.png")]
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where --out is a file, one line says so and the exit code is 2."""
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    assert figures.run(argparse.Namespace(out=taken)) == 2
+    assert capsys.readouterr().err.startswith(f"out={str(taken)!r} must be a folder")

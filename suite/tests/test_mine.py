@@ -1,0 +1,192 @@
+"""`upgrade --mine`: a user's own module under two releases, and nothing of it left behind."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from suite.__main__ import main
+from suite.engine.subject import Subject
+from suite.engine.user_factory import as_installed
+from suite.releases import cache
+from suite.releases.load import load_release
+from suite.tests import stock
+
+OLD, NEW = "9.0.0", "9.1.0"
+#: Three ways to name a scheduler; each must find the release's own.
+TRAIN = """
+import torch
+from torch.optim import lr_scheduler
+from torch.optim.lr_scheduler import ExponentialLR
+from helper_of_train import late
+
+def at_module_level(optimizer):
+    return ExponentialLR(optimizer, 0.9)
+
+def by_attribute(optimizer):
+    return torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
+
+def by_package(optimizer):
+    return lr_scheduler.ExponentialLR(optimizer, 0.9)
+
+def inside(optimizer):
+    from torch.optim.lr_scheduler import ExponentialLR as Own
+    return Own(optimizer, 0.9)
+
+def of_another_module(optimizer):
+    return late(optimizer)
+
+def untouched(optimizer):
+    return torch.optim.lr_scheduler.StepLR(optimizer, 3)
+
+def averaging(optimizer):
+    from torch.optim.swa_utils import SWALR
+    assert SWALR.__mro__[1] is torch.optim.lr_scheduler.LRScheduler
+    return SWALR(optimizer, 0.05)
+
+def strict(optimizer):
+    assert not hasattr(ExponentialLR, "planted"), "not this release"
+    return ExponentialLR(optimizer, 0.9)
+
+def hopeless(optimizer):
+    raise RuntimeError("always")
+
+def no_scheduler(optimizer):
+    return None
+
+not_a_function = 3
+"""
+HELPER = (
+    "from torch.optim.lr_scheduler import ExponentialLR\ndef late(optimizer): return ExponentialLR(optimizer, 0.9)\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's project folder to run in, and two releases: the installed one, and a copy with a fault."""
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    stock.put(OLD)
+    stock.put(NEW, stock.WRONG_EXPONENTIAL + "ExponentialLR.planted = True\n")
+    home = tmp_path / "project"
+    home.mkdir()
+    (home / "train.py").write_text(TRAIN)
+    (home / "helper_of_train.py").write_text(HELPER)
+    monkeypatch.chdir(home)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(project: Path) -> object:
+    """After each test torch's modules, the search path and the imported modules are those of before."""
+    optim = (torch.optim.lr_scheduler, torch.optim.swa_utils)
+    path, before = list(sys.path), set(sys.modules)
+    yield
+    assert (torch.optim.lr_scheduler, torch.optim.swa_utils) == optim
+    assert [importlib.import_module(f"torch.optim.{name}") for name in ("lr_scheduler", "swa_utils")] == list(optim)
+    assert sys.path == path
+    assert [name for name in set(sys.modules) - before if not name.startswith("torch")] == []
+
+
+def mine(spec: str, *words: str) -> int:
+    """Run the command on both releases."""
+    return main(["upgrade", OLD, NEW, "--offline", "--mine", spec, *words])
+
+
+@pytest.mark.parametrize("name", ["at_module_level", "by_attribute", "by_package", "inside", "of_another_module"])
+def test_every_way_to_import_finds_the_release(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """The fault of the later release shows at its step, with the optimizer's lr, and not under the earlier one."""
+    assert mine(f"train:{name}", "--json", "--lr", "0.5", "--steps", "6") == 1
+    found = json.loads(capsys.readouterr().out)
+    due = [0.5 * 0.9**t for t in range(6)]
+    assert found["before"] == pytest.approx(due, rel=1e-12)
+    assert found["after"] == pytest.approx([lr * (1.01 if t >= 3 else 1.0) for t, lr in enumerate(due)], rel=1e-12)
+    assert found["changed"] is True
+    assert found["words"].startswith("step 3: LR 0.3645 becomes 0.368145")
+
+
+@pytest.mark.parametrize("name", ["untouched", "averaging"])
+def test_no_change_is_a_sentence(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """A scheduler that the fault does not touch: exit code 0."""
+    assert mine(f"train:{name}", "--steps", "7") == 0
+    assert capsys.readouterr().out.startswith(f"no change in 7 steps of train:{name} from torch {OLD}'s")
+
+
+def test_both_traces_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """The steps where they part stand side by side."""
+    assert mine("train:by_attribute", "--steps", "5") == 1
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["2", "0.081", "0.081"] in lines
+    assert ["3", "0.0729", "0.073629"] in lines
+
+
+def test_a_factory_that_raises_under_one_release_is_a_change(capsys: pytest.CaptureFixture[str]) -> None:
+    """The error of the user's code is the answer."""
+    assert mine("train:strict") == 1
+    assert "no error becomes AssertionError at construction: not this release" in capsys.readouterr().out
+
+
+def test_an_import_that_one_release_lacks_is_a_change(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A class that only one release has: the import fails under the other, and that is what changes."""
+    (project / "newer.py").write_text(
+        "from torch.optim.lr_scheduler import NewLR\ndef make(optimizer): return NewLR(optimizer, 0.9)\n"
+    )
+    stock.put("9.2.0", "NewLR = ExponentialLR\n")
+    assert main(["upgrade", OLD, "9.2.0", "--offline", "--mine", "newer:make"]) == 1
+    assert "ImportError at construction" in capsys.readouterr().out
+    assert main(["upgrade", OLD, NEW, "--offline", "--mine", "newer:make"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("mine='newer:make' must build a scheduler, but raises ImportError at construction")
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("train:hopeless", "must build a scheduler, but raises RuntimeError at construction: always"),
+        ("train:not_a_function", "must name a function of train, but it has no function not_a_function"),
+        ("train:absent", "must name a function of train, but it has no function absent"),
+        ("broken:make", "must build a scheduler, but raises SyntaxError at construction"),
+        ("train.absent:make", "must name a module, but there is no train.absent"),
+        ("train:no_scheduler", "must return a scheduler, but returned None"),
+    ],
+)
+def test_bad_factories_are_one_line(project: Path, capsys: pytest.CaptureFixture[str], spec: str, words: str) -> None:
+    """What works under no release is bad input: exit code 2 and one line."""
+    (project / "broken.py").write_text("def make(:\n")
+    assert mine(spec) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    (line,) = told.err.splitlines()
+    assert line.startswith(f"mine={spec!r} {words}")
+
+
+def test_torch_is_restored_after_an_error() -> None:
+    """Inside, all three spellings are the release's; after an error, all are torch's own again."""
+    own = load_release(NEW)
+    seen = []
+
+    def user(own: Subject) -> None:
+        with as_installed(own):
+            seen.extend([torch.optim.lr_scheduler, importlib.import_module("torch.optim.swa_utils")])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        user(own)
+    assert seen == [own.schedulers, own.averaging]
+    assert torch.optim.lr_scheduler is not own.schedulers
+
+
+def test_a_module_already_imported_is_imported_anew(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A user's module that was imported before, by whatever ran first, still meets both releases."""
+    sys.path.insert(0, str(project))
+    try:
+        kept = importlib.import_module("helper_of_train")
+        assert mine("helper_of_train:late") == 1
+        assert sys.modules["helper_of_train"] is kept
+    finally:
+        sys.path.remove(str(project))
+        del sys.modules["helper_of_train"]
