@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from suite.known.deviations import ISSUES, Known, recorded_release, table
-from suite.known.pitfalls import HAZARDS, hazards_of
+from suite.known.pitfalls import PITFALLS, pitfalls_of
 from suite.shared.console import plain_console, plain_table
 
 if TYPE_CHECKING:
@@ -62,25 +62,25 @@ def print_entry(console: Console, entry: Known, findings: list[Finding]) -> None
     _line(console, f"{threads}{rest}")
 
 
-def _print_hazards(console: Console, findings: list[Finding]) -> None:
+def _print_pitfalls(console: Console, findings: list[Finding]) -> None:
     """What follows the documentation and still surprises."""
     shown: dict[str, list[Finding]] = defaultdict(list)
     for f in findings:
         if f.standing == "follows" and not f.case.setup.marks:
-            for hazard in hazards_of(f.case):
-                shown[hazard.id].append(f)
-    for hazard in HAZARDS:
-        group = shown.get(hazard.id)
+            for pitfall in pitfalls_of(f.case):
+                shown[pitfall.id].append(f)
+    for pitfall in PITFALLS:
+        group = shown.get(pitfall.id)
         if group:
             first = min(group, key=lambda f: len(f.case.id))
-            console.print(Text(f"\n{hazard.id}: documented, and easily overlooked", style="bold"))
+            console.print(Text(f"\n{pitfall.id}: documented, but easy to overlook", style="bold"))
             _line(
                 console,
-                f"{hazard.title}: {len(group)} case{'s' if len(group) > 1 else ''}, for example {first.case.id}.",
+                f"{pitfall.title}: {len(group)} case{'s' if len(group) > 1 else ''}, for example {first.case.id}.",
             )
-            _line(console, f"instead: {hazard.workaround}")
-            if hazard.upstream:
-                _line(console, ", ".join(f"{ISSUES}{number}" for number in hazard.upstream))
+            _line(console, f"instead: {pitfall.workaround}")
+            if pitfall.upstream:
+                _line(console, ", ".join(f"{ISSUES}{number}" for number in pitfall.upstream))
 
 
 def print_report(name: str, release: str, findings: list[Finding], stale: list[str], lacking: list[str]) -> None:
@@ -95,7 +95,7 @@ def print_report(name: str, release: str, findings: list[Finding], stale: list[s
     for entry in table().values():
         if entry.id in known:
             print_entry(console, entry, known[entry.id])
-    _print_hazards(console, findings)
+    _print_pitfalls(console, findings)
     news = [f for f in findings if f.standing in ("news", "fixed")]
     if news or stale or lacking:
         console.print(Text("\nNEWS", style="bold red"))

@@ -72,13 +72,11 @@ class _Script:
     def header(self) -> list[str]:
         """What is expected, on which reading of the documentation, and what was seen."""
         entry, release = self.entry, installed().release
-        title = entry.title if entry else f"a case of {type(self.case.schedule).__name__}"
+        title = entry.title if entry else f"A case of {type(self.case.schedule).__name__}"
         free = {"error": ", without an exception", "warns": ", without a warning"}.get(self.verdict.shape, "")
         due = f"{self.quantity} of the list below in {len(self.positions)} updates{free}"
         if self.rule:
             due = f"an exception at construction, because {self.rule}"
-        # The name of an argument keeps its small letter.
-        title = title[0].upper() + title[1:] if title.split()[0].isalpha() else title
         lines = [f"{title}.", f"Expected: {due}."]
         if entry and entry.reading:
             lines.append(f"Why: {readings()[entry.reading]['reading']}")

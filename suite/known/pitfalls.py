@@ -1,4 +1,4 @@
-"""What follows the documentation and still surprises: found in the reference's own trace of a case."""
+"""Documented behaviour that still catches users out, detected in the reference's own trace of a case."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .predicates import places
 
 
 @dataclasses.dataclass(frozen=True)
-class Hazard:
-    """A documented behaviour that loses learning rates; `shows` looks at the composition and its expected trace."""
+class Pitfall:
+    """Documented behaviour that silently loses LRs; `shows` examines the composition and its expected trace."""
 
     id: str
     title: str
@@ -25,7 +25,7 @@ class Hazard:
 
 
 def _warmup_overwritten(case: Case) -> bool:
-    """The trace of a chain is that of its last part alone, although the parts before it are not constant."""
+    """A chain whose trace is that of its last part alone, although the parts before it are not constant."""
     chain = case.schedule
     if not isinstance(chain, ChainedScheduler) or len(chain.schedulers) < 2:
         return False
@@ -36,33 +36,33 @@ def _warmup_overwritten(case: Case) -> bool:
 
 
 def _rises_again(case: Case) -> bool:
-    """A CosineAnnealingLR alone rises after its T_max."""
+    """A CosineAnnealingLR on its own that rises after T_max."""
     if not isinstance(case.schedule, CosineAnnealingLR):
         return False
     rates = case.schedule.trace(case.steps, 0.3)
     return bool((np.diff(rates)[case.schedule.T_max :] > 0).any())
 
 
-HAZARDS = (
-    Hazard(
+PITFALLS = (
+    Pitfall(
         "chain-overwrites",
-        "in a chain, LambdaLR, CosineAnnealingWarmRestarts, OneCycleLR and CyclicLR overwrite the parts before",
-        "A warmup is lost: chain schedulers that multiply, or put the warmup into the lambda.",
+        "In a chain, LambdaLR, CosineAnnealingWarmRestarts, OneCycleLR and CyclicLR overwrite all parts before them",
+        "The warmup is lost. Chain only schedulers that multiply, or put the warmup into the lambda.",
         (),
         _warmup_overwritten,
     ),
-    Hazard(
+    Pitfall(
         "cosine-rises-again",
         "CosineAnnealingLR is periodic: past T_max the LR rises again",
-        "End training at T_max, or follow it by ConstantLR(factor=1) on the floor in a SequentialLR.",
+        "End training at T_max, or switch to `LambdaLR(optimizer, lambda t: eta_min / base_lr)` with a SequentialLR.",
         (152081,),
         _rises_again,
     ),
 )
 
 
-def hazards_of(case: Case) -> list[Hazard]:
-    """The hazards that the case shows; a composite that cannot be evaluated shows none."""
+def pitfalls_of(case: Case) -> list[Pitfall]:
+    """The pitfalls that the case shows; a composite that cannot be evaluated shows none."""
     if any(type(s).__name__ in ("LRScheduler", "ReduceLROnPlateau") for s, _ in places(case.schedule)):
         return []
-    return [h for h in HAZARDS if h.shows(case)]
+    return [pitfall for pitfall in PITFALLS if pitfall.shows(case)]

@@ -31,8 +31,8 @@ def test_check_prints_a_table_and_the_deviations_in_words(capsys: pytest.Capture
     """A family is a row; a deviation has its workaround; as known is exit code 0."""
     assert main(["check", "--only", "milestones"]) == 0
     out = capsys.readouterr().out
-    assert "milestones-unchecked: milestones of SequentialLR are not checked" in out
-    assert "instead: Pass sorted whole numbers" in out
+    assert "milestones-unchecked: SequentialLR does not validate its milestones" in out
+    assert "instead: Pass sorted positive integers" in out
     assert "nothing new" in out
 
 

@@ -6,14 +6,14 @@ import re
 
 import pytest
 
-from reference import ChainedScheduler, Schedule, SequentialLR
+from reference import ChainedScheduler, ConstantLR, CosineAnnealingLR, LambdaLR, Schedule, SequentialLR
 from suite.cases.catalogue import all_cases
 from suite.engine.case import Case
 from suite.engine.loop import RESTORES
 from suite.engine.subject import installed
-from suite.engine.verdict import Verdict
+from suite.engine.verdict import Verdict, verdict_of
 from suite.known.deviations import Known, cause_of, readings, recorded_release, records, standing, table, unseen_entries
-from suite.known.pitfalls import HAZARDS, hazards_of
+from suite.known.pitfalls import PITFALLS, Pitfall, pitfalls_of
 from suite.known.predicates import CAUSES, places
 
 CASES = all_cases()
@@ -98,10 +98,19 @@ def test_every_entry_of_the_recorded_release_is_recorded() -> None:
     assert unseen_entries(recorded_release(), shown) == []
 
 
-@pytest.mark.parametrize("hazard", HAZARDS, ids=lambda h: h.id)
-def test_a_documented_hazard_is_found_by_a_generated_case(hazard: object) -> None:
-    """A case that follows shows it."""
-    assert any(hazard in hazards_of(c) for c in CASES if not c.setup.marks and c.family != "refused")
+@pytest.mark.parametrize("pitfall", PITFALLS, ids=lambda p: p.id)
+def test_a_generated_case_shows_each_pitfall(pitfall: Pitfall) -> None:
+    """At least one case that follows the documentation shows it."""
+    assert any(pitfall in pitfalls_of(c) for c in CASES if not c.setup.marks and c.family != "refused")
+
+
+def test_the_workaround_for_a_rising_cosine_stays_at_the_minimum() -> None:
+    """Switching to LambdaLR at T_max holds eta_min, in the reference and in torch."""
+    floor = LambdaLR(ConstantLR(0.03 / 0.3, 100))
+    case = Case("", SequentialLR((CosineAnnealingLR(5, 0.03), floor), (5,)))
+    rates = case.schedule.trace(case.steps, 0.3)
+    assert rates[5:] == pytest.approx(0.03)
+    assert verdict_of(case, installed()).follows
 
 
 def _plain(slug: str) -> Case:
