@@ -12,13 +12,10 @@ from pathlib import Path
 from suite.across_releases.atlas import RESULTS, Row, files, measure, ranges_off, unexplained
 from suite.across_releases.same_result import same
 from suite.engine.loader import BadModule
-from suite.releases.cache import ReleaseError, cached, numbers
-from suite.releases.index import available
-from suite.releases.load import distinct
+from suite.releases.cache import ReleaseError
+from suite.releases.groups import chosen_groups, labels
 from suite.shared.console import plain_console, progress_bar
 from suite.shared.files import write_whole
-
-from .fetch import fetch_with_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,28 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file in FOLDER differs")
     parser.add_argument("--offline", action="store_true", help="only the releases in the cache, no network")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
-
-
-def chosen_groups(offline: bool) -> tuple[list[tuple[str, ...]], dict[str, str]]:
-    """The releases in groups of equal code, and why others are missing; raises ReleaseError if none is left."""
-    versions, _ = available(offline=offline)
-    failed = fetch_with_progress(versions, offline=offline)
-    here = [v for v in sorted(versions, key=numbers) if v in cached()]
-    if not here:
-        raise ReleaseError("releases=[] must not be empty: none is cached and none can be fetched")
-    return distinct(here), failed
-
-
-def labels(groups: list[tuple[str, ...]]) -> dict[str, str]:
-    """The name of each group: its first release, and its last where that is another minor release."""
-    found = {}
-    for group in groups:
-        first, last = group[0], group[-1]
-        same = numbers(first)[:2] == numbers(last)[:2]
-        found[first] = ".".join(map(str, numbers(first)[:2])) + (
-            "" if same else "–" + ".".join(map(str, numbers(last)[:2]))
-        )
-    return found
 
 
 def _measured(groups: list[tuple[str, ...]], quiet: bool) -> dict[str, list[Row]]:

@@ -14,10 +14,10 @@ from suite.engine.loader import BadModule
 from suite.engine.verdict import Verdict, verdict_of
 from suite.known.deviations import cause_of
 from suite.releases.cache import ReleaseError, numbers
+from suite.releases.groups import chosen_groups
 from suite.releases.load import load_release
 from suite.shared.console import finite, plain_console, plain_table
 
-from .atlas import chosen_groups
 from .repro import find
 
 

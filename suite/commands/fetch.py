@@ -10,8 +10,8 @@ from rich.table import Table
 
 from suite.releases import cache, index
 from suite.releases.cache import ReleaseError, canonical
+from suite.releases.groups import fetch_with_progress
 from suite.releases.load import distinct
-from suite.shared.console import progress_bar
 
 BAD_INPUT, DONE = 2, 0
 
@@ -21,13 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("releases", nargs="*", metavar="RELEASE", help="e.g. 2.8.0; every release by default")
     parser.add_argument("--offline", action="store_true", help="use what is cached and never ask the index")
     parser.add_argument("--list", action="store_true", help="download nothing, only show what is cached")
-
-
-def fetch_with_progress(releases: tuple[str, ...], *, offline: bool = False) -> dict[str, str]:
-    """`index.fetch` with a progress bar on a terminal; returns the reason for each that failed."""
-    with progress_bar() as progress:
-        task = progress.add_task("fetching torch's schedulers", total=len(releases))
-        return index.fetch(releases, offline=offline, done=lambda release: progress.advance(task))
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from suite.__main__ import main
-from suite.commands.atlas import chosen_groups
 from suite.commands.bisect import Stretch, stretches
 from suite.commands.repro import find
 from suite.known.deviations import table
 from suite.releases import cache
 from suite.releases.cache import numbers
+from suite.releases.groups import chosen_groups
 from suite.tests import stock
 
 #: Releases that begin or end a behaviour below, and the newest that was known when this was written.
