@@ -4,8 +4,8 @@ from .clock import Clocked, per_epoch, per_micro_batch, per_process
 from .compose import ChainedScheduler, SequentialLR, chain, sequential
 from .convention import FAMILIES, Convention
 from .decay import ConstantDecay, Decay, ExponentialDecay, InverseSqrtDecay, MultiStepDecay, StepDecay
+from .hyperparameters import CosineWeightDecay, TeacherTemperature
 from .noam import Noam
-from .other import CosineWeightDecay, TeacherTemperature
 from .pair import WarmupDecay, family
 from .recipes import RECIPES, Recipe
 from .schedule import Schedule

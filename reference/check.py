@@ -13,17 +13,17 @@ Steps = NDArray[np.int64]
 Rates = NDArray[np.float64]
 
 
-def shown(value: object) -> str:
+def plain_repr(value: object) -> str:
     """The value as a reader would type it: NumPy scalars lose their wrapper."""
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 
-def whole(name: str, value: Any, minimum: int = 0) -> int:
+def integer(name: str, value: Any, minimum: int = 0) -> int:
     """Return `value` as an int; raise unless it is a whole number >= `minimum`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name}={shown(value)} must be a whole number")
+        raise TypeError(f"{name}={plain_repr(value)} must be an integer")
     if value < minimum:
-        raise ValueError(f"{name}={shown(value)} must be >= {minimum}")
+        raise ValueError(f"{name}={plain_repr(value)} must be >= {minimum}")
     return int(value)
 
 
@@ -38,40 +38,40 @@ def real(
 ) -> float:
     """Return `value` as a float; raise unless it is finite, in [low, high], > above, < below."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{name}={shown(value)} must be a real number")
+        raise TypeError(f"{name}={plain_repr(value)} must be a real number")
     if not math.isfinite(value):
-        raise ValueError(f"{name}={shown(value)} must be finite")
+        raise ValueError(f"{name}={plain_repr(value)} must be finite")
     if above is not None and value <= above:
-        raise ValueError(f"{name}={shown(value)} must be > {above:g}")
+        raise ValueError(f"{name}={plain_repr(value)} must be > {above:g}")
     if below is not None and value >= below:
-        raise ValueError(f"{name}={shown(value)} must be < {below:g}")
+        raise ValueError(f"{name}={plain_repr(value)} must be < {below:g}")
     if value < low:
-        raise ValueError(f"{name}={shown(value)} must be >= {low:g}")
+        raise ValueError(f"{name}={plain_repr(value)} must be >= {low:g}")
     if value > high:
-        raise ValueError(f"{name}={shown(value)} must be <= {high:g}")
+        raise ValueError(f"{name}={plain_repr(value)} must be <= {high:g}")
     return float(value)
 
 
 def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
     """Return `value`; raise unless it is one of `choices`."""
     if value not in choices:
-        raise ValueError(f"{name}={shown(value)} must be one of {', '.join(choices)}")
+        raise ValueError(f"{name}={plain_repr(value)} must be one of {', '.join(choices)}")
     return str(value)
 
 
 def flag(name: str, value: Any) -> bool:
     """Return `value`; raise unless it is True or False."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name}={shown(value)} must be True or False")
+        raise TypeError(f"{name}={plain_repr(value)} must be True or False")
     return bool(value)
 
 
-def whole_steps(step: ArrayLike) -> Steps:
+def integer_steps(step: ArrayLike) -> Steps:
     """Return `step` as an int64 array of its own shape; raise unless all are whole and >= 0."""
     array = np.asarray(step)
     if array.size and (array.dtype == np.bool_ or not np.issubdtype(array.dtype, np.integer)):
         first = array.ravel()[0]
-        raise TypeError(f"step={shown(first)} must be a whole number (got {array.dtype})")
+        raise TypeError(f"step={plain_repr(first)} must be an integer (got {array.dtype})")
     if array.size and int(array.min()) < 0:
         raise ValueError(f"step={int(array.min())} must be >= 0")
     if array.size and int(array.max()) > np.iinfo(np.int64).max:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .check import Rates, Steps, whole
+from .check import Rates, Steps, integer
 from .schedule import Schedule, arg, child, schedule
 from .slug import register
 
@@ -36,9 +36,9 @@ class Clocked(Schedule):
     def _check(self) -> None:
         if not isinstance(self.schedule, Schedule):
             raise TypeError(f"schedule={self.schedule!r} must be a schedule")
-        self._set("times", whole("times", self.times, 1))
-        self._set("every", whole("every", self.every, 1))
-        self._set("ahead", whole("ahead", self.ahead, 0))
+        self._set("times", integer("times", self.times, 1))
+        self._set("every", integer("every", self.every, 1))
+        self._set("ahead", integer("ahead", self.ahead, 0))
 
     def _values(self, t: Steps, base: float) -> Rates:
         most = int(t.max(initial=0))
@@ -64,7 +64,7 @@ def per_epoch(schedule: Schedule, steps_per_epoch: int) -> Clocked:
     >>> per_epoch(LinearWarmup(2), 3)(range(7)).tolist()
     [0.0, 0.0, 0.0, 0.5, 0.5, 0.5, 1.0]
     """
-    return Clocked(schedule, every=whole("steps_per_epoch", steps_per_epoch, 1))
+    return Clocked(schedule, every=integer("steps_per_epoch", steps_per_epoch, 1))
 
 
 def per_micro_batch(schedule: Schedule, accumulation: int) -> Clocked:
@@ -80,7 +80,7 @@ def per_micro_batch(schedule: Schedule, accumulation: int) -> Clocked:
     >>> per_micro_batch(LinearWarmup(8), 2)(range(4)).tolist()
     [0.125, 0.375, 0.625, 0.875]
     """
-    k = whole("accumulation", accumulation, 1)
+    k = integer("accumulation", accumulation, 1)
     return Clocked(schedule, times=k, ahead=k - 1)
 
 
@@ -94,7 +94,7 @@ def per_process(schedule: Schedule, processes: int) -> Clocked:
     >>> per_process(LinearWarmup(8), 4)(range(4)).tolist()
     [0.0, 0.5, 1.0, 1.0]
     """
-    return Clocked(schedule, times=whole("processes", processes, 1))
+    return Clocked(schedule, times=integer("processes", processes, 1))
 
 
 register(Clocked)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .check import Rates, Steps, whole
+from .check import Rates, Steps, integer
 from .scan import affine_scan
 from .schedule import Schedule, arg, child, schedule
 from .shapes import BLOCK, segments
@@ -50,7 +50,7 @@ class SequentialLR(Schedule):
 
     def _check(self) -> None:
         self._set("schedulers", _parts("SequentialLR", self.schedulers))
-        milestones = tuple(whole(f"milestones[{i}]", m) for i, m in enumerate(self.milestones))
+        milestones = tuple(integer(f"milestones[{i}]", m) for i, m in enumerate(self.milestones))
         if len(milestones) != len(self.schedulers) - 1:
             raise ValueError(
                 f"milestones={list(milestones)} must number one fewer than the schedulers "

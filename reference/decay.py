@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .check import Rates, Steps, real, shown
+from .check import Rates, Steps, plain_repr, real
 from .convention import fold
 from .schedule import Schedule, arg, schedule
 from .slug import register
@@ -42,7 +42,7 @@ class Decay(Schedule):
 def floor(min_lr: float, base: float) -> float:
     """Return `min_lr`; raise ValueError if it is above the base LR."""
     if min_lr > base:
-        raise ValueError(f"min_lr={shown(min_lr)} must be <= base_lr={shown(base)}")
+        raise ValueError(f"min_lr={plain_repr(min_lr)} must be <= base_lr={plain_repr(base)}")
     return min_lr
 
 
@@ -147,7 +147,7 @@ class MultiStepDecay(Decay):
     def _check(self) -> None:
         given: Any = self.milestones
         if not isinstance(given, tuple | list):
-            raise TypeError(f"milestones={shown(given)} must be a tuple of whole numbers")
+            raise TypeError(f"milestones={plain_repr(given)} must be a tuple of integers")
         if not given:
             raise ValueError("milestones=() must hold at least one step")
         milestones = tuple(span(f"milestones[{i}]", m) for i, m in enumerate(given))

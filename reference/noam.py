@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .check import Rates, Steps, one_of, real, whole
+from .check import Rates, Steps, integer, one_of, real
 from .schedule import Schedule, arg, schedule
 from .slug import register
 from .warmup import span
@@ -45,7 +45,7 @@ class Noam(Schedule):
 
     def _check(self) -> None:
         self._set("warmup_steps", span("warmup_steps", self.warmup_steps))
-        self._set("d_model", whole("d_model", self.d_model, 1))
+        self._set("d_model", integer("d_model", self.d_model, 1))
         self._set("factor", real("factor", self.factor, above=0.0))
         one_of("count", self.count, COUNTS)
 

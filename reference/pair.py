@@ -11,7 +11,7 @@ import dataclasses
 
 import numpy as np
 
-from .check import Rates, Steps, one_of, shown
+from .check import Rates, Steps, one_of, plain_repr
 from .convention import FAMILIES, Convention, fold
 from .decay import Decay
 from .schedule import Schedule, arg, schedule
@@ -48,11 +48,11 @@ class WarmupDecay(Schedule):
 
     def _check(self) -> None:
         if not isinstance(self.warmup, Warmup):
-            raise TypeError(f"warmup={shown(self.warmup)} must be a warmup such as LinearWarmup(500)")
+            raise TypeError(f"warmup={plain_repr(self.warmup)} must be a warmup such as LinearWarmup(500)")
         if not isinstance(self.decay, Decay):
-            raise TypeError(f"decay={shown(self.decay)} must be a decay such as CosineDecay(9500)")
+            raise TypeError(f"decay={plain_repr(self.decay)} must be a decay such as CosineDecay(9500)")
         if not isinstance(self.convention, Convention):
-            raise TypeError(f"convention={shown(self.convention)} must be a Convention")
+            raise TypeError(f"convention={plain_repr(self.convention)} must be a Convention")
         first = self.warmup.start_factor
         if self.convention.start == "zero" and self.warmup._has_zero and first > 0:
             raise ValueError(f"start_factor={first!r} must be 0 with start='zero'; start='affine' takes any")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .check import one_of, real, whole
+from .check import integer, one_of, real
 from .noam import Noam
 from .pair import WarmupDecay
 from .schedule import Schedule
@@ -55,8 +55,8 @@ class Recipe:
         >>> RECIPES["vit-imagenet"].warmup_steps(300, 1251, position=1.0)
         25020
         """
-        epochs = whole("total_epochs", total_epochs, 1)
-        each = whole("steps_per_epoch", steps_per_epoch, 1)
+        epochs = integer("total_epochs", total_epochs, 1)
+        each = integer("steps_per_epoch", steps_per_epoch, 1)
         place = Fraction(repr(real("position", position, 0.0, 1.0)))
         low, high = (Fraction(repr(end)) for end in self.warmup)  # 0.05 means 1/20, not its binary neighbour
         amount = low + (high - low) * place

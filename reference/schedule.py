@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .check import Rates, Steps, real, whole, whole_steps
+from .check import Rates, Steps, integer, integer_steps, real
 from .shapes import BLOCK
 from .slug import render
 
@@ -72,7 +72,7 @@ class Schedule:
 
         Raises TypeError for steps that are not whole numbers and ValueError for negative ones.
         """
-        t = whole_steps(step)
+        t = integer_steps(step)
         base = real("base_lr", base_lr, low=0.0)
         return self._in_blocks(t.reshape(-1), base).reshape(t.shape)[()]  # a scalar for a scalar step
 
@@ -83,7 +83,7 @@ class Schedule:
 
     def trace(self, total_steps: int, base_lr: float = 1.0) -> Rates:
         """The learning rates of steps 0 … total_steps − 1."""
-        return self(np.arange(whole("total_steps", total_steps)), base_lr)
+        return self(np.arange(integer("total_steps", total_steps)), base_lr)
 
     def _in_blocks(self, t: Steps, base: float) -> Rates:
         """The values of many steps, block by block, so that the intermediate arrays stay in the cache."""

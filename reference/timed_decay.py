@@ -102,7 +102,7 @@ class PolynomialDecay(_Timed):
 
     def _check_unbounded(self) -> None:
         if not self.power.is_integer():
-            raise ValueError(f"power={self.power!r} must be a whole number with past_end='unbounded'")
+            raise ValueError(f"power={self.power!r} must be an integer with past_end='unbounded'")
 
     def _share(self, n: Steps) -> Rates:
         return np.power(_left(n, self.decay_steps), self.power)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .check import Rates, Steps, one_of, real, whole
+from .check import Rates, Steps, integer, one_of, real
 from .schedule import Schedule, arg, schedule
 from .shapes import between, half_cosine, segments
 from .slug import register
@@ -33,7 +33,7 @@ class CosineAnnealingLR(Schedule):
     slug_name = "cosineannealinglr"
 
     def _check(self) -> None:
-        self._set("T_max", whole("T_max", self.T_max, 1))
+        self._set("T_max", integer("T_max", self.T_max, 1))
         self._set("eta_min", real("eta_min", self.eta_min))
 
     def _values(self, t: Steps, base: float) -> Rates:
@@ -69,8 +69,8 @@ class CosineAnnealingWarmRestarts(Schedule):
     slug_name = "warmrestarts"
 
     def _check(self) -> None:
-        self._set("T_0", whole("T_0", self.T_0, 1))
-        self._set("T_mult", whole("T_mult", self.T_mult, 1))
+        self._set("T_0", integer("T_0", self.T_0, 1))
+        self._set("T_mult", integer("T_mult", self.T_mult, 1))
         self._set("eta_min", real("eta_min", self.eta_min))
 
     def _values(self, t: Steps, base: float) -> Rates:
@@ -109,7 +109,7 @@ class SWALR(Schedule):
 
     def _check(self) -> None:
         self._set("swa_lr", real("swa_lr", self.swa_lr))
-        self._set("anneal_epochs", whole("anneal_epochs", self.anneal_epochs))
+        self._set("anneal_epochs", integer("anneal_epochs", self.anneal_epochs))
         one_of("anneal_strategy", self.anneal_strategy, ("cos", "linear"))
 
     def _kept(self, t: Steps) -> Rates:

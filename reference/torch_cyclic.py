@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .check import Rates, Steps, flag, one_of, real, whole, whole_steps
+from .check import Rates, Steps, flag, integer, integer_steps, one_of, real
 from .schedule import Schedule, arg, child, schedule
 from .shapes import between, cosine_left, segments
 from .slug import register
@@ -50,12 +50,12 @@ class OneCycleLR(Schedule):
     def _check(self) -> None:
         self._set("max_lr", real("max_lr", self.max_lr))
         if self.total_steps is not None:
-            self._set("total_steps", whole("total_steps", self.total_steps, 1))
+            self._set("total_steps", integer("total_steps", self.total_steps, 1))
         elif self.epochs is None or self.steps_per_epoch is None:
             raise ValueError("total_steps=None must be given, or both epochs and steps_per_epoch")
         else:
-            self._set("epochs", whole("epochs", self.epochs, 1))
-            self._set("steps_per_epoch", whole("steps_per_epoch", self.steps_per_epoch, 1))
+            self._set("epochs", integer("epochs", self.epochs, 1))
+            self._set("steps_per_epoch", integer("steps_per_epoch", self.steps_per_epoch, 1))
         if not isinstance(self.pct_start, float):
             raise TypeError(f"pct_start={self.pct_start!r} must be a float")
         self._set("pct_start", real("pct_start", self.pct_start, 0.0, 1.0))
@@ -105,7 +105,7 @@ class OneCycleLR(Schedule):
 
     def momentum(self, step: ArrayLike) -> Rates:
         """The momentum (or beta1) at `step`, which moves inversely to the LR."""
-        t = whole_steps(step)
+        t = integer_steps(step)
         low, high = self.base_momentum, self.max_momentum
         corners = [high, low, high, high] if self.three_phase else [high, low, high]
         return self._curve(np.atleast_1d(t), corners).reshape(t.shape)
@@ -146,9 +146,9 @@ class CyclicLR(Schedule):
     def _check(self) -> None:
         for name in ("base_lr", "max_lr", "gamma", "base_momentum", "max_momentum"):
             self._set(name, real(name, getattr(self, name)))
-        self._set("step_size_up", whole("step_size_up", self.step_size_up))
+        self._set("step_size_up", integer("step_size_up", self.step_size_up))
         if self.step_size_down is not None:
-            self._set("step_size_down", whole("step_size_down", self.step_size_down))
+            self._set("step_size_down", integer("step_size_down", self.step_size_down))
         if self.step_size_up + self._down == 0:
             raise ValueError("step_size_up=0 must be >= 1 where step_size_down is 0 too")
         one_of("scale_mode", self.scale_mode, ("cycle", "iterations"))
@@ -178,7 +178,7 @@ class CyclicLR(Schedule):
 
     def momentum(self, step: ArrayLike) -> Rates:
         """The momentum (or beta1) at `step`: max_momentum where the LR is lowest."""
-        t = whole_steps(step)
+        t = integer_steps(step)
         height = self._height(np.atleast_1d(t)).reshape(t.shape)
         return between(self.base_momentum, self.max_momentum, height)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .check import Rates, Steps, real, whole
+from .check import Rates, Steps, integer, real
 from .schedule import Schedule, arg, child, schedule
 from .shapes import levels
 from .slug import register
@@ -108,7 +108,7 @@ class StepLR(Schedule):
     slug_name = "steplr"
 
     def _check(self) -> None:
-        self._set("step_size", whole("step_size", self.step_size, 1))
+        self._set("step_size", integer("step_size", self.step_size, 1))
         self._set("gamma", real("gamma", self.gamma))
 
     def _values(self, t: Steps, base: float) -> Rates:
@@ -134,7 +134,7 @@ class MultiStepLR(Schedule):
 
     def _check(self) -> None:
         # Milestone 0 would have to act before the first update, where no step() has been called.
-        checked = (whole("milestones", m, 1) for m in self.milestones)
+        checked = (integer("milestones", m, 1) for m in self.milestones)
         self._set("milestones", tuple(sorted(checked)))
         self._set("gamma", real("gamma", self.gamma))
 
@@ -159,7 +159,7 @@ class ConstantLR(Schedule):
 
     def _check(self) -> None:
         self._set("factor", real("factor", self.factor, 0.0, 1.0))
-        self._set("total_iters", whole("total_iters", self.total_iters))
+        self._set("total_iters", integer("total_iters", self.total_iters))
 
     def _values(self, t: Steps, base: float) -> Rates:
         return np.where(t < self.total_iters, base * self.factor, base)
@@ -183,7 +183,7 @@ class LinearLR(Schedule):
     def _check(self) -> None:
         self._set("start_factor", real("start_factor", self.start_factor, above=0.0, high=1.0))
         self._set("end_factor", real("end_factor", self.end_factor, 0.0, 1.0))
-        self._set("total_iters", whole("total_iters", self.total_iters))
+        self._set("total_iters", integer("total_iters", self.total_iters))
 
     def _values(self, t: Steps, base: float) -> Rates:
         n = max(self.total_iters, 1)
@@ -227,7 +227,7 @@ class PolynomialLR(Schedule):
     slug_name = "polynomiallr"
 
     def _check(self) -> None:
-        self._set("total_iters", whole("total_iters", self.total_iters))
+        self._set("total_iters", integer("total_iters", self.total_iters))
         self._set("power", real("power", self.power, above=0.0))
 
     def _values(self, t: Steps, base: float) -> Rates:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .check import Rates, Steps, one_of, real, whole
+from .check import Rates, Steps, integer, one_of, real
 from .schedule import Schedule, arg, schedule
 from .shapes import levels
 from .slug import register
@@ -61,7 +61,7 @@ class ReduceLROnPlateau(Schedule):
         one_of("threshold_mode", self.threshold_mode, ("rel", "abs"))
         self._set("factor", real("factor", self.factor, below=1.0))
         for name in ("patience", "cooldown"):
-            self._set(name, whole(name, getattr(self, name)))
+            self._set(name, integer(name, getattr(self, name)))
         for name in ("threshold", "min_lr", "eps"):
             self._set(name, real(name, getattr(self, name)))
 

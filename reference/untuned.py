@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .check import Rates, Steps, real, whole
+from .check import Rates, Steps, integer, real
 from .schedule import arg, schedule
 from .slug import register
 from .warmup import Warmup
@@ -124,7 +124,7 @@ class RAdamWarmup(UntunedWarmup):
     def _check(self) -> None:
         # Above 0.99999 the nominal length would be a sum of many millions of terms.
         self._set("beta2", real("beta2", self.beta2, high=0.99999, above=0.0))
-        self._set("threshold", whole("threshold", self.threshold))
+        self._set("threshold", integer("threshold", self.threshold))
         if self.threshold not in (4, 5):
             raise ValueError(f"threshold={self.threshold} must be 4 or 5")
         if Fraction(repr(self.beta2)) <= 1 - Fraction(2, self.threshold + 1):

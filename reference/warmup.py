@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from .check import Rates, Steps, real, whole
+from .check import Rates, Steps, integer, real
 from .convention import progress
 from .schedule import Schedule, arg, schedule
 from .shapes import between, half_cosine
@@ -24,7 +24,7 @@ MOST_STEPS = 2**53
 
 def span(name: str, value: object, minimum: int = 0) -> int:
     """Return a number of steps; raise unless it is whole, >= `minimum` and <= 2**53."""
-    steps = whole(name, value, minimum)
+    steps = integer(name, value, minimum)
     if steps > MOST_STEPS:
         raise ValueError(f"{name}={steps} must be <= 2**53")
     return steps
@@ -189,7 +189,7 @@ class StepWarmup(Warmup):
 
     def _check(self) -> None:
         self._set("warmup_steps", span("warmup_steps", self.warmup_steps))
-        self._set("levels", whole("levels", self.levels, 1))
+        self._set("levels", integer("levels", self.levels, 1))
         self._set("gamma", real("gamma", self.gamma, above=1.0))
         if self.levels * self.warmup_steps >= 2**63:
             raise ValueError(f"levels={self.levels} must be < 2**63 / warmup_steps={self.warmup_steps}")

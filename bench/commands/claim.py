@@ -7,7 +7,7 @@ import importlib
 from pathlib import Path
 
 from bench.claims.publish import publish
-from reference.check import whole
+from reference.check import integer
 from suite.shared.console import plain_console
 from suite.shared.errors import checked_input
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Publish the claims; exit code 2 for fewer than 5 seeds, or a folder that cannot be written."""
     with checked_input():
-        seeds = whole("seeds", args.seeds, 5)
+        seeds = integer("seeds", args.seeds, 5)
         try:
             (args.out / "shards").mkdir(parents=True, exist_ok=True)
         except OSError as error:

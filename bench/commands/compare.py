@@ -10,7 +10,7 @@ from bench.sweep.inputs import add_model, check_device, check_files, chosen, con
 from bench.sweep.options import config_of as batched_config
 from bench.sweep.versus import about, draw, print_race, race, write_csv
 from bench.toy.rates import planned
-from reference.check import whole
+from reference.check import integer
 from suite.shared.console import plain_console
 from suite.shared.errors import checked_input
 
@@ -29,9 +29,9 @@ def run(args: argparse.Namespace) -> int:
         texts = [chosen(text, args.base_lr) for text in args.schedules]
         batched_config(args.config)
         config = config_of(args)
-        whole("steps", args.steps, 1)
-        first = whole("first-seed", args.first_seed)
-        seeds = range(first, first + whole("seeds", args.seeds, 1))
+        integer("steps", args.steps, 1)
+        first = integer("first-seed", args.first_seed)
+        seeds = range(first, first + integer("seeds", args.seeds, 1))
         for what in texts:
             planned(what.schedule, args.steps, what.base_lr)
         check_device(args.device)

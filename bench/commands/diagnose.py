@@ -13,7 +13,7 @@ from bench.diagnose.log.read_log import Log, read_log
 from bench.diagnose.show.comparison import compare, rows_around
 from bench.diagnose.show.words import difference, runner_up_text, runners_up
 from reference import parse
-from reference.check import real, whole
+from reference.check import integer, real
 from suite.shared.console import plain_console, plain_table
 from suite.shared.errors import InputError, checked_input
 
@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
 def _check_settings(args: argparse.Namespace) -> None:
     warmup, total, base = args.warmup_steps, args.total_steps, args.base_lr
     if total is not None:
-        whole("total_steps", total, 2)
-    if warmup is not None and whole("warmup_steps", warmup) > (warmup if total is None else total):
+        integer("total_steps", total, 2)
+    if warmup is not None and integer("warmup_steps", warmup) > (warmup if total is None else total):
         raise InputError(f"warmup_steps={warmup} must be <= total_steps={total}")
     if base is not None:
         real("base_lr", base, above=0.0)

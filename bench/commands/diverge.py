@@ -19,7 +19,7 @@ from bench.sweep.spec import NORMS
 from bench.toy.config import CONFIGS
 from bench.toy.rates import planned
 from reference import parse
-from reference.check import real, whole
+from reference.check import integer, real
 from suite.shared.console import plain_console
 from suite.shared.errors import InputError, checked_input
 
@@ -48,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def settings_of(args: argparse.Namespace) -> list[Setting]:
     """What is to be run; TypeError or ValueError for what cannot be."""
     config_of(args.config)
-    steps, base = whole("steps", args.steps, 2), real("base_lr", args.base_lr, above=0.0)
-    if whole("seeds", args.seeds, 1) > SEARCH_SEEDS[0]:
+    steps, base = integer("steps", args.steps, 2), real("base_lr", args.base_lr, above=0.0)
+    if integer("seeds", args.seeds, 1) > SEARCH_SEEDS[0]:
         raise ValueError(f"seeds={args.seeds} must be <= {SEARCH_SEEDS[0]}: others are kept for the search")
     found = [Setting(args.config, args.norm, steps, parse(slug).slug, base) for slug in dict.fromkeys(args.schedule)]
     for setting in found:

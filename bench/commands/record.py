@@ -15,7 +15,7 @@ from bench.diagnose import diagnose
 from bench.watch import Recorder, report, script
 from bench.watch.journal import Journal
 from reference import Schedule, parse
-from reference.check import real, whole
+from reference.check import integer, real
 from suite.shared.console import plain_console
 from suite.shared.errors import checked_input
 
@@ -90,8 +90,8 @@ def run(args: argparse.Namespace) -> int:
         expect = None if args.expect is None else parse(args.expect)
         settings = {
             "base_lr": None if args.base_lr is None else real("base_lr", args.base_lr, low=0.0),
-            "warmup_steps": None if args.warmup_steps is None else whole("warmup_steps", args.warmup_steps),
-            "total_steps": None if args.total_steps is None else whole("total_steps", args.total_steps, 1),
+            "warmup_steps": None if args.warmup_steps is None else integer("warmup_steps", args.warmup_steps),
+            "total_steps": None if args.total_steps is None else integer("total_steps", args.total_steps, 1),
         }
         script.checked(args.script, module=args.module)
         path = own_path(args.out).absolute()  # the script may change the folder

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from reference.check import whole
+from reference.check import integer
 from suite.shared.console import plain_console, plain_table, progress_bar
 from suite.shared.errors import checked_input
 
@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score and print; exit code 2 for seeds that are none."""
     with checked_input():
-        begin = whole("seeds[0]", args.seeds[0])
-        end = whole("seeds[1]", args.seeds[1], begin + 1)
+        begin = integer("seeds[0]", args.seeds[0])
+        end = integer("seeds[1]", args.seeds[1], begin + 1)
     from bench.diagnose.examples.score import example_outcome, summary  # torch takes a second
 
     found = []

@@ -8,7 +8,7 @@ import json
 from bench.sweep.inputs import add_model, check_device, check_files, chosen, config_of
 from bench.sweep.single import OPTIMIZERS, about, draw, print_run, trained, write_csv
 from bench.toy.rates import CLOCKS, planned
-from reference.check import whole
+from reference.check import integer
 from suite.shared.console import finite, plain_console
 from suite.shared.errors import checked_input
 
@@ -27,9 +27,9 @@ def run(args: argparse.Namespace) -> int:
     """Train; exit code 2 for input that cannot be used."""
     with checked_input():
         what, config = chosen(args.schedule, args.base_lr), config_of(args)
-        whole("steps", args.steps, 1)
-        whole("seed", args.seed)
-        whole("validate-every", args.validate_every)
+        integer("steps", args.steps, 1)
+        integer("seed", args.seed)
+        integer("validate-every", args.validate_every)
         planned(what.schedule, args.steps, what.base_lr)
         check_device(args.device)
         check_files(args)

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from reference import Decay, Noam, Schedule, StableDecay, Warmup, WarmupDecay
-from reference.check import whole
+from reference.check import integer
 
 #: Longer warmups that are tried, as shares of the run.
 WARMUP_SHARES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75)
@@ -51,7 +51,7 @@ def with_warmup(schedule: Schedule, warmup_steps: int) -> Schedule:
         changed_alone: Schedule = dataclasses.replace(whole_schedule, warmup_steps=warmup_steps)
         return changed_alone
     warmup: Any = schedule.warmup
-    grown = 0 if schedule.convention.clock == "multiplicative" else whole("warmup_steps", warmup_steps) - before
+    grown = 0 if schedule.convention.clock == "multiplicative" else integer("warmup_steps", warmup_steps) - before
     changed = dataclasses.replace(warmup, warmup_steps=warmup_steps)
     return dataclasses.replace(schedule, warmup=changed, decay=_shorter(schedule.decay, grown))
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from bench.toy.measures import FAILED_LOSS, STABLE_LOSS
 from bench.watch.thresholds import levels
-from reference.check import Steps, whole
+from reference.check import Steps, integer
 
 LEARNED, UNFINISHED = "learned", "unfinished"
 NEVER, COLLAPSED, NOT_FINITE = "never learned", "collapsed after learning", "not finite"
@@ -74,7 +74,7 @@ def outcome(losses: ArrayLike, final: float, learned_by: int | None = None) -> O
         return Outcome(LEARNED if final <= STABLE_LOSS else UNFINISHED, None)
     level = levels(values)
     if level.min() > FAILED_LOSS:
-        by = length if learned_by is None else whole("learned_by", learned_by)
+        by = length if learned_by is None else integer("learned_by", learned_by)
         return Outcome(NEVER, min(by, length))
     lowest = int(level.argmin())
     above = np.flatnonzero(values[lowest + 1 :] > FAILED_LOSS)

@@ -11,7 +11,7 @@ import numpy as np
 from bench.sweep.options import rates
 from bench.sweep.schedules import pair
 from bench.toy.measures import FAILED_LOSS
-from reference.check import whole
+from reference.check import integer
 
 from .remedy import SEARCH_SEEDS, Setting, Trainer, Trial, checked
 from .table import candidates
@@ -95,7 +95,7 @@ def measured(trainer: Trainer, drawn: int = DRAWN) -> Advice:
     tables = {family: table_of(family, trainer) for family in FAMILIES}
     settings: list[tuple[Family, Setting]] = []
     for family in FAMILIES:
-        for _ in range(whole("drawn", drawn, 1)):
+        for _ in range(integer("drawn", drawn, 1)):
             lr = float(f"{np.exp(random.uniform(*np.log(family.drawn))):.3g}")
             settings.append((family, family.setting(int(random.integers(LONGEST + 1)), lr)))
     count = len(settings)

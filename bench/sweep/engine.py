@@ -14,7 +14,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 
 from bench.toy.machine import MALLOC
-from reference.check import whole
+from reference.check import integer
 from suite.shared.files import end_with_parent
 
 from .shards import Shards, key_of
@@ -41,11 +41,11 @@ def cut(runs: Sequence[Run], size: int, jobs: int = 1) -> list[tuple[Run, ...]]:
     >>> [len(shard) for shard in cut([run._replace(seed=seed) for seed in range(10)], 4, 2)]
     [2, 3, 3, 2]
     """
-    whole("size", size, 1)
+    integer("size", size, 1)
     shards: list[tuple[Run, ...]] = []
     for _, group in groupby(runs, key=lambda run: run.norm):
         same = list(group)
-        count = -(-math.ceil(len(same) / size) // whole("jobs", jobs, 1)) * jobs
+        count = -(-math.ceil(len(same) / size) // integer("jobs", jobs, 1)) * jobs
         edges = [round(len(same) * i / count) for i in range(count + 1)]
         shards += [tuple(same[i:j]) for i, j in pairwise(edges) if i < j]
     return shards
@@ -119,7 +119,9 @@ def processes(jobs: int) -> Iterator[Executor]:
     """Worker processes of this machine, started afresh: torch's threads do not survive a fork."""
     for name, value in MALLOC.items():
         os.environ.setdefault(name, value)  # read by a process when it starts
-    with ProcessPoolExecutor(whole("jobs", jobs, 1), multiprocessing.get_context("spawn"), initializer=_begin) as pool:
+    with ProcessPoolExecutor(
+        integer("jobs", jobs, 1), multiprocessing.get_context("spawn"), initializer=_begin
+    ) as pool:
         yield pool
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.toy.config import CONFIGS, Config, named
 from bench.toy.measures import STABLE_LOSS
-from reference.check import real, whole
+from reference.check import integer, real
 
 from .schedules import DECAYS, KINDS
 from .spec import DTYPES, MATCHES, NORMS, Spec
@@ -120,7 +120,7 @@ def rates(low: float, high: float, count: int) -> tuple[float, ...]:
     """
     real("lr-range", low, above=0.0)
     real("lr-range", high, above=low)
-    return tuple(float(f"{lr:.{DIGITS}g}") for lr in np.geomspace(low, high, whole("lr-count", count, 2)))
+    return tuple(float(f"{lr:.{DIGITS}g}") for lr in np.geomspace(low, high, integer("lr-count", count, 2)))
 
 
 def config_of(name: str) -> Config:
@@ -133,8 +133,8 @@ def config_of(name: str) -> Config:
 
 def spec_of(args: argparse.Namespace) -> Spec:
     """The sweep that the options mean; TypeError or ValueError for those that mean none."""
-    steps = whole("steps", args.steps, 1)
-    first = whole("first-seed", args.first_seed)
+    steps = integer("steps", args.steps, 1)
+    first = integer("first-seed", args.first_seed)
     lengths = [length(text, steps) for text in args.warmup]
     return Spec(
         config=config_of(args.config),
@@ -142,7 +142,7 @@ def spec_of(args: argparse.Namespace) -> Spec:
         steps=steps,
         warmups=tuple(dict.fromkeys(lengths)),
         lrs=tuple(sorted(args.lrs)) if args.lrs else rates(args.lr_range[0], args.lr_range[1], args.lr_count),
-        seeds=tuple(range(first, first + whole("seeds", args.seeds, 1))),
+        seeds=tuple(range(first, first + integer("seeds", args.seeds, 1))),
         kinds=tuple(dict.fromkeys(args.kinds)),
         decays=tuple(dict.fromkeys(args.decay)),
         norms=tuple(dict.fromkeys(args.norm)),

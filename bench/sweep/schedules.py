@@ -26,7 +26,7 @@ from reference import (
     WarmupDecay,
     effective_period,
 )
-from reference.check import one_of, real, whole
+from reference.check import integer, one_of, real
 
 #: What a warmup of no length is called, whatever its kind.
 NONE = "none"
@@ -57,7 +57,7 @@ def warmup_of(kind: str, steps: int) -> Warmup:
     ('cosinewarmup20', 'linear0')
     """
     make = KINDS[one_of("kind", kind, tuple(KINDS))]
-    return make(steps) if whole("warmup_steps", steps) else KINDS[NONE](0)
+    return make(steps) if integer("warmup_steps", steps) else KINDS[NONE](0)
 
 
 def pair(kind: str, warmup_steps: int, decay: str, total_steps: int) -> WarmupDecay:
@@ -66,7 +66,7 @@ def pair(kind: str, warmup_steps: int, decay: str, total_steps: int) -> WarmupDe
     >>> pair("linear", 20, "cosine", 200).slug
     'linear20+cosine180'
     """
-    rest = whole("total_steps", total_steps) - whole("warmup_steps", warmup_steps)
+    rest = integer("total_steps", total_steps) - integer("warmup_steps", warmup_steps)
     if rest < 0:
         raise ValueError(f"warmup_steps={warmup_steps} must be <= total_steps={total_steps}")
     return WarmupDecay(warmup_of(kind, warmup_steps), DECAYS[one_of("decay", decay, tuple(DECAYS))](rest, warmup_steps))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.toy.machine import cores, machine
-from reference.check import whole
+from reference.check import integer
 from suite.shared.console import plain_console
 from suite.shared.errors import InputError
 from suite.shared.files import write_whole
@@ -40,7 +40,7 @@ def prepare(args: argparse.Namespace, spec: Spec) -> None:
         importlib.import_module(name)
     for name in ("jobs", "shard"):
         if getattr(args, name) is not None:
-            whole(name, getattr(args, name), 1)
+            integer(name, getattr(args, name), 1)
     check_device(spec.device)
     try:
         (args.out / "shards").mkdir(parents=True, exist_ok=True)

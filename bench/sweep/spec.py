@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from bench.toy.config import Config
 from bench.toy.measures import STABLE_LOSS
 from reference import LinearWarmup, effective_period
-from reference.check import flag, one_of, real, whole
+from reference.check import flag, integer, one_of, real
 
 from .schedules import DECAYS, KINDS, NONE, matching_length, pair
 
@@ -87,15 +87,15 @@ class Spec:
     compiled: bool = False
 
     def __post_init__(self) -> None:
-        whole("steps", self.steps, 1)
-        self._all("warmups", lambda name, value: whole(name, value))
+        integer("steps", self.steps, 1)
+        self._all("warmups", lambda name, value: integer(name, value))
         for steps in self.warmups:
             if steps > self.steps:
                 raise ValueError(f"warmups={steps} must be <= steps={self.steps}")
         self._all("lrs", lambda name, value: real(name, value, above=0.0))
         if list(self.lrs) != sorted(self.lrs):
             raise ValueError(f"lrs={self.lrs[0]:g} … {self.lrs[-1]:g} must be in rising order")
-        self._all("seeds", lambda name, value: whole(name, value))
+        self._all("seeds", lambda name, value: integer(name, value))
         for field, choices in (("kinds", KINDS), ("decays", DECAYS), ("norms", NORMS), ("match", MATCHES)):
             self._all(field, partial(_chosen, tuple(choices)))
         real("target", self.target, low=0.0)

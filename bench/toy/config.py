@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from reference.check import flag, one_of, real, whole
+from reference.check import flag, integer, one_of, real
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Config:
 
     def __post_init__(self) -> None:
         for name in ("d_model", "feed_forward", "heads", "layers", "limit", "batch_size"):
-            whole(name, getattr(self, name), 1)
-        whole("split_seed", self.split_seed)
+            integer(name, getattr(self, name), 1)
+        integer("split_seed", self.split_seed)
         if self.d_model % 2:
             raise ValueError(f"d_model={self.d_model} must be even")
         if self.d_model % self.heads:

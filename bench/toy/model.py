@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from reference.check import whole
+from reference.check import integer
 
 from .config import Config
 from .task import PAD, VOCABULARY, digits_needed
@@ -97,7 +97,7 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
     """Draw by `seed` inside the block, and leave the global generators as they were."""
     device = torch.device(device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(whole("seed", seed))
+        torch.manual_seed(integer("seed", seed))
         yield
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from reference import Schedule
-from reference.check import one_of, real, whole
+from reference.check import integer, one_of, real
 
 from .config import Config
 from .model import ToyTransformer, build, seeded
@@ -172,8 +172,8 @@ def train(
     >>> train(tiny, parse("linear2+hold"), steps=3, seed=0, base_lr=0.1).lrs
     [0.0, 0.05, 0.1]
     """
-    whole("steps", steps, 1)
-    whole("validate_every", validate_every)
+    integer("steps", steps, 1)
+    integer("validate_every", validate_every)
     real("base_lr", base_lr, low=0.0)
     one_of("clock", clock, CLOCKS)
     if not callable(rule):  # schedules are callable too

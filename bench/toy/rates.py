@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from reference import Schedule, per_epoch
-from reference.check import Rates, one_of, whole
+from reference.check import Rates, integer, one_of
 
 #: Builds a torch scheduler on an optimizer: anything with a `step()`.
 SchedulerFactory = Callable[[Optimizer], Any]
@@ -33,7 +33,7 @@ def planned(schedule: Schedule, steps: int, base_lr: float = 1.0, clock: str = "
         raise TypeError(f"schedule={schedule!r} must be a schedule of the reference")
     one_of("clock", clock, CLOCKS)
     timed = schedule if clock == "step" else per_epoch(schedule, epoch)
-    return checked(timed.trace(whole("steps", steps), base_lr))
+    return checked(timed.trace(integer("steps", steps), base_lr))
 
 
 def checked(rates: Rates) -> Rates:

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as lrs
 
 import reference as ref
-from reference.check import one_of, whole
+from reference.check import integer, one_of
 
 from .config import Config
 from .plain import Loop, OptimizerFactory
@@ -141,7 +141,7 @@ def by_way(way: str, config: Config, warmup_steps: int, total_steps: int, peak_l
 
 
 def _lengths(warmup_steps: int, total_steps: int) -> tuple[int, int]:
-    steps, total = whole("warmup_steps", warmup_steps, 2), whole("total_steps", total_steps, 1)
+    steps, total = integer("warmup_steps", warmup_steps, 2), integer("total_steps", total_steps, 1)
     if steps >= total:
         raise ValueError(f"warmup_steps={steps} must be < {total}, the steps in all")
     return steps, total

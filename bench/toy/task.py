@@ -10,7 +10,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from reference.check import real, whole
+from reference.check import integer, real
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SPECIAL = ("<pad>", "<sos>", "<eos>")
@@ -65,7 +65,7 @@ def digits_needed(limit: int) -> int:
     >>> digits_needed(1000), digits_needed(1001)
     (3, 4)
     """
-    return len(str(whole("limit", limit, 1) - 1))
+    return len(str(integer("limit", limit, 1) - 1))
 
 
 def encode(numbers: Tensor, digits: int) -> Pairs:
@@ -80,7 +80,7 @@ def encode(numbers: Tensor, digits: int) -> Pairs:
     >>> pairs.target.tolist()
     [[1, 10, 2, 0, 0], [1, 4, 5, 3, 2]]
     """
-    whole("digits", digits, 1)
+    integer("digits", digits, 1)
     wrong = numbers[(numbers < 0) | (numbers >= 10**digits)]
     if wrong.numel():
         raise ValueError(f"number={int(wrong[0])} must be >= 0 and have at most {digits} digits")
@@ -117,7 +117,7 @@ def split(limit: int, validation_share: float, seed: int) -> tuple[Tensor, Tenso
     [900, 100]
     """
     share = real("validation_share", validation_share, above=0.0, below=1.0)
-    held = round(whole("limit", limit, 1) * share)
+    held = round(integer("limit", limit, 1) * share)
     if not 0 < held < limit:
         raise ValueError(f"validation_share={share:g} must leave numbers on both sides of limit={limit}")
     drawn = torch.randperm(limit, generator=_generator("split_seed", seed))
@@ -145,7 +145,7 @@ def steps_per_epoch(numbers: int, batch_size: int) -> int:
     >>> steps_per_epoch(900, 32)
     28
     """
-    if whole("batch_size", batch_size, 1) > numbers:
+    if integer("batch_size", batch_size, 1) > numbers:
         raise ValueError(f"batch_size={batch_size} must be <= {numbers}, the numbers to train on")
     return numbers // batch_size
 
@@ -158,7 +158,7 @@ def batch_order(numbers: Tensor, batch_size: int, steps: int, seed: int) -> Tens
     """
     length = steps_per_epoch(len(numbers), batch_size)
     generator = _generator("seed", seed)
-    epochs = -(-whole("steps", steps) // length)
+    epochs = -(-integer("steps", steps) // length)
     drawn = [torch.randperm(len(numbers), generator=generator)[: length * batch_size] for _ in range(epochs)]
     rows = torch.cat(drawn) if drawn else torch.empty(0, dtype=torch.int64)
     return numbers[rows].view(-1, batch_size)[:steps]
@@ -166,4 +166,4 @@ def batch_order(numbers: Tensor, batch_size: int, steps: int, seed: int) -> Tens
 
 def _generator(name: str, seed: int) -> torch.Generator:
     """A generator on the CPU, so that a seed means the same on every device."""
-    return torch.Generator().manual_seed(whole(name, seed))
+    return torch.Generator().manual_seed(integer(name, seed))

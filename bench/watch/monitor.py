@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from reference.check import whole
+from reference.check import integer
 
 from .alarms import Alarm, first_alarms
 from .attention import AttentionLogits
@@ -53,7 +53,7 @@ class Monitor:
     """
 
     def __init__(self, model: nn.Module, optimizer: Optimizer, *, every: int = 1) -> None:
-        self.model, self.optimizer, self.every = model, innermost(optimizer), whole("every", every, 1)
+        self.model, self.optimizer, self.every = model, innermost(optimizer), integer("every", every, 1)
         self.skipped = 0
         self._calls = self._steps = 0
         self._waiting: list[tuple[bool, list[Noted | None]]] = []

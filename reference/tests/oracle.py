@@ -13,8 +13,8 @@ import mpmath
 import numpy as np
 
 from reference.decay import ExponentialDecay, InverseSqrtDecay, MultiStepDecay, StepDecay
+from reference.hyperparameters import CosineWeightDecay, TeacherTemperature
 from reference.noam import COUNTS, Noam
-from reference.other import CosineWeightDecay, TeacherTemperature
 from reference.tests.exact import SQUARE, Exact, Random, base_of, half_wave, small, steps_of
 from reference.timed_decay import CosineDecay, LinearDecay, PolynomialDecay, StableDecay
 from reference.untuned import RAdamWarmup, UntunedExponentialWarmup, UntunedLinearWarmup

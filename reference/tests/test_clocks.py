@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from reference.clock import Clocked, per_epoch, per_micro_batch, per_process
+from reference.hyperparameters import CosineWeightDecay, TeacherTemperature
 from reference.noam import Noam
-from reference.other import CosineWeightDecay, TeacherTemperature
 from reference.pair import parse_pair
 from reference.slug import parse
 
@@ -61,7 +61,7 @@ def test_clock_counts_as_the_loop_does(clock: object, loop: object, k: int) -> N
     ("make", "message"),
     [
         (lambda: per_epoch(SCHEDULE, 0), "steps_per_epoch=0 must be >= 1"),
-        (lambda: per_micro_batch(SCHEDULE, 1.5), "accumulation=1.5 must be a whole number"),  # type: ignore[arg-type]
+        (lambda: per_micro_batch(SCHEDULE, 1.5), "accumulation=1.5 must be an integer"),  # type: ignore[arg-type]
         (lambda: per_process(SCHEDULE, -1), "processes=-1 must be >= 1"),
         (lambda: Clocked(3), "schedule=3 must be a schedule"),  # type: ignore[arg-type]
         (lambda: Clocked(SCHEDULE, ahead=-1), "ahead=-1 must be >= 0"),

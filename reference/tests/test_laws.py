@@ -197,7 +197,7 @@ def test_schedule_survives_every_text_and_copy(schedule: Schedule) -> None:
 @pytest.mark.parametrize("wrong", [True, 1.0, 1.5, "1", None, [0, 0.5], np.array([True]), np.float64(2)])
 def test_steps_of_another_type_are_refused(wrong: Any) -> None:
     """Steps that are no whole numbers raise TypeError."""
-    with pytest.raises(TypeError, match=r"^step=.* must be a whole number"):
+    with pytest.raises(TypeError, match=r"^step=.* must be an integer"):
         CosineAnnealingLR(7)(wrong)
 
 

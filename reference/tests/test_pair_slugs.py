@@ -12,8 +12,8 @@ import pytest
 from reference.clock import per_micro_batch
 from reference.convention import FAMILIES, Convention
 from reference.decay import ConstantDecay, Decay, ExponentialDecay, InverseSqrtDecay, MultiStepDecay, StepDecay
+from reference.hyperparameters import CosineWeightDecay, TeacherTemperature
 from reference.noam import COUNTS, Noam
-from reference.other import CosineWeightDecay, TeacherTemperature
 from reference.pair import WarmupDecay, family
 from reference.schedule import Schedule
 from reference.slug import SlugError, parse
@@ -37,7 +37,7 @@ def refused(warmup: Warmup, decay: Decay, convention: Convention) -> str | None:
     if convention.start == "zero" and rising and warmup.start_factor > 0:
         return "must be 0 with start='zero'"
     if convention.past_end == "unbounded" and isinstance(decay, PolynomialDecay) and decay.power % 1:
-        return "must be a whole number with past_end='unbounded'"
+        return "must be an integer with past_end='unbounded'"
     return None
 
 
@@ -153,7 +153,7 @@ def test_wrong_slugs_say_why(slug: str, message: str) -> None:
 
 BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: LinearWarmup(-1), "warmup_steps=-1 must be >= 0"),
-    (lambda: LinearWarmup(4.5), "warmup_steps=4.5 must be a whole number"),  # type: ignore[arg-type]
+    (lambda: LinearWarmup(4.5), "warmup_steps=4.5 must be an integer"),  # type: ignore[arg-type]
     (lambda: LinearWarmup(2**53 + 1), "warmup_steps=9007199254740993 must be <= 2**53"),
     (lambda: LinearWarmup(4, 1.5), "start_factor=1.5 must be <= 1"),
     (lambda: ConstantWarmup(4, 0.0), "start_factor=0.0 must be > 0"),
@@ -181,8 +181,8 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: StepDecay(1, 0.0), "gamma=0.0 must be > 0"),
     (lambda: MultiStepDecay(()), "milestones=() must hold at least one step"),
     (lambda: MultiStepDecay((3, 2)), "milestones=(3, 2) must be in ascending order"),
-    (lambda: MultiStepDecay((1, 2.5)), "milestones[1]=2.5 must be a whole number"),  # type: ignore[arg-type]
-    (lambda: MultiStepDecay(3), "milestones=3 must be a tuple of whole numbers"),  # type: ignore[arg-type]
+    (lambda: MultiStepDecay((1, 2.5)), "milestones[1]=2.5 must be an integer"),  # type: ignore[arg-type]
+    (lambda: MultiStepDecay(3), "milestones=3 must be a tuple of integers"),  # type: ignore[arg-type]
     (lambda: PolynomialDecay(2, -1.0), "power=-1.0 must be > 0"),
     (lambda: InverseSqrtDecay(0), "timescale=0 must be >= 1"),
     (lambda: StableDecay(2, 2, "round"), "shape='round' must be one of linear, cosine, sqrt"),
@@ -195,7 +195,7 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: CosineWeightDecay(0.1, 0.1, -4), "total_steps=-4 must be >= 0"),
     (lambda: TeacherTemperature(0.0, 0.1, 4), "warmup_teacher_temp=0.0 must be > 0"),
     (lambda: LinearWarmup(2)(-3), "step=-3 must be >= 0"),
-    (lambda: LinearWarmup(2)(1.5), "step=1.5 must be a whole number (got float64)"),
+    (lambda: LinearWarmup(2)(1.5), "step=1.5 must be an integer (got float64)"),
 ]
 
 

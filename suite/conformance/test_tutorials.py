@@ -10,8 +10,8 @@ import torch
 
 from reference.check import Rates
 from reference.convention import Convention
+from reference.hyperparameters import CosineWeightDecay
 from reference.noam import Noam
-from reference.other import CosineWeightDecay
 from reference.pair import WarmupDecay
 from reference.schedule import Schedule
 from reference.timed_decay import CosineDecay, LinearDecay

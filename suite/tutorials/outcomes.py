@@ -26,8 +26,8 @@ from reference import (
 )
 from reference.check import Rates
 from reference.clock import per_epoch
+from reference.hyperparameters import CosineWeightDecay
 from reference.noam import Noam
-from reference.other import CosineWeightDecay
 from reference.warmup import ExponentialWarmup
 from suite.engine import tolerances
 from suite.engine.build import build

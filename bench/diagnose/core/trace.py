@@ -8,7 +8,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.check import Rates, Steps, whole
+from reference.check import Rates, Steps, integer
 
 #: Logs keep at least this many significant digits; fewer look like few distinct values of an exact trace.
 FEWEST_DIGITS = 3
@@ -62,7 +62,7 @@ class Trace:
             raise ValueError(f"lrs[{wrong[0]}]={lrs[wrong[0]]} must be finite")
         for name in ("digits", "decimals"):
             if getattr(self, name) is not None:
-                whole(name, getattr(self, name), 1)
+                integer(name, getattr(self, name), 1)
         object.__setattr__(self, "steps", steps)
         object.__setattr__(self, "lrs", lrs)
         if self.digits is None:

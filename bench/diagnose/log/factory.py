@@ -15,7 +15,7 @@ import torch
 
 from bench.diagnose.core.trace import Trace
 from reference import Schedule
-from reference.check import real, whole
+from reference.check import integer, real
 
 from .read_log import Log
 
@@ -32,7 +32,7 @@ def read_factory(spec: str, total_steps: int, base_lr: float = 1.0) -> Log:
     Traceback (most recent call last):
     ValueError: steps=0 must be >= 2
     """
-    whole("steps", total_steps, 2)
+    integer("steps", total_steps, 2)
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=real("base_lr", base_lr, low=0.0), momentum=0.9)
     with _current_folder_first():
         subject = _subject(spec)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.diagnose.core.trace import Trace
-from reference.check import Rates, Steps, whole
+from reference.check import Rates, Steps, integer
 
 from .columns import Table, lr_columns, owners, step_column
 from .csv_log import read_csv
@@ -57,7 +57,7 @@ def read_log(path: Path, *, column: str | None = None, first_step: int | None = 
     array([0.1, 0.2])
     """
     if first_step is not None:
-        whole("first_step", first_step)
+        integer("first_step", first_step)
     try:
         return _read(path, column, first_step, resumed)
     except UnicodeDecodeError:

@@ -15,7 +15,7 @@ from bench.toy.config import Config
 from bench.toy.model import build
 from bench.toy.rates import checked
 from bench.toy.task import Pairs, Task, batch_order
-from reference.check import whole
+from reference.check import integer
 
 from .adam import RowAdam
 from .compiled import Compiled
@@ -181,7 +181,7 @@ class Batched:
 
     def run(self, steps: int | None = None) -> None:
         """Take `steps` steps, or all that are left."""
-        for _ in range(self.rates.shape[1] - self.step_count if steps is None else whole("steps", steps)):
+        for _ in range(self.rates.shape[1] - self.step_count if steps is None else integer("steps", steps)):
             self.step()
 
     def evaluate(self) -> Tensor:

@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from reference.check import whole
+from reference.check import integer
 
 
 class Workers:
     """Runs jobs on `threads` threads (1: on the caller's), each with torch set to one thread."""
 
     def __init__(self, threads: int) -> None:
-        self.threads = whole("threads", threads, 1)
+        self.threads = integer("threads", threads, 1)
         self.pool: ThreadPoolExecutor | None = None
         if threads > 1:
             self.pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
