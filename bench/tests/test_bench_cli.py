@@ -22,7 +22,7 @@ from bench.tests.toy_models import one_thread
 from bench.toy import config
 
 pytest.importorskip("pandas")  # of the extra `bench`
-pytestmark = pytest.mark.usefixtures(one_thread.__name__)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures(one_thread.__name__)]
 FILES = {"heatmap.png", "runs.csv", "sensitivity.png", "shards", "summary.csv", "sweep.json"}
 GRID = ["--config", "tiny", "--steps", "6", "--warmup", "0", "50%", "--lr-count", "2", "--seeds", "2"]
 

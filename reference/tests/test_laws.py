@@ -57,6 +57,7 @@ def within(one: Rates, other: Rates, allowed: Any) -> None:
 # -- composition ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @budget(60)
 @given(some, bases)
 def test_sequence_of_one_is_its_part(part: Schedule, base: float) -> None:
@@ -64,6 +65,7 @@ def test_sequence_of_one_is_its_part(part: Schedule, base: float) -> None:
     assert_same(at(SequentialLR((part,)), base), at(part, base))
 
 
+@pytest.mark.slow
 @budget(80)
 @given(st.tuples(some, some, some), st.integers(0, 12), st.integers(0, 12), bases)
 def test_regrouping_a_sequence_changes_nothing(
@@ -76,6 +78,7 @@ def test_regrouping_a_sequence_changes_nothing(
     assert_same(at(SequentialLR((a, SequentialLR((b, c), (more,))), (first,)), base), flat)
 
 
+@pytest.mark.slow
 @budget(60)
 @given(random.sequentials(some), bases)
 def test_each_phase_is_its_part_from_its_milestone_on(whole: SequentialLR, base: float) -> None:

@@ -41,6 +41,7 @@ def refused(warmup: Warmup, decay: Decay, convention: Convention) -> str | None:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", DECAYS, ids=lambda d: d.slug)
 @pytest.mark.parametrize("warmup", WARMUPS, ids=lambda w: w.slug)
 def test_every_pair_in_every_convention(warmup: Warmup, decay: Decay) -> None:

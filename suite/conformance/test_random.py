@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 
 from suite.cases.hypothesis_profiles import budget, defined
@@ -15,6 +16,7 @@ from suite.engine.verdict import verdict_of
 from suite.known.deviations import cause_of
 
 
+@pytest.mark.slow
 @budget(300)
 @given(cases())
 def test_random_case_follows_or_deviates_for_a_known_cause(case: Case) -> None:
@@ -27,6 +29,7 @@ def test_random_case_follows_or_deviates_for_a_known_cause(case: Case) -> None:
     )
 
 
+@pytest.mark.slow
 @budget(400)
 @given(sound_cases())
 def test_sound_composition_follows(case: Case) -> None:

@@ -31,6 +31,8 @@ from suite.releases import cache
 from suite.tests import stock
 from suite.tests.house.tree import ROOT
 
+pytestmark = pytest.mark.slow  # runs cases in worker processes
+
 RIGHT, WRONG = "9.0.0", "9.1.0"
 FILES = ("atlas.csv.gz", "traces.csv.gz", "releases.csv", "index.html", "atlas.png")
 

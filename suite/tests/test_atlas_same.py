@@ -65,6 +65,7 @@ ALTERATIONS: dict[str, list[Callable[[bytes], bytes]]] = {
 }
 
 
+@pytest.mark.slow
 def test_each_alteration_is_a_difference(made: dict[str, bytes], tmp_path: Path) -> None:
     """Changed values, lost lines, truncation and flipped bytes: no altered file says the same; the true one does."""
     path = tmp_path / "absent.csv.gz"

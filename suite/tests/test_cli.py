@@ -13,6 +13,8 @@ from suite.__main__ import main
 from suite.engine import watchdog
 from suite.engine.subject import installed
 
+pytestmark = pytest.mark.slow  # each test starts the command line in a process of its own
+
 SOURCE = Path(str(installed().schedulers.__file__)).read_text(encoding="utf-8")
 #: A handful of cases, so that a run takes as long as importing torch in the child does.
 FEW = "steplr5*"

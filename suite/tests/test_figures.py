@@ -18,6 +18,8 @@ from suite.tutorials import curves, figures
 from suite.tutorials.curves import Curve
 from suite.tutorials.outcomes import EPOCHS, PER_EPOCH
 
+pytestmark = pytest.mark.slow  # draws charts
+
 PNG = b"\x89PNG\r\n\x1a\n"
 NAMES = {
     "noam": {"noam", "rest", "total", "zero"},

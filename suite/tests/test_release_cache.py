@@ -64,6 +64,7 @@ def test_nothing_is_fetched_twice() -> None:
     assert asked == [RELEASES[2]]
 
 
+@pytest.mark.slow
 def test_kills_at_any_moment_leave_a_cache_that_a_rerun_completes(tmp_path: Path) -> None:
     """After each of many kills every release is whole or absent; the rerun's folder equals an undisturbed one's."""
     calm, shaken = tmp_path / "calm", tmp_path / "shaken"
@@ -86,6 +87,7 @@ def test_kills_at_any_moment_leave_a_cache_that_a_rerun_completes(tmp_path: Path
     assert tree(shaken) == tree(calm)
 
 
+@pytest.mark.slow
 def test_runs_at_once_leave_what_one_run_leaves(tmp_path: Path) -> None:
     """Three processes that fill one cache disturb neither each other nor the result."""
     calm, shared = tmp_path / "calm", tmp_path / "shared"

@@ -94,6 +94,7 @@ def too_wide(text: str) -> list[str]:
     return [line for line in text.splitlines() if len(line) > 88 and not re.fullmatch(r"# \S+", line)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", list(dict.fromkeys(record.entry for record in records().values())))
 def test_every_known_case_has_a_script_that_shows_it(entry: str) -> None:
     """Each script ends with the verdict's step, or raises what the verdict names, with torch alone."""
@@ -132,6 +133,7 @@ def test_every_axis_is_in_the_sample() -> None:
         assert field.name == "device" or len(values) > 1, f"{field.name}={values} in all of the sample"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ["composite-later-phase", "last-epoch-drop-twice"])
 def test_script_runs_as_a_file_of_its_own(entry: str, tmp_path: Path) -> None:
     """`python file.py` away from the repository prints the table, and fails only where torch raises."""

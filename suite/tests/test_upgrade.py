@@ -70,6 +70,7 @@ def release(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     return HERE if request.param == "installed" else found[-1]
 
 
+@pytest.mark.slow
 def test_a_planted_change_names_what_it_touches(
     release: str, tmp_path: Path, some: tuple[Case, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_planted_change_names_what_it_touches(
     assert [plain["before"][1], plain["after"][1]] == pytest.approx(due, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_no_change_is_a_sentence(
     release: str, tmp_path: Path, some: tuple[Case, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:

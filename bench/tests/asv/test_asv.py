@@ -11,6 +11,8 @@ import pytest
 
 from suite.tests.house.tree import ROOT
 
+pytestmark = pytest.mark.slow  # asv discovers benchmarks in processes of its own
+
 CONFIG = ROOT / "asv.conf.json"
 #: Every benchmark, by asv's name. A function that is merely called time_…, mem_… or track_… would join.
 BENCHMARKS = [

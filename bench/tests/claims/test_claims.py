@@ -42,6 +42,7 @@ def made(module, monkeypatch: pytest.MonkeyPatch, **options: float) -> Claim:  #
     return found
 
 
+@pytest.mark.slow
 def test_longer_warmup_lowers_the_sensitivity(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the edge rises with W the claim says so for both norm placements, and that it does not saturate."""
     answer = "\n".join(made(warmup_length, monkeypatch).answer)
@@ -50,6 +51,7 @@ def test_longer_warmup_lowers_the_sensitivity(monkeypatch: pytest.MonkeyPatch) -
     assert answer.count("It falls up to the longest warmup tried, 75%") == 2
 
 
+@pytest.mark.slow
 def test_a_warmup_that_buys_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the edge does not move no warmup is measurably better than none, and no exchange is offered."""
     answer = "\n".join(made(warmup_length, monkeypatch, slope=0.0).answer)

@@ -117,6 +117,7 @@ def test_json_holds_every_trace(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diagnose", "groups.csv", *ASKED, "--column", "lr-Adam/pg1"]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("user")
 def test_pictures_and_pages_are_written() -> None:
     """`--plot` leaves a picture, `--html` a page."""

@@ -99,6 +99,7 @@ def test_every_live_entry_has_its_cause_or_its_reason() -> None:
     assert set().union(*NAMED.values()) <= set(CAUSES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", NAMED)
 def test_the_real_trace_is_named(entry: str) -> None:
     """The trace of the installed torch, against the composition as documented, is explained by the entry's cause."""

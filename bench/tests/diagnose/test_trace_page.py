@@ -33,6 +33,8 @@ from bench.diagnose.show.picture import (
 from reference import OneCycleLR, parse
 from suite.shared.plots import house_style
 
+pytestmark = pytest.mark.slow  # draws pages
+
 EXPECTED = parse("linear20+cosine180")
 NASTY = "<script>alert('x')</script>&\"" + "w" * 300
 CURVES = [

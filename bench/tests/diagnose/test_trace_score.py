@@ -75,6 +75,7 @@ def test_scores_count_what_they_say() -> None:
     assert counted["kinds"]["ahead"]["taken_for"] == {"late": 1}
 
 
+@pytest.mark.slow
 def test_a_sample_of_the_benchmark_is_named_rightly() -> None:
     """Of 60 examples no healthy one is accused, and at most three causes are missed."""
     found = [example_outcome(seed) for seed in range(60)]

@@ -20,7 +20,7 @@ from bench.tests.toy_models import ODD, one_thread
 from bench.toy.config import CONFIGS
 
 pytest.importorskip("pandas")  # of the extra `bench`
-pytestmark = pytest.mark.usefixtures(one_thread.__name__)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures(one_thread.__name__)]
 ARGUMENTS = ["diverge", "--config", "small16", "--steps", str(STEPS), "--seeds", "2", "--base-lr", "0.1"]
 
 

@@ -53,6 +53,7 @@ def test_cut_keeps_norms_apart_and_every_run() -> None:
     assert cut([], 5) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 5, 24])
 def test_results_do_not_depend_on_the_cut(whole: dict[Run, Result], size: int, tmp_path: Path) -> None:
     """Shards of any length give the same bits."""
@@ -62,6 +63,7 @@ def test_results_do_not_depend_on_the_cut(whole: dict[Run, Result], size: int, t
     assert executor.jobs == len(list(tmp_path.iterdir()))
 
 
+@pytest.mark.slow
 def test_threads_give_the_same(whole: dict[Run, Result], tmp_path: Path) -> None:
     """Workers that share torch's generator do not draw each other's weights."""
     with ThreadPoolExecutor(4) as threads:

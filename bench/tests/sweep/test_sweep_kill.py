@@ -17,7 +17,7 @@ from bench.tests.sweeps import GRID, Here
 from bench.tests.toy_models import one_thread
 from suite.tests.house.tree import ROOT
 
-pytestmark = pytest.mark.usefixtures(one_thread.__name__)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures(one_thread.__name__)]
 
 #: Long enough to be killed between two shards.
 LONGER = dataclasses.replace(GRID, steps=60)

@@ -116,6 +116,7 @@ def test_printed_tables_compare_at_length_and_at_period() -> None:
     assert "0.39 ± " in out.getvalue()  # (0.41 + 1.91 + 0.01 + 0.02) / 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kinds", "match"),
     [

@@ -54,6 +54,7 @@ def without_key_bias(name: str, value: Tensor, d_model: int) -> Tensor:
     return torch.cat([value[:d_model], value[2 * d_model :]]) if name.endswith("in_proj_bias") else value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm_first", [False, True], ids=["post", "pre"])
 def test_replica_is_the_plain_run(norm_first: bool) -> None:
     """Losses, validation and weights of 200 float64 steps agree with nn.Transformer and fused Adam to 1e-12."""
@@ -75,6 +76,7 @@ def test_replica_is_the_plain_run(norm_first: bool) -> None:
     assert after.max() < 0.9 * before.min()  # they did train
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config", [named("small16"), named("small16", norm_first=True), ODD], ids=["post", "pre", "odd"]
 )
@@ -88,6 +90,7 @@ def test_replica_ignores_how_many_there_are(config: Config, dtype: torch.dtype) 
     assert not torch.equal(many.parameters[7], many.parameters[12])  # the same seed, another LR
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [named("small16"), ODD], ids=["small16", "odd"])
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_do_not_change_a_replica(config: Config, threads: int) -> None:

@@ -163,6 +163,7 @@ def test_first_step_at_target() -> None:
     assert first_at_or_below(losses, 0.5).tolist() == [3, -1, -1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("instruments", [False, True])
 def test_what_is_compiled_is_the_same_training(instruments: bool) -> None:
     """The pass as the compiler traces it agrees to rounding, also for a group that is filled up."""

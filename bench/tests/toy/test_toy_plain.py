@@ -97,6 +97,7 @@ def test_report_shows_each_step() -> None:
     assert shown == list(zip(range(5), run.lrs, run.losses, strict=True))
 
 
+@pytest.mark.slow
 def test_task_is_learned() -> None:
     """With a good LR, 200 steps at width 16 translate numbers that were never trained on."""
     run = train(named("small16"), ref.parse("linear20+cosine180"), steps=200, seed=0, base_lr=1e-2)

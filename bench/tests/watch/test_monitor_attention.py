@@ -117,6 +117,7 @@ def test_recomputed_activations_are_seen(reentrant: bool) -> None:
     assert measured(call) == pytest.approx(expected(query, key, FULL), rel=ROUNDING, abs=0)
 
 
+@pytest.mark.slow
 def test_compiled_attention_stays_compiled() -> None:
     """In one graph with nothing broken: it is left alone, and so its column is NaN."""
     query, key, value = qkv()

@@ -154,6 +154,7 @@ def test_a_tensor_lr_on_a_device_is_read_when_it_is_used(fused: bool) -> None:
     recorder.assert_follows(TWIN, base_lr=0.3)
 
 
+@pytest.mark.slow
 def test_a_compiled_step_is_seen_and_not_compiled_anew() -> None:
     """torch.compile of the step leaves the trace as it is, and the recorder causes no recompilation."""
     optimizer = Adam(parameters(1), lr=torch.tensor(0.3), capturable=False)

@@ -177,6 +177,7 @@ def test_a_termination_writes_first(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_every_whole_block(folder: Path) -> None:
     """After a SIGKILL the file has whole lines, and all but the last block of steps."""
     (folder / "train.py").write_text(TRAIN + "    print(step, flush=True) if step == 4500 else None\n")

@@ -18,12 +18,14 @@ TEXT = README.read_text(encoding="utf-8")
 RESULTS = (README.parent / "results" / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(installed().release != recorded_release(), reason="the numbers are those of the recorded release")
 def test_numbers_and_table_are_not_stale() -> None:
     """`python -m suite readme` would change nothing."""
     assert updated(TEXT) == TEXT
 
 
+@pytest.mark.slow
 def test_a_changed_number_is_noticed() -> None:
     """The comparison above can fail."""
     altered = re.sub(r"\*\*(\d+)\*\* cases", lambda m: f"**{int(m[1]) + 1}** cases", TEXT)
