@@ -8,8 +8,7 @@ import sys
 from suite.commands import accept as record
 from suite.commands import atlas as atlas_run
 from suite.commands import bisect as history
-from suite.commands import check, fetch, prove, readme, repro, show, upgrade
-from suite.tutorials import figures
+from suite.commands import check, fetch, figures, prove, readme, repro, show, upgrade
 
 
 def main(argv: list[str] | None = None) -> int:

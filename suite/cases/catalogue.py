@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import functools
 from collections.abc import Iterator
 
@@ -125,3 +126,13 @@ def all_cases(device: str = "cpu") -> tuple[Case, ...]:
             case = dataclasses.replace(case, setup=dataclasses.replace(case.setup, device=device))
         found.setdefault(case.id, case)
     return tuple(found.values())
+
+
+def find(case_id: str) -> Case:
+    """The case of this id, on the GPU if the id says so; raises ValueError with the closest ids."""
+    cases = {case.id: case for case in all_cases("cuda" if case_id.endswith("-cuda") else "cpu")}
+    if case_id not in cases:
+        close = difflib.get_close_matches(case_id, cases, n=3, cutoff=0.5)
+        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        raise ValueError(f"unknown case {case_id!r} ({len(cases)} known){hint}")
+    return cases[case_id]

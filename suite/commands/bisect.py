@@ -9,6 +9,7 @@ import json
 import sys
 from typing import Any
 
+from suite.cases.catalogue import find
 from suite.engine.case import Case
 from suite.engine.loader import BadModule
 from suite.engine.verdict import Verdict, verdict_of
@@ -17,8 +18,6 @@ from suite.releases.cache import ReleaseError, numbers
 from suite.releases.groups import chosen_groups
 from suite.releases.load import load_release
 from suite.shared.console import finite, plain_console, plain_table
-
-from .repro import find
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,11 +9,10 @@ import fnmatch
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from rich.progress import TimeRemainingColumn
 
 from suite.cases.catalogue import all_cases
 from suite.engine.case import Case
@@ -21,24 +20,14 @@ from suite.engine.loader import BadModule
 from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, verdict_of
 from suite.engine.watchdog import Watched
-from suite.known.deviations import Known, recorded_release, standing, unseen_entries
+from suite.known.deviations import recorded_release, unseen_entries
+from suite.known.findings import Finding, judged
+from suite.known.report import print_report
 from suite.releases.cache import ReleaseError
 from suite.releases.load import subject as release_subject
-from suite.shared.console import finite, progress_bar
-
-from .report import print_report
+from suite.shared.console import finite
 
 BAD_INPUT, NEWS, AS_KNOWN = 2, 1, 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """One case with its verdict and how that stands to what is known."""
-
-    case: Case
-    verdict: Verdict
-    standing: str
-    entry: Known | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,15 +48,6 @@ def _wanted(case: Case, text: str | None) -> bool:
     if text is None:
         return True
     return any(text in name or fnmatch.fnmatchcase(name, text) for name in (case.id, case.family))
-
-
-def _judged(cases: Iterable[Case], verdicts: Iterable[Verdict], release: str, quiet: bool) -> Iterator[Finding]:
-    cases = tuple(cases)
-    with progress_bar(quiet=quiet, clock=TimeRemainingColumn()) as progress:
-        task = progress.add_task("checking", total=len(cases))
-        for case, verdict in zip(cases, verdicts, strict=True):
-            yield Finding(case, verdict, *standing(case, verdict, release))
-            progress.advance(task)
 
 
 def _refuse(line: str) -> int:
@@ -92,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
             else:
                 watched = stack.enter_context(Watched(args.module, cases))
                 name, lacking, verdicts = f"{args.module} on {subject.name}", watched.missing(), watched.verdicts()
-            findings = list(_judged(cases, verdicts, subject.release, args.json))
+            findings = list(judged(cases, verdicts, subject.release, args.json))
     except (BadModule, ReleaseError) as error:
         return _refuse(str(error))
     stale = [] if args.only or args.module else unseen_entries(subject.release, (f.entry for f in findings))

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import io
 import re
 from pathlib import Path
 
-from suite.cases.catalogue import all_cases
 from suite.engine.subject import installed
-from suite.engine.verdict import verdict_of
-from suite.known.deviations import standing, table
+from suite.known.deviations import table
+from suite.known.findings import all_findings, by_entry
+from suite.known.report import print_entry, summary_line
 from suite.shared.console import plain_console
-
-from .check import Finding
-from .report import print_entry, summary_line
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -24,30 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`readme` has no options."""
 
 
-@functools.cache
-def _findings() -> list[Finding]:
-    subject = installed()
-    found = []
-    for case in all_cases():
-        verdict = verdict_of(case, subject)
-        found.append(Finding(case, verdict, *standing(case, verdict, subject.release)))
-    return found
-
-
-def _known() -> dict[str, list[Finding]]:
-    groups: dict[str, list[Finding]] = {}
-    for f in _findings():
-        if f.standing == "known" and f.entry:
-            groups.setdefault(f.entry.id, []).append(f)
-    return groups
-
-
 def numbers() -> str:
     """The sentence with the counts of cases."""
-    follow = sum(f.standing == "follows" for f in _findings())
-    known = _known()
+    follow = sum(f.standing == "follows" for f in all_findings())
+    known = by_entry(all_findings())
     return (
-        f"**{len(_findings())}** cases of PyTorch's learning-rate schedulers and their compositions,\n"
+        f"**{len(all_findings())}** cases of PyTorch's learning-rate schedulers and their compositions,\n"
         f"checked against closed forms in ten seconds: on torch {installed().release},\n"
         f"**{follow}** follow their documentation and **{sum(map(len, known.values()))}** deviate, "
         f"in **{len(known)}** known ways.\n"
@@ -57,10 +35,10 @@ def numbers() -> str:
 def output() -> str:
     """One deviation and the last line, as `check` prints them."""
     text = io.StringIO()
-    known = _known()
+    known = by_entry(all_findings())
     entry = table()["milestones-unchecked"]
     print_entry(plain_console(text), entry, known[entry.id])
-    last = summary_line(_findings(), known, 0)
+    last = summary_line(all_findings(), known, 0)
     return f"```text\n…{text.getvalue()}…\n{last}\n```\n"
 
 

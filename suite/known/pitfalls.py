@@ -46,8 +46,8 @@ def _rises_again(case: Case) -> bool:
 PITFALLS = (
     Pitfall(
         "chain-overwrites",
-        "In a chain, LambdaLR, CosineAnnealingWarmRestarts, OneCycleLR and CyclicLR overwrite all parts before them",
-        "The warmup is lost. Chain only schedulers that multiply, or put the warmup into the lambda.",
+        "LambdaLR, CosineAnnealingWarmRestarts, OneCycleLR and CyclicLR overwrite earlier parts of a chain",
+        "Chain only schedulers that multiply, or put the warmup into the lambda; otherwise the warmup is lost.",
         (),
         _warmup_overwritten,
     ),

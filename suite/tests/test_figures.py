@@ -10,6 +10,7 @@ import pytest
 
 from reference import CosineAnnealingLR, LinearLR, SequentialLR
 from reference.check import Rates
+from suite.commands import figures as command
 from suite.engine import tolerances
 from suite.engine.axes import Setup
 from suite.engine.loop import run_case
@@ -119,8 +120,8 @@ def test_charts_obey_the_folder_that_is_asked_for(
     """The command draws into --out and prints each file's name."""
     monkeypatch.setattr(figures, "FIGURES", {"restored_in_the_wrong_order": figures._restored})
     parser = argparse.ArgumentParser()
-    figures.add_arguments(parser)
-    assert figures.run(parser.parse_args(["--out", str(tmp_path / "x")])) == 0
+    command.add_arguments(parser)
+    assert command.run(parser.parse_args(["--out", str(tmp_path / "x")])) == 0
     assert capsys.readouterr().out.split() == [str(tmp_path / "x" / "restored_in_the_wrong_order.png")]
 
 
@@ -128,5 +129,5 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path, capsys: pytest.Captu
     """Where --out is a file, one line says so and the exit code is 2."""
     taken = tmp_path / "taken"
     taken.write_text("")
-    assert figures.run(argparse.Namespace(out=taken)) == 2
-    assert capsys.readouterr().err.startswith(f"out={str(taken)!r} must be a folder")
+    assert command.run(argparse.Namespace(out=taken)) == 2
+    assert capsys.readouterr().err.startswith(f"out={str(taken)!r} must be a writable folder")

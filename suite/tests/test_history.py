@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from suite.__main__ import main
+from suite.cases.catalogue import find
 from suite.commands.bisect import Stretch, stretches
-from suite.commands.repro import find
 from suite.known.deviations import table
 from suite.releases import cache
 from suite.releases.cache import numbers
@@ -198,7 +198,7 @@ def test_infinite_sizes_are_no_json(made_up: None, capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize(
     ("case", "line"),
-    [("exponentiallr0p8", "case='exponentiallr0p8' is no case"), ("", "case='' is no case")],
+    [("exponentiallr0p8", "unknown case 'exponentiallr0p8' ("), ("", "unknown case '' (")],
 )
 def test_an_unknown_case_is_one_line(made_up: None, capsys: pytest.CaptureFixture[str], case: str, line: str) -> None:
     """Exit code 2, and the nearest ids where there are any."""

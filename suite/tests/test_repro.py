@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 import torch
 
-from suite.cases.catalogue import all_cases
-from suite.commands.repro import find, script
+from suite.cases.catalogue import all_cases, find
 from suite.engine.case import Case
 from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, verdict_of
 from suite.known.deviations import recorded_release, records, table
+from suite.repro.script import script
 
 #: What a following script may import, and what stands in for the last line where torch refuses rightly.
 ALLOWED = {*sys.stdlib_module_names, "torch"}
@@ -217,7 +217,9 @@ def test_find_names_the_nearest_ids() -> None:
     assert find(WARMUP_COSINE).id == WARMUP_COSINE
     assert find(f"{WARMUP_COSINE}-cuda").setup.device == "cuda"
     assert 'torch.zeros(1, device="cuda")' in script(find(f"{WARMUP_COSINE}-cuda"), Verdict("follows"))
-    with pytest.raises(ValueError, match=rf"^case='{WARMUP_COSINE}x' is no case: .*; nearest: {WARMUP_COSINE}\b"):
+    with pytest.raises(
+        ValueError, match=rf"^unknown case '{WARMUP_COSINE}x' \(\d+ known\); did you mean {WARMUP_COSINE}\b.*\?$"
+    ):
         find(WARMUP_COSINE + "x")
-    with pytest.raises(ValueError, match=r"^case='' is no case: it must be one of the \d+ ids$"):
+    with pytest.raises(ValueError, match=r"^unknown case '' \(\d+ known\)$"):
         find("")

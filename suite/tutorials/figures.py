@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -213,24 +211,3 @@ def draw_all(folder: Path, subject: Subject | None = None) -> list[Path]:
             draw(subject or installed()).savefig(path, metadata={"Software": None})
         written.append(path)
     return written
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``python -m suite figures``."""
-    parser.add_argument("--out", type=Path, default=Path("results/figures"), help="folder for the PNG files")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Draw the charts and name the files; 2 where the folder cannot be written or matplotlib is missing."""
-    try:
-        written = draw_all(args.out)
-    except ModuleNotFoundError as error:
-        print(f"{error.name} is not installed: pip install matplotlib", file=sys.stderr)
-        return 2
-    except OSError as error:
-        reason = f"must be a folder that can be written ({error.strerror})"
-        print(f"out={str(args.out)!r} {reason}", file=sys.stderr)
-        return 2
-    for path in written:
-        print(path)
-    return 0

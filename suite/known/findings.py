@@ -1,0 +1,53 @@
+"""Findings: the verdict on each case, and whether it is already known."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator
+
+from rich.progress import TimeRemainingColumn
+
+from suite.cases.catalogue import all_cases
+from suite.engine.case import Case
+from suite.engine.subject import installed
+from suite.engine.verdict import Verdict, verdict_of
+from suite.shared.console import progress_bar
+
+from .deviations import Known, standing
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One case, its verdict, and where that leaves it: follows, absent, known, fixed or news."""
+
+    case: Case
+    verdict: Verdict
+    standing: str
+    entry: Known | None
+
+
+def judged(cases: Iterable[Case], verdicts: Iterable[Verdict], release: str, quiet: bool) -> Iterator[Finding]:
+    """Compare each verdict with what is known for the release; show progress unless `quiet`."""
+    cases = tuple(cases)
+    with progress_bar(quiet=quiet, clock=TimeRemainingColumn()) as progress:
+        task = progress.add_task("checking", total=len(cases))
+        for case, verdict in zip(cases, verdicts, strict=True):
+            yield Finding(case, verdict, *standing(case, verdict, release))
+            progress.advance(task)
+
+
+@functools.cache
+def all_findings() -> tuple[Finding, ...]:
+    """Every case on the installed torch; computed once per process."""
+    subject, cases = installed(), all_cases()
+    return tuple(judged(cases, (verdict_of(case, subject) for case in cases), subject.release, quiet=True))
+
+
+def by_entry(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """The known deviations among the findings, grouped by the id of their entry."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.standing == "known" and finding.entry:
+            groups.setdefault(finding.entry.id, []).append(finding)
+    return groups
