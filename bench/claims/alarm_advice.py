@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.diverge.recommend import FAMILIES, LONGEST, STEPS, WARMUPS, Advice, Case
+from bench.diverge.recommend import FAMILIES, LONGEST, STEPS, WARMUPS, Advice, TriedChange
 from bench.diverge.remedy import CHECK_SEEDS, HOLDS_SHARE, MOST_CHECKS, SEARCH_SEEDS
 from bench.diverge.verdict import definitions
 from bench.toy.measures import STABLE_LOSS, share
 from suite.shared.plots import BLUE, GREY, ORANGE
 
-from .alarms import COMMAND, percent
+from .alarm_quality import COMMAND, percent
 from .publish import Claim, figure
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ BAR = 0.9
 CHANGES = {"longer warmup": BLUE, "lower LR": ORANGE}
 
 
-def _row(name: str, cases: Sequence[Case]) -> dict[str, object]:
+def _row(name: str, cases: Sequence[TriedChange]) -> dict[str, object]:
     held = np.array([case.holds for case in cases], dtype=bool)
     learned = np.array([case.loss < STABLE_LOSS for case in cases], dtype=bool)
     shares = [percent(share(flags)) if flags.size else "-" for flags in (held, learned)]

@@ -51,7 +51,7 @@ def rules(config: str) -> dict[str, Rule]:
     return made | {warmup: by_warmup(warmup, named(config), WARMUP_STEPS, TOTAL_STEPS) for warmup in others}
 
 
-class Watched:
+class TimedTrainer:
     """A loop that notes how long its steps take, and the LR in each of them."""
 
     def __init__(self, loop: Loop) -> None:
@@ -68,7 +68,7 @@ class Watched:
 def one_seed(config: str, seed: int) -> dict[str, tuple[float, float]]:
     """By rule the median seconds of a step, and of setting the LR in it."""
     watched = {
-        name: Watched(Loop(named(config), rule.apply, TOTAL_STEPS, seed, rule.base_lr, optimizer=rule.optimizer))
+        name: TimedTrainer(Loop(named(config), rule.apply, TOTAL_STEPS, seed, rule.base_lr, optimizer=rule.optimizer))
         for name, rule in rules(config).items()
     }
     for _ in range(TOTAL_STEPS):

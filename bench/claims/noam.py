@@ -41,7 +41,7 @@ CONFIG = named("tutorial")
 D = CONFIG.d_model
 
 
-class Plan(NamedTuple):
+class Candidate(NamedTuple):
     """A schedule to try: what it is called, the schedule with its base LR, its steps, its colour."""
 
     title: str
@@ -51,10 +51,10 @@ class Plan(NamedTuple):
     color: str
 
 
-class Outcome(NamedTuple):
+class CandidateRuns(NamedTuple):
     """What the seeds of a plan gave: the steps of validation, the losses [seeds, steps], the highest LR in use."""
 
-    plan: Plan
+    plan: Candidate
     at: list[int]
     losses: NDArray[np.float64]
     peak: float
@@ -82,39 +82,39 @@ def budget() -> int:
     return EPOCHS * steps_per_epoch(len(task.train), CONFIG.batch_size)
 
 
-def plans(steps: int) -> list[Plan]:
+def plans(steps: int) -> list[Candidate]:
     """The tutorial's two branches, and what its advice (5-10 % warmup, a lower peak) would make of them."""
     tenth = steps // 10
     noam = Noam(tenth, D)
     fitted = WarmupDecay(LinearWarmup(tenth), CosineDecay(steps - tenth))
     return [
-        Plan(f"Noam, warmup {WARMUP}", Noam(WARMUP, D), 1.0, LONG, BLUE),
-        Plan(f"Noam, warmup {tenth}", noam, 1.0, steps, ORANGE),
-        Plan(f"Noam, warmup {tenth}, factor for a peak of {PEAK:g}", noam, PEAK / noam.peak_lr, steps, PURPLE),
-        Plan(
+        Candidate(f"Noam, warmup {WARMUP}", Noam(WARMUP, D), 1.0, LONG, BLUE),
+        Candidate(f"Noam, warmup {tenth}", noam, 1.0, steps, ORANGE),
+        Candidate(f"Noam, warmup {tenth}, factor for a peak of {PEAK:g}", noam, PEAK / noam.peak_lr, steps, PURPLE),
+        Candidate(
             f"linear {WARMUP} + cosine",
             WarmupDecay(LinearWarmup(WARMUP), CosineDecay(10_000 - WARMUP)),
             PEAK,
             steps,
             GREY,
         ),
-        Plan(f"linear {tenth} + cosine", fitted, PEAK, steps, GREEN),
+        Candidate(f"linear {tenth} + cosine", fitted, PEAK, steps, GREEN),
     ]
 
 
-def _one(plan: Plan, seed: int) -> tuple[dict[int, float], float]:
+def _one(plan: Candidate, seed: int) -> tuple[dict[int, float], float]:
     torch.set_num_threads(1)
     run = train(CONFIG, plan.schedule, steps=plan.steps, seed=seed, base_lr=plan.base_lr, validate_every=EVERY)
     return run.validation, max(run.lrs)
 
 
-def _kept(plan: Plan, seed: int, folder: Path) -> Path:
+def _kept(plan: Candidate, seed: int, folder: Path) -> Path:
     """The file of a finished run: its name holds all that the run depends on."""
     about = repr((plan.schedule, plan.base_lr, plan.steps, seed, EVERY, CONFIG, code_key()))
     return folder / f"noam-{hashlib.sha256(about.encode()).hexdigest()[:16]}.json"
 
 
-def measured(chosen: list[Plan], seeds: int, folder: Path) -> list[Outcome]:
+def measured(chosen: list[Candidate], seeds: int, folder: Path) -> list[CandidateRuns]:
     """Every plan with seeds 0 … seeds − 1, one process on each core; runs that lie finished in the folder are read."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {(i, seed): _kept(plan, seed, folder) for seed in range(seeds) for i, plan in enumerate(chosen)}
@@ -128,11 +128,11 @@ def measured(chosen: list[Plan], seeds: int, folder: Path) -> list[Outcome]:
     for i, plan in enumerate(chosen):
         runs = [json.loads(files[i, seed].read_bytes()) for seed in range(seeds)]
         losses = np.array([list(validation.values()) for validation, _ in runs])
-        outcomes.append(Outcome(plan, [int(step) for step in runs[0][0]], losses, runs[0][1]))
+        outcomes.append(CandidateRuns(plan, [int(step) for step in runs[0][0]], losses, runs[0][1]))
     return outcomes
 
 
-def _row(outcome: Outcome, steps: int) -> dict[str, object]:
+def _row(outcome: CandidateRuns, steps: int) -> dict[str, object]:
     final = outcome.after(steps)
     return {
         "schedule": outcome.plan.title,
@@ -145,7 +145,7 @@ def _row(outcome: Outcome, steps: int) -> dict[str, object]:
     }
 
 
-def _answer(outcomes: list[Outcome], steps: int) -> list[str]:
+def _answer(outcomes: list[CandidateRuns], steps: int) -> list[str]:
     noam, cosine = outcomes[0], outcomes[-1]
     final, best = mean(noam.after(steps)), mean(cosine.after(steps))
     reached = float(noam.plan.schedule(steps - 1)) / noam.peak
@@ -169,7 +169,7 @@ def _answer(outcomes: list[Outcome], steps: int) -> list[str]:
     return [f"{first} {later}", "", *others]
 
 
-def _picture(outcomes: list[Outcome], steps: int, seeds: int) -> Figure:
+def _picture(outcomes: list[CandidateRuns], steps: int, seeds: int) -> Figure:
     caption = f"Tutorial's model (d 128, ff 2048, dropout 0.1), {seeds} seeds: mean, and all seeds as a band."
     made = figure(4.6, "The tutorial's Noam is still warming up when its 10 epochs are over", caption)
     short, long = made.subplots(1, 2, sharey=True, width_ratios=(3, 2))

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _alarms(args: argparse.Namespace, folder: Path) -> bool:
-    from bench.claims.alarms import claim, measured, runs_table
+    from bench.claims.alarm_quality import claim, measured, runs_table
 
     with progress(quiet=args.quiet) as report:
         training, *fresh = [sample(population, folder, report) for population in (TRAINING, *FRESH)]

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from bench.diverge.outcome import TOO_SLOW
-from bench.diverge.remedy import SEARCH_SEEDS, Setting
+from bench.diverge.remedy import SEARCH_SEEDS, TrainingSetup
 from bench.diverge.runs import train
 from bench.diverge.verdict import definitions, judged, to_json
 from bench.sweep.inputs import check_files
@@ -45,13 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def settings_of(args: argparse.Namespace) -> list[Setting]:
+def settings_of(args: argparse.Namespace) -> list[TrainingSetup]:
     """What is to be run; TypeError or ValueError for what cannot be."""
     config_of(args.config)
     steps, base = integer("steps", args.steps, 2), real("base_lr", args.base_lr, above=0.0)
     if integer("seeds", args.seeds, 1) > SEARCH_SEEDS[0]:
         raise ValueError(f"seeds={args.seeds} must be <= {SEARCH_SEEDS[0]}: others are kept for the search")
-    found = [Setting(args.config, args.norm, steps, parse(slug).slug, base) for slug in dict.fromkeys(args.schedule)]
+    found = [
+        TrainingSetup(args.config, args.norm, steps, parse(slug).slug, base) for slug in dict.fromkeys(args.schedule)
+    ]
     for setting in found:
         planned(parse(setting.schedule), steps, base)
     check_files(args, ("plot", "html"))
@@ -66,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         settings = settings_of(args)
         rows = None
         if args.table is not None:
-            from bench.diverge.table import candidates, read_table
+            from bench.diverge.sweep_table import candidates, read_table
 
             rows = read_table(args.table)
             for setting in settings:
@@ -80,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     curvatures = {}
     if args.sharpness:
         from bench.diverge.sharpness import sharpness_of
-        from bench.diverge.show import shown_run
+        from bench.diverge.verdict_report import shown_run
 
         for k, one in enumerate(verdicts):
             curvatures[k] = sharpness_of(one.setting.plans(one.seeds)[shown_run(one)])
@@ -90,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
             found[k]["sharpness"] = {"steps": steps.tolist(), "over_limit": values.tolist()}
         print(json.dumps({"definitions": definitions(), "schedules": found}, indent=1))
     else:
-        from bench.diverge.show import print_verdict
+        from bench.diverge.verdict_report import print_verdict
 
         console = plain_console()
         for one in verdicts:
@@ -98,11 +100,11 @@ def run(args: argparse.Namespace) -> int:
         console.print(definitions())
     with checked_input():
         if args.plot is not None:
-            from bench.diverge.show import write_picture
+            from bench.diverge.verdict_report import write_picture
 
             write_picture(verdicts, args.plot, curvatures)
         if args.html is not None:
-            from bench.diverge.show import write_html
+            from bench.diverge.verdict_report import write_html
 
             write_html(verdicts, args.html, curvatures)
     return int(any(found.failed or found.kind == TOO_SLOW for one in verdicts for found in one.outcomes))

@@ -1,4 +1,4 @@
-"""Run a training script unchanged, note the LR of every optimizer step, and say what is wrong with it."""
+"""Run a training script unchanged, record the LR of every optimizer step, and diagnose it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from pathlib import Path
 from types import FrameType
 
 from bench.diagnose import diagnose
-from bench.watch import Recorder, report, script
-from bench.watch.journal import Journal
+from bench.watch import Recorder, report
+from bench.watch.csv_journal import CsvJournal
+from bench.watch.run_script import check_target, run_target
 from reference import Schedule, parse
 from reference.check import integer, real
 from suite.shared.console import plain_console
 from suite.shared.errors import checked_input
 
-EPILOG = """The trace is the LR in force at each update that really happened, of every optimizer and parameter group.
-It is written as the run goes on; a script that fails or is interrupted leaves what it did.
+EPILOG = """The trace has the LR that each optimizer step used, for every optimizer and parameter group.
+It is written during the run, so a script that fails or is interrupted keeps the steps taken so far.
 To record a script from its own folder: PYTHONPATH=<this clone> python -m bench record train.py ...
-exit code: the script's own if that is not 0; else 1 for a finding, 0 for a trace as it should be."""
+exit codes: the script's own if it is not 0; otherwise 0 as expected, 1 a finding, 2 bad input"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,30 +31,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     parser.usage = "python -m bench record [options] train.py [ARGS...]"
-    parser.add_argument("-m", dest="module", action="store_true", help="the script is a module, as in `python -m`")
+    parser.add_argument("-m", dest="module", action="store_true", help="run a module instead, as in `python -m`")
     parser.add_argument(
-        "--out", type=Path, default=Path("trace.csv"), metavar="CSV", help="the trace (default: trace.csv)"
+        "--out",
+        type=Path,
+        default=Path("trace.csv"),
+        metavar="CSV",
+        help="write the trace here (default: trace.csv)",
     )
-    parser.add_argument("--expect", metavar="SLUG", help="the schedule that it should be, such as linear20+cosine180")
-    parser.add_argument("--base-lr", type=float, metavar="LR", help="the base LR that it should have")
-    parser.add_argument("--warmup-steps", type=int, metavar="W", help="the warmup that it should have")
-    parser.add_argument("--total-steps", type=int, metavar="T", help="the length that it should have")
+    parser.add_argument("--expect", metavar="SLUG", help="the expected schedule, such as linear20+cosine180")
+    parser.add_argument("--base-lr", type=float, metavar="LR", help="the expected base LR")
+    parser.add_argument("--warmup-steps", type=int, metavar="W", help="the expected number of warmup steps")
+    parser.add_argument("--total-steps", type=int, metavar="T", help="the expected number of steps in total")
     parser.add_argument("script", metavar="train.py", help="the script (with -m: the module) to run")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="its own arguments")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="arguments for the script")
 
 
 def own_path(path: Path) -> Path:
-    """The path, with the rank in it in all but the first process of a distributed run."""
+    """The path, with the rank appended to its name in all but the first process of a distributed run."""
     rank = os.environ.get("RANK", "0")
     return path if rank == "0" else path.with_name(f"{path.stem}.rank{rank}{path.suffix}")
 
 
 @contextlib.contextmanager
 def written_when_terminated(recorder: Recorder) -> Iterator[None]:
-    """Write what is known before a SIGTERM ends the process, unless the script handles it by itself."""
+    """Write the steps so far before a SIGTERM ends the process, unless the script handles SIGTERM itself."""
 
     def write(number: int, frame: FrameType | None) -> None:
-        recorder.log.settle()
+        recorder.log.flush()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
@@ -64,28 +69,30 @@ def written_when_terminated(recorder: Recorder) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def tell(recorder: Recorder, path: Path, expect: Schedule | None, settings: dict[str, float | int | None]) -> bool:
-    """Say on standard error what was recorded and what it means; True for a finding."""
+def print_findings(
+    recorder: Recorder, path: Path, expect: Schedule | None, settings: dict[str, float | int | None]
+) -> bool:
+    """Print on standard error what was recorded and its diagnosis; returns whether there is a finding."""
     console = plain_console(sys.stderr)
-    found = recorder.series()
-    if not found:
-        console.print("record: no optimizer step was seen")
+    recorded = recorder.series()
+    if not recorded:
+        console.print("record: no optimizer step was recorded")
         return True
     console.print(f"record: {path}")
     for line in recorder.summary():
         console.print(line)
     wrong = False
-    for group in report.alike(found):
-        traced = group[0].can_be_traced
-        found_there = diagnose(group[0].trace(), expect, **settings) if traced else None  # type: ignore[arg-type]
-        diagnosis = None if found_there is None else report.of_recording(found_there)
+    for group in report.alike(recorded):
+        diagnosis = None
+        if group[0].can_be_traced:
+            diagnosis = report.of_recording(diagnose(group[0].trace(), expect, **settings))  # type: ignore[arg-type]
         console.print(report.finding(group, diagnosis))
         wrong |= diagnosis is None or diagnosis.verdict != "healthy"
     return wrong
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run and record; the script's own exception or exit code comes first."""
+    """Run and record; an exception or exit code of the script takes precedence over ours."""
     with checked_input():
         expect = None if args.expect is None else parse(args.expect)
         settings = {
@@ -93,18 +100,18 @@ def run(args: argparse.Namespace) -> int:
             "warmup_steps": None if args.warmup_steps is None else integer("warmup_steps", args.warmup_steps),
             "total_steps": None if args.total_steps is None else integer("total_steps", args.total_steps, 1),
         }
-        script.checked(args.script, module=args.module)
-        path = own_path(args.out).absolute()  # the script may change the folder
-        journal = Journal(path)
+        check_target(args.script, module=args.module)
+        path = own_path(args.out).absolute()  # the script may change the working directory
+        journal = CsvJournal(path)
     recorder = Recorder(journal)
     wrong = False
     try:
         with written_when_terminated(recorder), recorder:
-            script.run(args.script, args.arguments, module=args.module)
+            run_target(args.script, args.arguments, module=args.module)
     except SystemExit as leaving:
         if leaving.code:
             raise
     finally:
         journal.close()
-        wrong = tell(recorder, path, expect, settings)
+        wrong = print_findings(recorder, path, expect, settings)
     return int(wrong)

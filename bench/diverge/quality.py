@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bench.toy.measures import CONFIDENCE, Estimate, share
 from reference.check import Steps, real
 
-from .alarms import Alarm
+from .alarm_rules import AlarmRule
 from .outcome import UNFINISHED
 from .populations import Sample
 
@@ -36,7 +36,7 @@ class Quality(NamedTuple):
     unfinished_runs: int
 
 
-def leads(alarm: Alarm, runs: Sample) -> Steps:
+def leads(alarm: AlarmRule, runs: Sample) -> Steps:
     """Steps from the alarm to the step at which the loss shows the failure, [failed runs]; 0 or less: not in time.
 
     −T − 1, less than any other, where the alarm does not go off.
@@ -53,7 +53,7 @@ def leads(alarm: Alarm, runs: Sample) -> Steps:
     )
 
 
-def judge(alarm: Alarm, samples: Sequence[Sample]) -> Quality:
+def judge(alarm: AlarmRule, samples: Sequence[Sample]) -> Quality:
     """What the alarm did on all these runs together."""
     ahead = np.concatenate([leads(alarm, runs) for runs in samples])
     rung = [alarm.first(runs.records) >= 0 for runs in samples]

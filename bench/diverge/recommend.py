@@ -13,8 +13,8 @@ from bench.sweep.schedules import pair
 from bench.toy.measures import FAILED_LOSS
 from reference.check import integer
 
-from .remedy import SEARCH_SEEDS, Setting, Trainer, Trial, checked
-from .table import candidates
+from .remedy import SEARCH_SEEDS, Trainer, TrainingSetup, Trial, checked
+from .sweep_table import candidates
 
 STEPS = 200
 #: The warmups of the table, in steps.
@@ -41,9 +41,9 @@ class Family(NamedTuple):
         """The family in words."""
         return f"{self.config}, {self.norm}-LN, {self.decay} decay"
 
-    def setting(self, warmup_steps: int, lr: float) -> Setting:
+    def setting(self, warmup_steps: int, lr: float) -> TrainingSetup:
         """One of its settings."""
-        return Setting(self.config, self.norm, STEPS, pair("linear", warmup_steps, self.decay, STEPS).slug, lr)
+        return TrainingSetup(self.config, self.norm, STEPS, pair("linear", warmup_steps, self.decay, STEPS).slug, lr)
 
 
 FAMILIES = (
@@ -53,11 +53,11 @@ FAMILIES = (
 )
 
 
-class Case(NamedTuple):
+class TriedChange(NamedTuple):
     """A change that was advised for a setting that failed; `loss`: the validation loss of the changed run."""
 
     family: str
-    failed: Setting
+    failed: TrainingSetup
     seed: int
     change: str
     advised: Trial
@@ -75,7 +75,7 @@ class Advice(NamedTuple):
     drawn: int
     failed: int
     without: int
-    cases: list[Case]
+    cases: list[TriedChange]
 
 
 def table_of(family: Family, trainer: Trainer) -> list[Mapping[str, Any]]:
@@ -93,7 +93,7 @@ def measured(trainer: Trainer, drawn: int = DRAWN) -> Advice:
     """Draw settings, keep those that fail, advise a longer warmup and a lower LR, and try each with a new seed."""
     random = np.random.default_rng(0)
     tables = {family: table_of(family, trainer) for family in FAMILIES}
-    settings: list[tuple[Family, Setting]] = []
+    settings: list[tuple[Family, TrainingSetup]] = []
     for family in FAMILIES:
         for _ in range(integer("drawn", drawn, 1)):
             lr = float(f"{np.exp(random.uniform(*np.log(family.drawn))):.3g}")
@@ -112,5 +112,5 @@ def measured(trainer: Trainer, drawn: int = DRAWN) -> Advice:
             plans.append(changed.plans([FIRST_SEED + count * (1 + k % 2) + i])[0])
             about.append((family.words, setting, FIRST_SEED + i, kind, one))
     losses = trainer(plans).final.tolist()
-    cases = [Case(*known, loss) for known, loss in zip(about, losses, strict=True)]
+    cases = [TriedChange(*known, loss) for known, loss in zip(about, losses, strict=True)]
     return Advice(count, len(failed), sum(one is None for one in advised), cases)

@@ -43,7 +43,7 @@ class Trial(NamedTuple):
         return self.failed == 0 and self.learned >= HOLDS_SHARE * self.runs
 
 
-class Setting(NamedTuple):
+class TrainingSetup(NamedTuple):
     """What is run: a plan without its seed."""
 
     config: str
@@ -74,17 +74,20 @@ class Remedy:
     learned_by: int | None
 
 
-def trial(setting: Setting, finals: Rates) -> Trial:
+def trial(setting: TrainingSetup, finals: Rates) -> Trial:
     """How the runs of a setting ended, from their validation losses.
 
-    >>> trial(Setting("small16", "post", 200, "linear20+cosine180", 0.01), np.array([0.02, 0.03, 0.5, 0.01])).holds
+    >>> setup = TrainingSetup("small16", "post", 200, "linear20+cosine180", 0.01)
+    >>> trial(setup, np.array([0.02, 0.03, 0.5, 0.01])).holds
     True
     """
     failed = int((~(finals <= FAILED_LOSS)).sum())
     return Trial(setting.schedule, setting.base_lr, finals.size, int(stable(finals).sum()), failed)
 
 
-def trials(settings: Sequence[Setting], seeds: Sequence[int], trainer: Trainer) -> tuple[list[Trial], Records | None]:
+def trials(
+    settings: Sequence[TrainingSetup], seeds: Sequence[int], trainer: Trainer
+) -> tuple[list[Trial], Records | None]:
     """Run settings together, each with these seeds: how they ended, and all records (None without a setting)."""
     if not settings:
         return [], None
@@ -93,7 +96,7 @@ def trials(settings: Sequence[Setting], seeds: Sequence[int], trainer: Trainer) 
     return [trial(setting, row) for setting, row in zip(settings, finals, strict=True)], records
 
 
-def candidates(setting: Setting) -> tuple[list[Setting], list[Setting]]:
+def candidates(setting: TrainingSetup) -> tuple[list[TrainingSetup], list[TrainingSetup]]:
     """The settings with longer warmups, and those with lower LRs: the smallest change first."""
     warmups = longer_warmups(parse(setting.schedule), setting.steps)
     return (
@@ -102,7 +105,7 @@ def candidates(setting: Setting) -> tuple[list[Setting], list[Setting]]:
     )
 
 
-def search(setting: Setting, trainer: Trainer) -> Remedy:
+def search(setting: TrainingSetup, trainer: Trainer) -> Remedy:
     """Try longer warmups and lower LRs on a few seeds, and check what held on other ones.
 
     A change that does not hold in the check is passed over for the next one that held in the search.
@@ -126,7 +129,7 @@ def search(setting: Setting, trainer: Trainer) -> Remedy:
     return Remedy(longer, lower, faster, tuple(found), learned_by(everything, np.arange(everything.final.size)))
 
 
-def checked(choices: Sequence[Sequence[Setting]], trainer: Trainer) -> tuple[list[Trial | None], Records | None]:
+def checked(choices: Sequence[Sequence[TrainingSetup]], trainer: Trainer) -> tuple[list[Trial | None], Records | None]:
     """Of each list the first setting, the smallest change first, that holds on the seeds of the check; else None.
 
     The first of all lists run together, then the second of those whose first did not hold, and so on.

@@ -14,22 +14,22 @@ from bench.toy.measures import FAILED_LOSS, STABLE_LOSS
 from reference import parse
 from reference.check import Steps
 
-from .alarms import DEFAULT, WATCHED, Alarm
+from .alarm_rules import DEFAULT, WATCHED, AlarmRule
 from .change import warmup_length
 from .outcome import NEVER, TOO_SLOW, Outcome, outcome
 from .populations import learned_by
-from .remedy import Remedy, Setting, Trainer, Trial, search
+from .remedy import Remedy, Trainer, TrainingSetup, Trial, search
 from .runs import Records
-from .table import from_table
+from .sweep_table import from_table
 
 NO_LENGTH = " Its warmup has no length that can be chosen."
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Verdict:
+class StabilityVerdict:
     """The runs of one setting, one for each seed, and what is known of each; `remedy` where one failed."""
 
-    setting: Setting
+    setting: TrainingSetup
     seeds: tuple[int, ...]
     records: Records
     outcomes: tuple[Outcome, ...]
@@ -40,24 +40,24 @@ class Verdict:
         """The indices of the runs that failed."""
         return np.flatnonzero([found.failed for found in self.outcomes])
 
-    def first_steps(self, alarm: Alarm) -> Steps:
+    def first_steps(self, alarm: AlarmRule) -> Steps:
         """Where an alarm goes off in each run; −1 where it does not."""
         return alarm.first(self.records)
 
-    def leads(self, alarm: Alarm) -> dict[int, int]:
+    def leads(self, alarm: AlarmRule) -> dict[int, int]:
         """By index of a failed run: the steps from the alarm to the failure, where it goes off in time."""
         first = self.first_steps(alarm)
         steps = {int(i): self.outcomes[i].step for i in self.failed}
         ahead = {i: step - int(first[i]) for i, step in steps.items() if step is not None and first[i] >= 0}
         return {i: lead for i, lead in ahead.items() if lead >= 1}
 
-    def warned(self) -> Alarm | None:
+    def warned(self) -> AlarmRule | None:
         """The alarm that is in time in most failed runs, of several the one that is furthest ahead; None without."""
         ahead = {alarm: self.leads(alarm) for alarm in WATCHED}
         known = [alarm for alarm in WATCHED if ahead[alarm]]
         return max(known, key=lambda alarm: (len(ahead[alarm]), np.median([*ahead[alarm].values()])), default=None)
 
-    def when(self, alarm: Alarm) -> str:
+    def when(self, alarm: AlarmRule) -> str:
         """In how many failed runs an alarm was in time, and at which step, in words."""
         first, ahead = self.first_steps(alarm), self.leads(alarm)
         at = np.median([int(first[i]) for i in ahead])
@@ -65,12 +65,12 @@ class Verdict:
 
 
 def judged(
-    setting: Setting,
+    setting: TrainingSetup,
     seeds: Sequence[int],
     trainer: Trainer,
     rows: list[Mapping[str, Any]] | None = None,
     advise: bool = True,
-) -> Verdict:
+) -> StabilityVerdict:
     """Train a setting with these seeds, and where one fails find what would have held.
 
     `rows`: the table of a sweep in place of a search (see `table.from_table`); without `advise` nothing is looked for,
@@ -85,24 +85,24 @@ def judged(
         found = _outcomes(records, remedy.learned_by if by is None else by)
         if remedy.faster is not None:
             found = [Outcome(TOO_SLOW, None) if one.kind == NEVER else one for one in found]
-    return Verdict(setting, tuple(seeds), records, tuple(found), remedy)
+    return StabilityVerdict(setting, tuple(seeds), records, tuple(found), remedy)
 
 
 def _outcomes(records: Records, by: int | None) -> list[Outcome]:
     return [outcome(losses, float(final), by) for losses, final in zip(records.losses, records.final, strict=True)]
 
 
-def name(setting: Setting) -> str:
+def name(setting: TrainingSetup) -> str:
     """A setting in words."""
     return f"{setting.schedule} at base LR {setting.base_lr:g}"
 
 
-def sentence(verdict: Verdict) -> str:
+def sentence(verdict: StabilityVerdict) -> str:
     """All of it in words: the verdict, the first warning, what would have held."""
     return " ".join(part for part in (headline(verdict), warning(verdict), advice(verdict)) if part)
 
 
-def headline(verdict: Verdict) -> str:
+def headline(verdict: StabilityVerdict) -> str:
     """Which runs failed, and how."""
     count, broken = len(verdict.seeds), len(verdict.failed)
     kinds = Counter(found.kind for found in verdict.outcomes)
@@ -115,7 +115,7 @@ def headline(verdict: Verdict) -> str:
     return f"{name(verdict.setting)} {word} ({said}; {spread} after {verdict.setting.steps} steps)."
 
 
-def warning(verdict: Verdict) -> str:
+def warning(verdict: StabilityVerdict) -> str:
     """What warned first, and how far ahead of the failure."""
     if not verdict.failed.size:
         rung = [alarm.text for alarm in WATCHED if (verdict.first_steps(alarm) >= 0).any()]
@@ -135,7 +135,7 @@ def warning(verdict: Verdict) -> str:
     return f"{said}."
 
 
-def advice(verdict: Verdict) -> str:
+def advice(verdict: StabilityVerdict) -> str:
     """What would have held."""
     remedy = verdict.remedy
     if remedy is None:
@@ -164,7 +164,7 @@ def _share(found: Trial) -> str:
     return f"{found.learned} of {found.runs} fresh seeds learned the task, {found.failed} failed"
 
 
-def to_json(verdict: Verdict) -> dict[str, Any]:
+def to_json(verdict: StabilityVerdict) -> dict[str, Any]:
     """The verdict as JSON can hold it."""
     remedy = verdict.remedy
     finals = [float(loss) if np.isfinite(loss) else None for loss in verdict.records.final]

@@ -1,4 +1,4 @@
-"""What happens in somebody's own training: the LRs that were used, and instruments on the model."""
+"""Watch a user's own training run: record the LRs it used, and measure loss, gradients, updates and attention."""
 
 from .monitor import Monitor
 from .recorder import Recorder

@@ -1,4 +1,4 @@
-"""What in a run's instruments is a warning, and since which step."""
+"""Which measurements of a run are warning signs, and at which step they first appear."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.watch.thresholds import levels
 
 from .thresholds import ATTENTION_LOGIT, ATTENTION_LOGIT_ALONE, HIGH_SHARE
 
-#: What each instrument measures, in words.
+#: What each instrument measures, as printed.
 WORDS = {
     "losses": "loss",
     "attention_logits": "largest attention logit",
@@ -24,7 +24,7 @@ WORDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Alarm:
-    """The first step at which an instrument warned; `limit` is what it passed, infinity where it was not finite."""
+    """The first step at which an instrument warned; `limit` is the limit it exceeded, inf where it was not finite."""
 
     step: int
     instrument: str
@@ -32,20 +32,21 @@ class Alarm:
     limit: float
 
     def sentence(self) -> str:
-        """The alarm in words.
+        """The alarm as a sentence.
 
         >>> Alarm(41, "attention_logits", 33.1, 14.0).sentence()
         'step 41: largest attention logit 33.1 is above 14'
         """
-        said = f"step {self.step}: {WORDS[self.instrument]} {self.value:.4g}"
-        return f"{said} is above {self.limit:g}" if math.isfinite(self.limit) else f"{said} is not finite"
+        measurement = f"step {self.step}: {WORDS[self.instrument]} {self.value:.4g}"
+        verdict = f"is above {self.limit:g}" if math.isfinite(self.limit) else "is not finite"
+        return f"{measurement} {verdict}"
 
 
 def attention_limits(losses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the largest |attention logit| may not pass at each step, [T], given the losses, NaN where none is known.
+    """The limit on the largest |attention logit| at each step, [T], given the losses (NaN where unknown).
 
-    While the loss is high a low limit, after that none: a trained model has large logits. The limit of a step
-    whose loss is not known is a high one. How good these signs are is measured in results/alarms.
+    The limit is low while the loss is high and infinite afterwards, because a trained model has large logits. Where
+    the loss is unknown the limit is high. results/alarms measures how reliable these limits are.
 
     >>> attention_limits(np.array([4.0, 4.0, 0.5, 0.5, 0.5, np.nan])).tolist()
     [14.0, 14.0, 14.0, 14.0, inf, 52.0]
@@ -59,23 +60,24 @@ def attention_limits(losses: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def first_alarms(history: Mapping[str, NDArray[np.float64]], measured: Mapping[str, NDArray[np.bool_]]) -> list[Alarm]:
-    """The first alarm of each kind and instrument, in the order of their steps.
+    """The first alarm of each kind and instrument, in order of step.
 
-    The attention logit warns above its limit; every instrument warns where it measured what is not finite.
-    The gradient norm and the sharpness have no limit: they also rise in good runs.
+    The attention logit warns above its limit; every instrument warns when its measurement is not finite.
+    The gradient norm and the sharpness have no limit, because they also rise in good runs.
 
     >>> history = {name: np.array([1.0, 40.0, 2.0]) for name in ("steps", *WORDS)}
     >>> [alarm.value for alarm in first_alarms(history, {name: np.full(3, True) for name in WORDS})]
     [40.0]
     """
-    found = []
-    none = np.full(history["losses"].shape, math.inf)
+    alarms = []
+    no_limit = np.full(history["losses"].shape, math.inf)
     for name in WORDS:
         values = history[name]
-        limits = attention_limits(history["losses"]) if name == "attention_logits" else none
-        broken = ~np.isfinite(values) & measured[name]
-        for wrong, passed in ((np.isfinite(values) & (values > limits), limits), (broken, none)):
-            if wrong.any():
-                at = int(np.argmax(wrong))
-                found.append(Alarm(int(history["steps"][at]), name, float(values[at]), float(passed[at])))
-    return sorted(found, key=lambda alarm: alarm.step)
+        limits = attention_limits(history["losses"]) if name == "attention_logits" else no_limit
+        above = np.isfinite(values) & (values > limits)
+        not_finite = ~np.isfinite(values) & measured[name]
+        for flags, exceeded in ((above, limits), (not_finite, no_limit)):
+            if flags.any():
+                row = int(np.argmax(flags))
+                alarms.append(Alarm(int(history["steps"][row]), name, float(values[row]), float(exceeded[row])))
+    return sorted(alarms, key=lambda alarm: alarm.step)

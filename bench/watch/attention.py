@@ -1,9 +1,9 @@
-"""The largest attention logit of a training forward pass, seen where torch computes attention.
+"""The largest attention logit of a training forward pass, measured where torch computes attention.
 
-Nothing is attached to the model: hooks on its modules would switch off torch's fast paths in evaluation,
-a mode for all functions would cost at each of the thousand operations of a step. What is watched are calls of
-``torch.nn.functional.scaled_dot_product_attention`` by that name, which is how ``nn.MultiheadAttention`` and nearly
-all models of today compute attention, and the softmax of ``nn.MultiheadAttention`` where its weights are asked for.
+Nothing is attached to the model: hooks on its modules would disable torch's fast paths in evaluation, and a
+``TorchFunctionMode`` would slow down each of the thousand operations of a step. Instead we patch
+``torch.nn.functional.scaled_dot_product_attention``, which ``nn.MultiheadAttention`` and nearly all current models
+call by that name, and the softmax that ``nn.MultiheadAttention`` uses when asked for its weights.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .deferred import Noted
+from .lazy_numbers import LazyNumber
 from .patches import ATTENTION, MULTIHEAD, SOFTMAX
 
-#: Logits that are held at once: so many queries are taken together.
+#: The most logits held in memory at once; queries are processed in chunks of this size.
 BLOCK = 1 << 24
 
 
 def hidden(mask: Tensor) -> Tensor:
-    """Where a mask keeps a query from a key: False of a bool mask; of an added one, all that is next to −∞.
+    """Where a mask hides a key from a query: False in a bool mask, about −∞ in an additive one.
 
     >>> hidden(torch.tensor([0.0, -torch.inf, torch.finfo(torch.float32).min])).tolist()
     [False, True, True]
@@ -33,8 +33,8 @@ def hidden(mask: Tensor) -> Tensor:
 
 def largest(numbers: Tensor) -> Tensor:
     """max |x|, in one pass; NaN if there is one."""
-    found: Tensor = torch.linalg.vector_norm(numbers, math.inf)
-    return found
+    maximum: Tensor = torch.linalg.vector_norm(numbers, math.inf)
+    return maximum
 
 
 def largest_logit(
@@ -46,10 +46,10 @@ def largest_logit(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Tensor:
-    """max |q·k|·scale over all keys that a query may see, in the arguments of ``scaled_dot_product_attention``.
+    """max |q·k|·scale over all visible keys, with the arguments of ``scaled_dot_product_attention``.
 
-    `query` [..., n, c], `key` [..., s, c], `mask` up to [..., n, s]; `scale` is 1/√c by default. What a mask adds to
-    visible logits does not count. Source: ``torch.nn.functional.scaled_dot_product_attention``, torch 2.13.
+    `query` [..., n, c], `key` [..., s, c], `mask` up to [..., n, s]; `scale` is 1/√c by default. What an additive mask
+    adds to visible logits is ignored. Source: ``torch.nn.functional.scaled_dot_product_attention``, torch 2.13.
 
     >>> largest_logit(torch.tensor([[3.0]]), torch.tensor([[-2.0], [9.0]]), torch.tensor([[True, False]])).item()
     6.0
@@ -62,48 +62,48 @@ def largest_logit(
     if is_causal:
         unseen = torch.ones(queries, keys, dtype=torch.bool, device=query.device).triu(1)
     rows = max(1, BLOCK // max(1, query.shape[:-2].numel() * keys))
-    found = []
+    maxima = []
     for i in range(0, queries, rows):
         logits = query[..., i : i + rows, :] @ key.mT
         if unseen is not None:
             logits.masked_fill_(unseen if unseen.shape[-2] == 1 else unseen[..., i : i + rows, :], 0)
-        found.append(largest(logits))
+        maxima.append(largest(logits))
     size = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    return (found[0] if len(found) == 1 else torch.stack(found).amax()) * abs(size)
+    return (maxima[0] if len(maxima) == 1 else torch.stack(maxima).amax()) * abs(size)
 
 
 class AttentionLogits:
-    """Keeps the largest |attention logit| of the calls since it was last taken, while it listens.
+    """Tracks the largest |attention logit| since the last `take`, between `open` and `close`.
 
-    Calls without gradients do not count, nor do those in compiled code.
+    Ignores calls without gradients and calls in compiled code.
     """
 
     def __init__(self) -> None:
         self.paused = False
         self._largest: list[Tensor] = []
         self._multihead = 0
-        self._seams = ((ATTENTION, self._attention), (MULTIHEAD, self._inside), (SOFTMAX, self._softmax))
+        self._patches = ((ATTENTION, self._attention), (MULTIHEAD, self._inside), (SOFTMAX, self._softmax))
 
     def open(self) -> None:
-        """Listen."""
-        for seam, listener in self._seams:
-            seam.add(listener)
+        """Start listening."""
+        for patch, listener in self._patches:
+            patch.add(listener)
 
     def close(self) -> None:
-        """Listen no longer."""
-        for seam, listener in self._seams:
-            seam.remove(listener)
+        """Stop listening."""
+        for patch, listener in self._patches:
+            patch.remove(listener)
 
-    def take(self) -> Noted | None:
-        """The largest since the last time, None if there was none."""
-        found, self._largest = self._largest, []
-        if not found:
+    def take(self) -> LazyNumber | None:
+        """The largest logit since the last call; None if there was none."""
+        maxima, self._largest = self._largest, []
+        if not maxima:
             return None
-        # Parts of a model may lie on several devices and have several dtypes.
-        return torch.stack([one.to(found[0].device, torch.float32) for one in found]).amax()
+        # Parts of a model may be on different devices and have different dtypes.
+        return torch.stack([maximum.to(maxima[0].device, torch.float32) for maximum in maxima]).amax()
 
     def add(self, logits: Tensor) -> None:
-        """Count the logits of an attention that is written by hand."""
+        """Include the logits of hand-written attention."""
         if not self.paused and torch.is_grad_enabled():
             logits = logits.detach()
             self._largest.append(largest(logits.masked_fill(logits == -math.inf, 0)))

@@ -1,4 +1,4 @@
-"""L2 norms over many tensors at once, without waiting for their device."""
+"""L2 norms over many tensors at once, without synchronising their device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 
 def _dense(tensor: Tensor) -> Tensor:
-    """The numbers of a tensor, of a sparse one those that are stored, in at least single precision."""
+    """The values of a tensor (of a sparse one, the stored values) in at least single precision."""
     dense = tensor.coalesce().values() if tensor.is_sparse else tensor
     return dense.float() if dense.dtype in (torch.float16, torch.bfloat16) else dense
 
@@ -19,8 +19,8 @@ def _dense(tensor: Tensor) -> Tensor:
 def _norm(tensors: list[Tensor]) -> Tensor:
     """‖·‖₂ of tensors of one device and dtype.
 
-    On a CPU one pass over a copy of all is several times faster than one call for each; elsewhere one kernel takes
-    many, and memory is dearer.
+    On a CPU, one pass over a concatenated copy is several times faster than one call per tensor. Elsewhere one kernel
+    processes many tensors, and memory is scarcer.
     """
     if tensors[0].device.type == "cpu":
         norm: Tensor = torch.linalg.vector_norm(torch.cat([tensor.flatten() for tensor in tensors]))
@@ -30,7 +30,7 @@ def _norm(tensors: list[Tensor]) -> Tensor:
 
 
 def by_place(tensors: Iterable[Tensor]) -> list[list[Tensor]]:
-    """The tensors of each device and dtype."""
+    """The tensors grouped by device and dtype."""
     places: dict[tuple[torch.device, torch.dtype], list[Tensor]] = defaultdict(list)
     for tensor in tensors:
         places[tensor.device, tensor.dtype].append(tensor)
@@ -38,7 +38,7 @@ def by_place(tensors: Iterable[Tensor]) -> list[list[Tensor]]:
 
 
 def total_norm(tensors: Iterable[Tensor]) -> Tensor:
-    """√Σ‖t‖² over all tensors, at least one, on the device of the first.
+    """√Σ‖t‖² over one or more tensors, on the device of the first.
 
     >>> float(total_norm([torch.tensor([3.0]), torch.tensor([[4.0]])]))
     5.0
@@ -53,7 +53,7 @@ def trained(optimizer: Optimizer) -> list[nn.Parameter]:
 
 
 class Snapshot:
-    """The parameters of an optimizer as they were: one more copy of them, kept from step to step."""
+    """A copy of an optimizer's parameters before a step; its memory is reused from step to step."""
 
     def __init__(self) -> None:
         self.of: list[tuple[int, int]] = []
@@ -62,7 +62,7 @@ class Snapshot:
         self.parts: list[list[Tensor]] = []
 
     def take(self, optimizer: Optimizer) -> None:
-        """Copy the parameters as they are now."""
+        """Copy the current parameters."""
         parameters = trained(optimizer)
         of = [(id(p), p.data_ptr()) for p in parameters]
         if of != self.of:  # the first time, or parameters were added, frozen or moved
@@ -76,7 +76,7 @@ class Snapshot:
             torch._foreach_copy_(parts, group)
 
     def update_ratio(self) -> Tensor:
-        """‖θ − θ_before‖ / ‖θ_before‖; once for each copy: it is overwritten by the difference."""
+        """‖θ − θ_before‖ / ‖θ_before‖; once per copy, which the difference overwrites."""
         size = total_norm(self.rows)
         for parts, group in zip(self.parts, self.groups, strict=True):
             torch._foreach_sub_(parts, group)

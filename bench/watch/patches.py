@@ -1,7 +1,7 @@
-"""Public functions of torch that are replaced while somebody listens, and put back afterwards.
+"""Functions of torch that are replaced while a listener is subscribed, and restored afterwards.
 
-torch has hooks for optimizer steps, but none for a backward pass, for a step that a gradient scaler leaves out,
-for a scheduler's step, or for the logits of attention.
+torch has hooks for optimizer steps, but none for a backward pass, for a step that a gradient scaler skips,
+for a scheduler's step, or for attention logits.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import torch
 from torch.nn import functional
 from torch.optim import lr_scheduler
 
-#: Called with the arguments of a call before it is made; what it returns, if anything, is called after it.
+#: Called with a call's arguments before the call; may return a function to run after it.
 Listener = Callable[..., Callable[[], None] | None]
 
 
 def untraced(function: Callable[..., None]) -> Callable[..., None]:
-    """The function, such that torch.compile calls it and does not look inside.
+    """The function, wrapped so that torch.compile calls it without tracing it.
 
-    Traced, what it reads would become a condition of the compiled code, and each new LR would be compiled anew.
-    Where nothing is compiled, ``torch.compiler.disable`` itself would take longer than the function.
+    If it were traced, its inputs would become guards of the compiled code and each new LR would cause a recompilation.
+    Outside of compilation the plain function is called: ``torch.compiler.disable`` alone costs more than the function.
     """
     disable: Any = torch.compiler.disable
     disabled = disable(function)
@@ -36,11 +36,11 @@ def untraced(function: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-class Seam:
-    """Replaces a function at each of its places from the first listener on until the last one leaves.
+class Patch:
+    """Replaces a function in every place it is looked up, as long as at least one listener is subscribed.
 
-    `places` gives (owner, name) pairs; `outermost`: calls made inside such a call are not told of.
-    What torch.compile traces is left alone: nobody is told of it.
+    `places` gives (owner, name) pairs; with `outermost`, listeners are not notified of nested calls.
+    Calls that torch.compile traces are not reported.
     """
 
     def __init__(self, places: Callable[[], Iterator[tuple[Any, str]]], *, outermost: bool = False) -> None:
@@ -50,12 +50,12 @@ class Seam:
         self._replaced: list[tuple[Any, str, Any, Any]] = []
 
     def add(self, listener: Listener) -> None:
-        """Tell `listener` from now on."""
+        """Subscribe `listener`."""
         self.listeners = (*self.listeners, listener)
         self.renew()
 
     def remove(self, listener: Listener) -> None:
-        """Leave `listener` in peace; with the last one the originals come back, unless somebody replaced ours."""
+        """Unsubscribe `listener`; after the last one, restore the originals that nobody else has replaced since."""
         self.listeners = tuple(other for other in self.listeners if other != listener)
         if not self.listeners:
             for owner, name, original, ours in self._replaced:
@@ -64,7 +64,7 @@ class Seam:
             self._replaced = []
 
     def renew(self) -> None:
-        """Replace what was not there before: a class may have been defined since."""
+        """Patch new places too: a class may have been defined since."""
         done = [(owner, name) for owner, name, *_ in self._replaced]
         for owner, name in self.places():
             if (owner, name) not in done:
@@ -75,7 +75,7 @@ class Seam:
 
     def _replacement(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
-        def told(*args: Any, **kwargs: Any) -> Any:
+        def notifying(*args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling() or (self.outermost and self._depth):
                 return original(*args, **kwargs)
             after = [listener(*args, **kwargs) for listener in self.listeners]
@@ -88,7 +88,7 @@ class Seam:
                     if call is not None:
                         call()
 
-        return told
+        return notifying
 
 
 def _backward() -> Iterator[tuple[Any, str]]:
@@ -107,25 +107,25 @@ def _subclasses(cls: type[Any]) -> Iterator[type[Any]]:
 
 
 def _schedulers() -> Iterator[tuple[Any, str]]:
-    found = dict.fromkeys([*_subclasses(lr_scheduler.LRScheduler), lr_scheduler.ReduceLROnPlateau])
-    yield from ((cls, "step") for cls in found if "step" in vars(cls))
+    classes = dict.fromkeys([*_subclasses(lr_scheduler.LRScheduler), lr_scheduler.ReduceLROnPlateau])
+    yield from ((cls, "step") for cls in classes if "step" in vars(cls))
 
 
 def being_built(scheduler: Any) -> bool:
-    """Whether a scheduler's step is the one that its construction takes, which moves nothing."""
+    """Whether a scheduler's step is the initial step inside its constructor, which does not advance the schedule."""
     state = vars(scheduler)
     first = state.get("_step_count", 1) == 0 and type(scheduler).step.__qualname__ == "LRScheduler.step"
     return first or "_last_lr" not in state or state.get("_is_initial", False)
 
 
-#: A backward pass; one inside it recomputes activations.
-BACKWARD = Seam(_backward, outermost=True)
-#: A gradient scaler's step, which steps the optimizer or leaves it.
-SCALER = Seam(_scaler, outermost=True)
+#: A backward pass; a nested one recomputes activations.
+BACKWARD = Patch(_backward, outermost=True)
+#: A gradient scaler's step, which either steps the optimizer or skips it.
+SCALER = Patch(_scaler, outermost=True)
 #: A scheduler's step; a composite steps its parts, a subclass calls its base class.
-SCHEDULER = Seam(_schedulers, outermost=True)
-#: Attention, as nearly all models of today compute it.
-ATTENTION = Seam(lambda: iter([(functional, "scaled_dot_product_attention")]))
-#: The attention of ``nn.MultiheadAttention``, which is a softmax of its own where the weights are asked for.
-MULTIHEAD = Seam(lambda: iter([(functional, "multi_head_attention_forward")]))
-SOFTMAX = Seam(lambda: iter([(functional, "softmax")]))
+SCHEDULER = Patch(_schedulers, outermost=True)
+#: Attention, as nearly all current models compute it.
+ATTENTION = Patch(lambda: iter([(functional, "scaled_dot_product_attention")]))
+#: The attention of ``nn.MultiheadAttention``, which computes its own softmax when asked for the weights.
+MULTIHEAD = Patch(lambda: iter([(functional, "multi_head_attention_forward")]))
+SOFTMAX = Patch(lambda: iter([(functional, "softmax")]))

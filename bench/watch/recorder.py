@@ -1,4 +1,4 @@
-"""The recorder: the LR of every optimizer step that really happened, of any training loop."""
+"""The recorder: the LR that every optimizer step used, in any training loop."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from reference.check import real
 from suite.shared.files import write_whole
 
 from . import report
-from .deferred import noted
-from .journal import HEAD, Journal
-from .log import Call, Log, Watched, chosen, column, has_single, read_groups
+from .csv_journal import HEAD, CsvJournal
+from .lazy_numbers import capture
+from .lr_series import LrSeries, first_mismatch
 from .patches import BACKWARD, SCALER, SCHEDULER, being_built, untraced
-from .series import Series, difference
+from .step_log import StepCall, StepLog, WatchedOptimizer, chosen, column, has_single, read_groups
 
 
 def innermost(optimizer: Any) -> Any:
-    """The optimizer inside what accelerate and others wrap around it."""
+    """The optimizer inside the wrappers of accelerate and other libraries."""
     while not hasattr(optimizer, "_optimizer_step_pre_hooks") and hasattr(optimizer, "optimizer"):
         optimizer = optimizer.optimizer
     return optimizer
 
 
 class Recorder:
-    """Notes the LR of every optimizer step while it is open: of every optimizer and parameter group.
+    """Records the LR of every optimizer step, for every optimizer and parameter group, inside a `with` block.
 
-    Entry t of a trace is the LR in force when update t of that optimizer ran. What is noted: LR, momentum (or β1)
-    and weight decay of each group; backward passes, scheduler steps and steps left out by a gradient scaler since
-    the update before (see `journal.Row`). Steps that a fused optimizer takes with ``found_inf`` set update nothing
-    and count as left out. A tensor LR is copied where it lies; a device is waited for once in many steps.
-    `journal`: a file that rows are appended to as the run goes on.
+    Entry t of a trace is the LR in force when update t of that optimizer ran. Each row has the LR, momentum (or β1)
+    and weight decay of a group, and the backward passes, scheduler steps and steps skipped by a gradient scaler since
+    the previous update (see `csv_journal.StepRow`). Steps that a fused optimizer takes with ``found_inf`` set update
+    nothing and count as skipped. A tensor LR is copied on its device, which is synchronised once in many steps.
+    `journal`: a file that rows are appended to during the run.
 
-    Not seen: steps of what is no ``torch.optim.Optimizer``, of ``step.__wrapped__``, and replays of CUDA graphs.
-    Source of the hooks: ``torch/optim/optimizer.py``, ``Optimizer.profile_hook_step``, torch 2.13.
+    Not recorded: steps of objects that are not a ``torch.optim.Optimizer``, calls of ``step.__wrapped__``, and replays
+    of CUDA graphs. Source of the hooks: ``torch/optim/optimizer.py``, ``Optimizer.profile_hook_step``, torch 2.13.
 
     >>> import torch
     >>> model = torch.nn.Linear(1, 1)
@@ -56,14 +56,14 @@ class Recorder:
     [('SGD', [0.5, 0.25, 0.125])]
     """
 
-    def __init__(self, journal: Journal | None = None) -> None:
-        self.log = Log(journal)
-        self._watched: WeakKeyDictionary[Optimizer, Watched] = WeakKeyDictionary()
-        self._running: list[tuple[Optimizer, Call]] = []
+    def __init__(self, journal: CsvJournal | None = None) -> None:
+        self.log = StepLog(journal)
+        self._watched: WeakKeyDictionary[Optimizer, WatchedOptimizer] = WeakKeyDictionary()
+        self._running: list[tuple[Optimizer, StepCall]] = []
         self._handles: list[Any] = []
         self._backwards = 0
 
-    # -- while it runs ------------------------------------------------------------
+    # -- during the run -----------------------------------------------------------
 
     def __enter__(self) -> Recorder:
         self._before_step = untraced(self._begin)
@@ -83,17 +83,17 @@ class Recorder:
         BACKWARD.remove(self._on_backward)
         SCALER.remove(self._on_scaler)
         SCHEDULER.remove(self._on_scheduler)
-        self.log.settle()
+        self.log.flush()
 
-    def _know(self, optimizer: Optimizer) -> Watched:
+    def _know(self, optimizer: Optimizer) -> WatchedOptimizer:
         watched = self._watched.get(optimizer)
         if watched is None:
             kind, known = type(optimizer).__name__, self.log.optimizers
             same = sum(other.name.partition("-")[0] == kind for other in known)
-            watched = Watched(len(known), f"{kind}-{same + 1}" if same else kind)
+            watched = WatchedOptimizer(len(known), f"{kind}-{same + 1}" if same else kind)
             known.append(watched)
             self._watched[optimizer] = watched
-            # The optimizer's own hooks run after the global ones and may set the LR: ours is the last of them.
+            # The optimizer's own hooks run after the global ones and may set the LR, so ours is registered last.
             self._handles.append(optimizer.register_step_pre_hook(self._before_step))
             SCHEDULER.renew()
         return watched
@@ -102,27 +102,27 @@ class Recorder:
         self._know(optimizer)
 
     def _begin(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        found = getattr(optimizer, "found_inf", None)
-        left_out = 0.0 if found is None else noted(found)
-        self._running.append((optimizer, Call(self._know(optimizer), read_groups(optimizer), left_out)))
+        found_inf = getattr(optimizer, "found_inf", None)
+        skipped = 0.0 if found_inf is None else capture(found_inf)
+        self._running.append((optimizer, StepCall(self._know(optimizer), read_groups(optimizer), skipped)))
 
     def _end(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         running = self._running
-        at = next((i for i in reversed(range(len(running))) if running[i][0] is optimizer), None)
-        if at is None:  # it began before the recorder did
+        i = next((i for i in reversed(range(len(running))) if running[i][0] is optimizer), None)
+        if i is None:  # the step started before the recorder
             return
-        call = running[at][1]
-        del running[at:]  # what began inside it and has not ended was left by an exception
+        call = running[i][1]
+        del running[i:]  # nested steps that have not ended were aborted by an exception
         if call.inner:
             return
         for other, outer in running:  # a subclass that calls its base class, a wrapper with the same groups
             outer.inner |= other is optimizer or other.param_groups[0] is optimizer.param_groups[0]
-        if len(args) > 1 or kwargs.get("closure") is not None:  # it ran inside the step, and may have set the LR
+        if len(args) > 1 or kwargs.get("closure") is not None:  # the closure ran inside the step and may set the LR
             call.numbers = read_groups(optimizer)
         call.watched.single = call.watched.single or has_single(optimizer)
         self._close(call)
 
-    def _close(self, call: Call) -> None:
+    def _close(self, call: StepCall) -> None:
         watched = call.watched
         watched.calls += 1
         call.backwards, watched.backwards_before = self._backwards - watched.backwards_before, self._backwards
@@ -146,15 +146,15 @@ class Recorder:
 
         def after() -> None:
             if watched.calls == before:
-                self._close(Call(watched, [], 1.0))
+                self._close(StepCall(watched, [], 1.0))
 
         return after
 
-    # -- afterwards ---------------------------------------------------------------
+    # -- after the run ------------------------------------------------------------
 
-    def series(self, optimizer: str | None = None) -> list[Series]:
-        """The LRs of every parameter group that was stepped, of one optimizer by its name or of all."""
-        found, table = [], self.log.table()
+    def series(self, optimizer: str | None = None) -> list[LrSeries]:
+        """The LRs of every parameter group that was stepped: of the optimizer with this name, or of all."""
+        result, table = [], self.log.table()
         for watched in chosen(self.log.optimizers, optimizer):
             own = table[column(table, "optimizer") == watched.number]
             groups = sorted(set(column(own, "group").astype(int).tolist()))
@@ -162,31 +162,31 @@ class Recorder:
                 rows = own[column(own, "group") == group]
                 name = watched.name if len(groups) == 1 else f"{watched.name} group {group}"
                 steps = column(rows, "step").astype("int64")
-                found.append(Series(name, group, steps, column(rows, "lr"), watched.single))
-        return found
+                result.append(LrSeries(name, group, steps, column(rows, "lr"), watched.single))
+        return result
 
     @property
     def traces(self) -> tuple[Trace, ...]:
-        """A trace of each group with at least 2 updates and finite LRs, by optimizer and group."""
+        """One trace per group with at least 2 updates and finite LRs, ordered by optimizer and group."""
         return tuple(series.trace() for series in self.series() if series.can_be_traced)
 
     def diagnose(self, expect: Schedule | None = None, **settings: Any) -> list[Diagnosis]:
-        """The diagnosis of each trace; `expect` and the settings are those of `bench.diagnose.diagnose`."""
+        """The diagnosis of each trace; takes the arguments of `bench.diagnose.diagnose`."""
         return [report.of_recording(diagnose(trace, expect, **settings)) for trace in self.traces]
 
     def summary(self) -> list[str]:
-        """What the loop did, a line for each optimizer: steps, accumulation, the scheduler's rhythm, steps left out.
+        """What the loop did, one line per optimizer: steps, accumulation, scheduler frequency, skipped steps.
 
-        Under it a note for each thing that loops are seldom meant to do.
+        Below each line, a note for everything that is usually a mistake.
         """
         table, lines = self.log.table(), []
-        for one in self.log.optimizers:
-            rows = table[column(table, "optimizer") == one.number]
-            lines += [report.rhythm(one, rows), *(f"  note: {note}" for note in report.notes(one, rows))]
+        for watched in self.log.optimizers:
+            rows = table[column(table, "optimizer") == watched.number]
+            lines += [report.rhythm(watched, rows), *(f"  note: {note}" for note in report.notes(watched, rows))]
         return lines
 
     def write(self, path: Path | str) -> None:
-        """Write the rows as CSV, whole or not at all; OSError where that fails."""
+        """Write the rows as CSV, atomically; raises OSError on failure."""
         write_whole(Path(path), (HEAD + "".join(row.line() for row in self.log.rows())).encode())
 
     def assert_follows(
@@ -194,24 +194,24 @@ class Recorder:
     ) -> None:
         """Raise AssertionError, with the diagnosis, unless every update ran at the LR of the schedule.
 
-        |lr_t − schedule(t, base_lr)| ≤ tolerance, relative (see `Series.tolerance`), for every update t of every
-        group; `base_lr` is one for all groups, or one for each; `optimizer` names one of several.
-        Raises ValueError for a name that no optimizer has, or for another number of base LRs than groups.
+        Checks |lr_t − schedule(t, base_lr)| ≤ tolerance, relative (see `LrSeries.tolerance`), for every update t of
+        every group. `base_lr`: one for all groups, or one per group; `optimizer`: the name of the one to check.
+        Raises ValueError for an unknown name, or if the number of base LRs is not the number of groups.
         """
         __tracebackhide__ = True
-        found = self.series(optimizer)
-        if not found:
+        recorded = self.series(optimizer)
+        if not recorded:
             raise AssertionError("no optimizer step was recorded")
-        bases = [base_lr] * len(found) if isinstance(base_lr, int | float) else list(base_lr)
-        if len(bases) != len(found):
-            raise ValueError(f"base_lr={bases} must be one number, or one for each of {len(found)} parameter groups")
-        base_of = {id(series): real("base_lr", base, low=0.0) for series, base in zip(found, bases, strict=True)}
+        bases = [base_lr] * len(recorded) if isinstance(base_lr, int | float) else list(base_lr)
+        if len(bases) != len(recorded):
+            raise ValueError(f"base_lr={bases} must be one number, or one for each of {len(recorded)} parameter groups")
+        base_of = {id(series): real("base_lr", base, low=0.0) for series, base in zip(recorded, bases, strict=True)}
         failures = []
-        for group in report.alike(found):
+        for group in report.alike(recorded):
             for base in dict.fromkeys(base_of[id(series)] for series in group):
-                wrong = difference(group[0], schedule, base)
-                if wrong is not None:
+                mismatch = first_mismatch(group[0], schedule, base)
+                if mismatch is not None:
                     same = [series for series in group if base_of[id(series)] == base]
-                    failures.append(report.failure(same, schedule, base, wrong))
+                    failures.append(report.failure(same, schedule, base, mismatch))
         if failures:
             raise AssertionError("\n".join(failures))

@@ -1,4 +1,4 @@
-"""The recorder's findings in words."""
+"""The recorder's findings as text."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from bench.diagnose import Diagnosis, diagnose
 from reference import Schedule
 
-from .log import Watched, column
-from .series import Difference, Series
+from .lr_series import LrMismatch, LrSeries
+from .step_log import WatchedOptimizer, column
 
 
 def plural(count: int, noun: str) -> str:
@@ -26,71 +26,76 @@ def plural(count: int, noun: str) -> str:
 
 
 def usual(counts: Iterable[int]) -> str:
-    """How often something happened for each update.
+    """How often something happened per update.
 
     >>> usual([4, 4, 4]), usual([4, 4, 2])
-    ('4', 'mostly 4, from 2 to 4')
+    ('4', 'mostly 4 (2 to 4)')
     """
-    found = Counter(counts)
-    if len(found) == 1:
-        return str(next(iter(found)))
-    return f"mostly {found.most_common(1)[0][0]}, from {min(found)} to {max(found)}"
+    times = Counter(counts)
+    if len(times) == 1:
+        return str(next(iter(times)))
+    return f"mostly {times.most_common(1)[0][0]} ({min(times)} to {max(times)})"
 
 
 def scheduler_rhythm(counts: list[int]) -> str:
-    """When the scheduler moved, from its steps before each update but the first.
+    """How often the scheduler was stepped, from its steps before each update except the first.
 
     >>> scheduler_rhythm([1, 1, 1]), scheduler_rhythm([0, 0, 1, 0, 0, 1])
-    ('the scheduler moved once a step', 'the scheduler moved once in 3 steps')
+    ('scheduler stepped once per step', 'scheduler stepped once every 3 steps')
     """
     moved = np.flatnonzero(counts)
     if not moved.size:
-        return "no torch scheduler moved"
+        return "no torch scheduler was stepped"
     if moved.size == len(counts):
         times = usual(counts)
-        return "the scheduler moved " + ("once a step" if times == "1" else f"{times} times a step")
+        return "scheduler stepped " + ("once per step" if times == "1" else f"{times} times per step")
     gaps = usual(np.diff(moved).tolist()) if moved.size > 1 else str(int(moved[0]) + 1)
-    return f"the scheduler moved once in {gaps} steps"
+    return f"scheduler stepped once every {gaps} steps"
 
 
-def rhythm(watched: Watched, rows: NDArray[np.float64]) -> str:
+def rhythm(watched: WatchedOptimizer, rows: NDArray[np.float64]) -> str:
     """What the loop did with one optimizer."""
     if not len(rows):
-        return f"{watched.name}: no step updated anything, {plural(watched.skipped, 'step')} left out by the scaler"
+        return f"{watched.name}: no updates, {plural(watched.skipped, 'step')} skipped by the gradient scaler"
     once = rows[column(rows, "group") == 0]
     groups = len(set(column(rows, "group").tolist()))
     parts = [f"{watched.name}: {plural(watched.updates, 'step')}, {plural(groups, 'parameter group')}"]
     backwards = usual(column(once, "backwards").astype(int).tolist())
     if backwards != "1":
-        parts.append(f"{backwards} backward passes a step")
+        parts.append(f"{backwards} backward passes per step")
     if len(once) > 1:
         parts.append(scheduler_rhythm(column(once, "scheduler_steps")[1:].astype(int).tolist()))
     if watched.skipped:
-        parts.append(f"{plural(watched.skipped, 'step')} left out by the gradient scaler")
+        parts.append(f"{plural(watched.skipped, 'step')} skipped by the gradient scaler")
     return ", ".join(parts)
 
 
-def notes(watched: Watched, rows: NDArray[np.float64]) -> list[str]:
-    """What the recorder saw the loop do that is seldom meant, and what to do instead."""
+def notes(watched: WatchedOptimizer, rows: NDArray[np.float64]) -> list[str]:
+    """What the loop did that is usually a mistake, and what to do instead."""
     once = rows[column(rows, "group") == 0]
     if not len(once):
         return []
     moved, skipped, backwards = (column(once, name).astype(int) for name in ("scheduler_steps", "skipped", "backwards"))
-    found = []
+    result = []
     if moved[0] > skipped[0]:
         times = plural(int(moved[0] - skipped[0]), "time")
-        found.append(f"the scheduler moved {times} before the first step; call it after optimizer.step()")
+        result.append(
+            f"scheduler.step() was called {times} before the first optimizer step; call it after optimizer.step()"
+        )
     if skipped.any() and (moved >= skipped)[skipped > 0].all():
-        found.append("the scheduler moved where the gradient scaler left a step out; move it only after a real step")
+        result.append(
+            "scheduler.step() was called even when the gradient scaler skipped the optimizer step; "
+            "call it only after a step that was taken"
+        )
     if len(once) > 1 and (moved[1:] == backwards[1:]).all() and (backwards - skipped > 1).any():
-        found.append("the scheduler moved at every backward pass; move it only after optimizer.step()")
+        result.append("scheduler.step() was called after every backward pass; call it only after optimizer.step()")
     if watched.has_scheduler and len(once) > 1 and not moved.any():
-        found.append("a scheduler was built and never moved; call scheduler.step() after optimizer.step()")
-    return found
+        result.append("a scheduler was built but never stepped; call scheduler.step() after optimizer.step()")
+    return result
 
 
 def of_recording(diagnosis: Diagnosis) -> Diagnosis:
-    """The diagnosis without what only a log can do: a recording is exact, whole, and read before the update."""
+    """The diagnosis without explanations that only apply to logs: a recording is exact, complete and never late."""
     possible = [e for e in diagnosis.explanations if not e.cause.startswith("log-")]
     if not possible:
         return diagnosis
@@ -98,40 +103,43 @@ def of_recording(diagnosis: Diagnosis) -> Diagnosis:
     return dataclasses.replace(diagnosis, explanations=tuple(possible), tied=tied)
 
 
-def alike(found: Sequence[Series]) -> list[list[Series]]:
-    """The series, those with the same LR at every step together."""
-    same: dict[tuple[bytes, bytes], list[Series]] = {}
-    for series in found:
+def alike(recorded: Sequence[LrSeries]) -> list[list[LrSeries]]:
+    """The series, grouped by equal LRs at every step."""
+    same: dict[tuple[bytes, bytes], list[LrSeries]] = {}
+    for series in recorded:
         same.setdefault((series.steps.tobytes(), series.lrs.tobytes()), []).append(series)
     return list(same.values())
 
 
-def names(group: Sequence[Series]) -> str:
-    """The names of some series, the first and the last of many."""
-    found = [series.name for series in group]
-    return ", ".join(found) if len(found) < 4 else f"{found[0]} … {found[-1]} ({len(found)} alike)"
+def names(group: Sequence[LrSeries]) -> str:
+    """The names of the series; only the first and last of four or more."""
+    result = [series.name for series in group]
+    return ", ".join(result) if len(result) < 4 else f"{result[0]} … {result[-1]} ({len(result)} alike)"
 
 
 def fix(diagnosis: Diagnosis) -> list[str]:
-    """The line to change, if the diagnosis knows one."""
+    """The line with the fix, if the diagnosis has one."""
     best = diagnosis.best
     return [f"  fix: {best.fix}"] if diagnosis.verdict == "fault" and best is not None and best.fix else []
 
 
-def failure(group: Sequence[Series], schedule: Schedule, base_lr: float, wrong: Difference) -> str:
-    """Why some series, all alike, do not follow a schedule: the difference, the diagnosis and the fix."""
-    lines = [f"{names(group)} does not follow {schedule.slug} at base_lr={base_lr:g}: {wrong.sentence()}"]
+def failure(group: Sequence[LrSeries], schedule: Schedule, base_lr: float, mismatch: LrMismatch) -> str:
+    """Why identical series do not follow a schedule: the first mismatch, the diagnosis and the fix."""
+    verb = "does" if len(group) == 1 else "do"
+    lines = [
+        f"{names(group)} {verb} not follow the schedule at base_lr={base_lr:g} [{schedule.slug}]: {mismatch.sentence()}"
+    ]
     if group[0].can_be_traced:
         diagnosis = of_recording(diagnose(group[0].trace(), schedule, base_lr=base_lr))
         lines += [f"  diagnosis: {diagnosis.sentence()}", *fix(diagnosis)]
     return "\n".join(lines)
 
 
-def finding(group: Sequence[Series], diagnosis: Diagnosis | None) -> str:
-    """What the diagnosis says of some series, all alike."""
+def finding(group: Sequence[LrSeries], diagnosis: Diagnosis | None) -> str:
+    """What the diagnosis says about identical series."""
     if diagnosis is None:
         lrs = group[0].lrs
         return f"{names(group)}: no diagnosis, " + (
-            "a trace needs 2 steps" if len(lrs) < 2 else f"lr={lrs[~np.isfinite(lrs)][0]} must be finite"
+            "at least 2 steps are needed" if len(lrs) < 2 else f"lr={lrs[~np.isfinite(lrs)][0]} must be finite"
         )
     return "\n".join([f"{names(group)}: {diagnosis.sentence()}", *fix(diagnosis)])

@@ -1,4 +1,4 @@
-"""How curved the loss is for the optimizer that goes down it: the preconditioned sharpness, by Lanczos."""
+"""The preconditioned sharpness, by Lanczos: the curvature of the loss in the optimizer's own metric."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
-#: Relative error of the eigenvalue at which Lanczos stops, and products with the Hessian at which it gives up.
+#: Lanczos stops at this relative error of the eigenvalue, or after this many Hessian products.
 TOLERANCE, MOST_PRODUCTS = 1e-3, 60
 
 
 class Sharpness(NamedTuple):
-    """The largest eigenvalue, the value at which training becomes unstable, and the residual of the eigenvalue."""
+    """The largest eigenvalue, the limit above which training is unstable, and the eigenvalue's residual."""
 
     value: float
     limit: float
@@ -25,7 +25,7 @@ class Sharpness(NamedTuple):
 
 
 class Eigenvalue(NamedTuple):
-    """The largest eigenvalue of a symmetric operator; it is off by `residual` at most."""
+    """The largest eigenvalue of a symmetric operator, exact to within `residual`."""
 
     value: float
     residual: float
@@ -38,7 +38,7 @@ def largest_eigenvalue(
     """The largest eigenvalue of x ↦ A·x, A symmetric, by Lanczos with full reorthogonalisation.
 
     Stops when the residual ‖A·y − θ·y‖ = β_m·|s_m| of the largest Ritz pair (θ, y) is at most `tolerance`·|θ|, or after
-    `most` products; `start` [n] is where the Krylov space begins. Source: Golub & Van Loan 2013, section 10.1.
+    `most` products; `start` [n] is the first Krylov vector. Source: Golub & Van Loan 2013, section 10.1.
 
     >>> matrix = torch.diag(torch.tensor([1.0, -9.0, 4.0], dtype=torch.float64))
     >>> round(largest_eigenvalue(lambda x: matrix @ x, torch.ones(3, dtype=torch.float64)).value, 9)
@@ -65,10 +65,10 @@ def largest_eigenvalue(
 
 
 def scales(optimizer: Optimizer) -> tuple[list[nn.Parameter], Tensor, float]:
-    """Parameters, √(η_g/η)/√P for each of their numbers [n], and (2+2β1)/((1−β1)·η); η is the largest group's LR.
+    """The parameters, √(η_g/η)/√P for each of their elements [n], and (2+2β1)/((1−β1)·η); η is the largest group LR.
 
-    Adam moves by η·P⁻¹·m, P = (1−β1^t)·(√(v/(1−β2^t)) + eps). Raises ValueError for another optimizer, for groups
-    with several β1, and before the first step.
+    Adam updates by η·P⁻¹·m, P = (1−β1^t)·(√(v/(1−β2^t)) + eps). Raises ValueError for another optimizer, for groups
+    with different β1, and before the first step.
     """
     if not isinstance(optimizer, Adam | AdamW):
         raise ValueError(f"optimizer={type(optimizer).__name__} must be Adam or AdamW")
@@ -77,30 +77,30 @@ def scales(optimizer: Optimizer) -> tuple[list[nn.Parameter], Tensor, float]:
         raise ValueError(f"beta1={sorted(momenta)} must be the same in all parameter groups")
     beta1 = momenta.pop()
     largest = max(float(group["lr"]) for group in optimizer.param_groups)
-    found: list[nn.Parameter] = []
+    parameters: list[nn.Parameter] = []
     rows: list[Tensor] = []
     for group in optimizer.param_groups:
         share = float(group["lr"]) / largest if largest else 1.0
         for parameter in group["params"]:
             state = optimizer.state.get(parameter)
-            if not parameter.requires_grad or (not state and found and parameter.grad is None):
+            if not parameter.requires_grad or (not state and parameters and parameter.grad is None):
                 continue
             if not state:
-                raise ValueError("step=0 must be > 0: Adam knows its preconditioner after the first step")
+                raise ValueError("step=0 must be > 0: Adam has no preconditioner before its first step")
             t = float(state["step"])
             square = state["max_exp_avg_sq"] if group["amsgrad"] else state["exp_avg_sq"]
             root = (square / (1 - float(group["betas"][1]) ** t)).sqrt() + group["eps"]
             rows.append((share / ((1 - beta1**t) * root)).sqrt().flatten())
-            found.append(parameter)
+            parameters.append(parameter)
     limit = (2 + 2 * beta1) / ((1 - beta1) * largest) if largest else np.inf
-    return found, torch.cat(rows), limit
+    return parameters, torch.cat(rows), limit
 
 
 @contextlib.contextmanager
 def twice_differentiable(model: nn.Module) -> Iterator[None]:
-    """Attention by plain matrix products, whose backward pass has one of its own; the model's buffers stay as they are.
+    """Compute attention by plain matrix products, which can be differentiated twice, and restore the model's buffers.
 
-    Random numbers that are drawn inside do not change those that come after.
+    Random numbers drawn inside do not affect those drawn afterwards.
     """
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -114,7 +114,7 @@ def twice_differentiable(model: nn.Module) -> Iterator[None]:
 
 
 def hessian_product(loss: Tensor, parameters: Sequence[nn.Parameter]) -> Callable[[Tensor], Tensor]:
-    """v ↦ H·v for the Hessian H of a loss, [n] → [n]: each product is one more backward pass."""
+    """v ↦ H·v for the Hessian H of a loss, [n] → [n]; each product takes one backward pass."""
     gradient = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
     flat = torch.cat([part.flatten() for part in gradient])
 
@@ -133,16 +133,16 @@ def preconditioned_sharpness(
     tolerance: float = TOLERANCE,
     most: int = MOST_PRODUCTS,
 ) -> Sharpness:
-    """λ_max(P^{-1/2}·H·P^{-1/2}) of the loss that `closure` gives, and its limit (2+2β1)/((1−β1)·η).
+    """λ_max(P^{-1/2}·H·P^{-1/2}) of the loss that `closure` returns, and its limit (2+2β1)/((1−β1)·η).
 
-    H is the Hessian at the present parameters, P Adam's preconditioner, η its LR: of the largest group, where the
-    others enter by their share. Above the limit, quadratic training is unstable; at β1 = 0.9 it is 38/η.
-    Before some 20 steps v ≈ g² and the value means little. Costs a forward pass and a double backward pass for each
-    product. Source: Cohen et al. 2022, "Adaptive Gradient Methods at the Edge of Stability", arXiv 2207.14484.
+    H is the Hessian at the current parameters, P Adam's preconditioner, η the largest group LR; smaller group LRs scale
+    P. On a quadratic loss, training is unstable above the limit, which is 38/η at β1 = 0.9. In the first 20 steps or so
+    v ≈ g² and the value means little. Costs one forward pass and one double backward pass per product.
+    Source: Cohen et al. 2022, "Adaptive Gradient Methods at the Edge of Stability", arXiv 2207.14484.
     """
     parameters, scale, limit = scales(optimizer)
     with twice_differentiable(model):
         product = hessian_product(closure(), parameters)
         start = torch.randn(scale.numel(), generator=torch.Generator().manual_seed(0)).to(scale)
-        found = largest_eigenvalue(lambda x: scale * product(scale * x), start, tolerance=tolerance, most=most)
-    return Sharpness(found.value, limit, found.residual, found.products)
+        top = largest_eigenvalue(lambda x: scale * product(scale * x), start, tolerance=tolerance, most=most)
+    return Sharpness(top.value, limit, top.residual, top.products)

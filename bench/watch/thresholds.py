@@ -1,4 +1,4 @@
-"""The numbers that the alarms use, on the toy model and on a user's own: from the training runs of results/alarms."""
+"""The thresholds of the alarms, for the toy model and for a user's own: from the training runs of results/alarms."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from numpy.typing import ArrayLike
 
 from reference.check import Rates
 
-#: The loss of one batch jumps about; the level of a run is the median of its last so many losses.
+#: The loss of one batch is noisy; the loss level is the median of this many recent losses.
 WINDOW = 5
 
-#: The loss is high while its level is above this share of the first loss: the run has hardly begun to learn.
+#: The loss is high while its level is above this share of the first loss: the run has hardly started to learn.
 HIGH_SHARE = 0.5
-#: The largest |attention logit| that nearly every good run stays below while its loss is high.
+#: Nearly every good run keeps its largest |attention logit| below this while its loss is high.
 ATTENTION_LOGIT = 14.0
-#: The same at any step, for a run whose loss is not known. A far weaker sign.
+#: The same at any step, for a run whose loss is unknown. A far weaker sign.
 ATTENTION_LOGIT_ALONE = 52.0
 #: ‖θ' − θ‖/‖θ‖, the median of 5 steps.
 UPDATE_RATIO = 0.036
@@ -24,9 +24,10 @@ GRADIENT_GROWTH = 8.6
 
 
 def levels(losses: ArrayLike) -> Rates:
-    """The median of the last `WINDOW` losses at each step (of as many as there are, in the first ones).
+    """The loss level at each step: the median of the last `WINDOW` losses (of all losses so far in the first steps).
 
-    `losses`: [..., T]; returns [..., T]. NaN while one of them is NaN.
+    `losses`: [..., T]; returns [..., T]. NaN while any of them is NaN.
+
 
     >>> levels([9.0, 1.0, 1.0, 8.0, 1.0, 1.0]).tolist()
     [9.0, 5.0, 1.0, 4.5, 1.0, 1.0]

@@ -90,14 +90,14 @@ def test_kinds_are_compared(penalty: float, words: str, monkeypatch: pytest.Monk
     assert [line.count(words) for line in answer[:2]] == [3, 3]
 
 
-def outcomes(chosen: list[noam.Plan], seeds: int, folder: Path) -> list[noam.Outcome]:
+def outcomes(chosen: list[noam.Candidate], seeds: int, folder: Path) -> list[noam.CandidateRuns]:
     """Plans whose seeds learn at step 300, or never where the peak is above 0.01."""
     found = []
     for plan in chosen:
         at = list(range(0, plan.steps + 1, noam.EVERY))
         peak = float(plan.schedule.trace(plan.steps, plan.base_lr).max())
         losses = [[2.0 if t < 300 or peak > 0.01 else 0.01 + 0.001 * seed for t in at] for seed in range(seeds)]
-        found.append(noam.Outcome(plan, at, np.array(losses), peak))
+        found.append(noam.CandidateRuns(plan, at, np.array(losses), peak))
     return found
 
 

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from bench.diverge.alarms import BUDGET, CANDIDATES, DEFAULT, WATCHED, Alarm, fitted
+from bench.diverge.alarm_rules import BUDGET, CANDIDATES, DEFAULT, WATCHED, AlarmRule, fitted
 from bench.diverge.outcome import outcome
 from bench.diverge.populations import FRESH, TRAINING, Population, Sample, sample
 from bench.diverge.quality import judge, leads, median
@@ -56,8 +56,8 @@ def test_a_reading_knows_nothing_of_later_steps(name: str) -> None:
 def test_an_alarm_goes_off_at_the_first_step_above_its_threshold() -> None:
     """Also where the reading is not a number; −1 where it never does."""
     made = records([LEARNING] * 3, [GOOD] * 3, attention_logits=[logits(7), logits(STEPS), logits(9, np.nan)])
-    assert Alarm((("attention logit", 50.0),)).first(made).tolist() == [7, -1, 9]
-    assert Alarm((("attention logit", 50.0), ("LR", 5e-4))).first(made).tolist() == [0, 0, 0]
+    assert AlarmRule((("attention logit", 50.0),)).first(made).tolist() == [7, -1, 9]
+    assert AlarmRule((("attention logit", 50.0), ("LR", 5e-4))).first(made).tolist() == [0, 0, 0]
 
 
 def test_a_large_logit_warns_only_while_the_loss_is_high() -> None:
@@ -73,7 +73,7 @@ def test_an_alarm_at_the_failure_is_a_miss() -> None:
     cases += [(LEARNING, GOOD, 39), (LEARNING, GOOD, STEPS), (LEARNING, MIDDLE, 2), (LEARNING, GOOD, STEPS)]
     losses, final, steps = zip(*cases, strict=True)
     runs = sampled(records(losses, final, attention_logits=[logits(step) for step in steps]))
-    alarm = Alarm((("attention logit", 50.0),))
+    alarm = AlarmRule((("attention logit", 50.0),))
     assert leads(alarm, runs).tolist() == [1, 0, -STEPS - 1, 26]
     found = judge(alarm, [runs])
     assert found.detected == share([True, False, False, True])
@@ -133,7 +133,7 @@ def test_the_alarm_in_use_is_the_published_one() -> None:
 def test_an_alarm_needs_readings_that_exist(parts: tuple[tuple[str, float], ...]) -> None:
     """No reading, or one of another name, is refused."""
     with pytest.raises(ValueError, match=r"parts=\(\) must hold|signal='attention logits' must be one of"):
-        Alarm(parts)
+        AlarmRule(parts)
 
 
 def test_every_candidate_can_be_fitted() -> None:

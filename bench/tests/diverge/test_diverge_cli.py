@@ -14,7 +14,7 @@ from bench.commands import alarms, diverge
 from bench.diverge import sharpness
 from bench.diverge.populations import Population
 from bench.diverge.runs import Plan, Records
-from bench.diverge.table import COLUMNS
+from bench.diverge.sweep_table import COLUMNS
 from bench.tests.diverge_runs import BAD, GOOD, STEPS, Ruled
 from bench.tests.toy_models import ODD, one_thread
 from bench.toy.config import CONFIGS

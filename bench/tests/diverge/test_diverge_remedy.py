@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.diverge.alarms import DEFAULT
+from bench.diverge.alarm_rules import DEFAULT
 from bench.diverge.change import longer_warmups, lower_lrs, with_warmup
 from bench.diverge.outcome import NEVER, TOO_SLOW, Outcome
 from bench.diverge.recommend import FAMILIES, measured
-from bench.diverge.remedy import CHECK_SEEDS, SEARCH_SEEDS, Setting, search
-from bench.diverge.table import COLUMNS, from_table, read_table
+from bench.diverge.remedy import CHECK_SEEDS, SEARCH_SEEDS, TrainingSetup, search
+from bench.diverge.sweep_table import COLUMNS, from_table, read_table
 from bench.diverge.verdict import judged, sentence, to_json
 from bench.tests.diverge_runs import BAD, GOOD, MIDDLE, STEPS, Ruled
 from reference import parse
 
-FAILING = Setting("small16", "post", STEPS, "linear0+cosine40", 0.1)
+FAILING = TrainingSetup("small16", "post", STEPS, "linear0+cosine40", 0.1)
 
 
 def edge(warmup: int, lr: float, seed: int) -> float:

@@ -1,4 +1,4 @@
-"""The monitor: its instruments against the same numbers computed apart, on the toy Transformer and elsewhere."""
+"""The monitor's instruments agree with independent computations, on the toy Transformer and other models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bench.watch import Monitor, Recorder
 pytestmark = pytest.mark.usefixtures(one_thread.__name__)
 
 STEPS = 4
-#: In float64 two ways to compute one number differ by rounding only.
+#: In float64 two ways to compute the same number differ only by rounding.
 EXACT = 1e-12
 DEVICES = [
     "cpu",
@@ -31,7 +31,7 @@ DEVICES = [
 
 
 class Toy:
-    """A toy model in a loop that a user might have written."""
+    """A toy model in a training loop as a user might write it."""
 
     def __init__(self, config: Config, device: str = "cpu", lr: float = 0.05) -> None:
         task = Task.make(config.limit, config.validation_share, config.split_seed)
@@ -59,12 +59,12 @@ class Toy:
 
 
 def parameters_of(toy: Toy) -> Tensor:
-    """All parameters of its model in one row."""
+    """All parameters of its model as one vector."""
     return nn.utils.parameters_to_vector(toy.model.parameters()).detach().clone()
 
 
 def logits_of(module: nn.MultiheadAttention, query: Tensor, key: Tensor) -> Tensor:
-    """Logits [n, heads, queries, keys] from the weights of torch's module and what it was called with."""
+    """Logits [n, heads, queries, keys] from the weights and inputs of torch's module."""
     d, heads = module.embed_dim, module.num_heads
     weight, bias = module.in_proj_weight.detach(), module.in_proj_bias.detach()
     asked = (query @ weight[:d].T + bias[:d]).view(*query.shape[:2], heads, -1)
@@ -73,35 +73,35 @@ def logits_of(module: nn.MultiheadAttention, query: Tensor, key: Tensor) -> Tens
 
 
 def visible_in_toy(batch: Pairs, queries: int, keys: int) -> Tensor:
-    """Which keys the toy model's masks let a query see: no padding, and no future for the target."""
+    """Which keys the toy model's masks make visible to a query: no padding, and no future tokens of the target."""
     of_source = keys == batch.source.shape[1]
     tokens = batch.source if of_source else batch.target_in
-    seen = (tokens != PAD)[:, None, None, :].expand(-1, 1, queries, -1)
-    return seen if of_source else seen & ~causal_mask(queries, tokens.device)
+    visible = (tokens != PAD)[:, None, None, :].expand(-1, 1, queries, -1)
+    return visible if of_source else visible & ~causal_mask(queries, tokens.device)
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("config", [named("small16", norm_first=True), ODD], ids=["pre", "post"])
-def test_instruments_are_what_hooks_see(config: Config, device: str) -> None:
-    """Loss, LR, logits, gradient norm and update ratio of nn.Transformer, measured by hooks and by hand."""
+def test_instruments_agree_with_hooks(config: Config, device: str) -> None:
+    """Loss, LR, logits, gradient norm and update ratio of nn.Transformer, as measured by hooks and by hand."""
     watched, plain = Toy(config, device), Toy(config, device)
     with Monitor(watched.model, watched.optimizer) as monitor:
         watched.train(monitor)
     history = monitor.history
 
-    seen: list[Tensor] = []
+    maxima: list[Tensor] = []
     batch = plain.batches[0]
 
     def hook(module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Any]) -> None:
         assert isinstance(module, nn.MultiheadAttention)
         logits = logits_of(module, args[0].detach(), args[1].detach())
-        seen.append(logits.abs().masked_fill(~visible_in_toy(batch, *logits.shape[2:]), 0).max())
+        maxima.append(logits.abs().masked_fill(~visible_in_toy(batch, *logits.shape[2:]), 0).max())
 
     for module in plain.model.modules():
         if isinstance(module, nn.MultiheadAttention):
             module.register_forward_pre_hook(hook, with_kwargs=True)
     for step, batch in enumerate(plain.batches):
-        seen.clear()
+        maxima.clear()
         loss = plain.loss(batch)
         plain.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -109,15 +109,15 @@ def test_instruments_are_what_hooks_see(config: Config, device: str) -> None:
         gradients = [p.grad for p in plain.model.parameters() if p.grad is not None]
         plain.optimizer.step()
         ratio = (parameters_of(plain) - before).norm() / before.norm()
-        assert len(seen) == 3 * config.layers
+        assert len(maxima) == 3 * config.layers
         expected = {
             "losses": loss,
-            "attention_logits": max(seen),
+            "attention_logits": max(maxima),
             "gradient_norms": nn.utils.get_total_norm(gradients),
             "update_ratios": ratio,
         }
         for name, value in expected.items():
-            # Logits are kept in single precision.
+            # Logits are stored in single precision.
             exact = 2.0**-24 if name == "attention_logits" else EXACT
             assert history[name][step] == pytest.approx(value.item(), rel=exact, abs=0)
     assert history["steps"].tolist() == list(range(STEPS))
@@ -125,7 +125,7 @@ def test_instruments_are_what_hooks_see(config: Config, device: str) -> None:
 
 
 def test_watching_changes_no_bit() -> None:
-    """Weights and the evaluation's output, which takes torch's fast path, are the same with and without a monitor."""
+    """Weights, and the evaluation that uses torch's fast path, are bitwise equal with and without a monitor."""
     plain, watched = (Toy(CONFIGS["small16"]) for _ in range(2))
     plain.train()
     with Monitor(watched.model, watched.optimizer) as monitor, Recorder():
@@ -135,7 +135,7 @@ def test_watching_changes_no_bit() -> None:
 
 
 def test_nothing_is_left_behind() -> None:
-    """A closed monitor measures nothing more, and torch's functions and the optimizer are as before."""
+    """A closed monitor measures nothing, and torch's functions and the optimizer are as before."""
     names = ("scaled_dot_product_attention", "multi_head_attention_forward", "softmax")
     originals = {name: vars(functional)[name] for name in names}
     toy = Toy(ODD)
@@ -149,7 +149,7 @@ def test_nothing_is_left_behind() -> None:
 
 
 def test_only_every_nth_step_is_measured_if_asked() -> None:
-    """With every=2 the rows are those of the even steps."""
+    """With every=2 only the even steps have rows."""
     each, second = Toy(ODD), Toy(ODD)
     with Monitor(each.model, each.optimizer) as all_steps:
         each.train(all_steps)
@@ -162,7 +162,7 @@ def test_only_every_nth_step_is_measured_if_asked() -> None:
 
 
 def test_parameters_may_be_added_frozen_and_replaced() -> None:
-    """The update ratio is over the parameters that the optimizer has at that step."""
+    """The update ratio covers the parameters that the optimizer has at that step."""
     first, second = nn.Parameter(torch.full((2,), 2.0)), nn.Parameter(torch.full((2, 2), 2.0))
     optimizer = torch.optim.SGD([first], lr=1.0)
     with Monitor(nn.Module(), optimizer) as monitor:
@@ -185,7 +185,7 @@ def test_parameters_may_be_added_frozen_and_replaced() -> None:
 
 
 def test_clipping_comes_before_the_gradient_norm() -> None:
-    """The norm is of the gradient that the optimizer gets."""
+    """The norm is that of the gradient the optimizer uses."""
     toy = Toy(ODD)
 
     def clip() -> None:
@@ -197,14 +197,14 @@ def test_clipping_comes_before_the_gradient_norm() -> None:
 
 
 def test_accumulated_micro_batches_are_one_step() -> None:
-    """The loss is the mean over micro-batches, the logit the largest of all, NaN where nothing was handed over."""
+    """The loss is the mean over micro-batches, the logit the largest of all; NaN where no loss was recorded."""
     toy = Toy(ODD)
-    whole = [Toy(ODD) for _ in range(2)]
+    separate = [Toy(ODD) for _ in range(2)]
     singles = []
-    for one, batch in zip(whole, toy.batches, strict=False):
-        one.batches = [batch]
-        with Monitor(one.model, one.optimizer) as single:
-            one.train(single)
+    for other, batch in zip(separate, toy.batches, strict=False):
+        other.batches = [batch]
+        with Monitor(other.model, other.optimizer) as single:
+            other.train(single)
         singles.append({name: values[0] for name, values in single.history.items()})
     with Monitor(toy.model, toy.optimizer) as monitor:
         for batch in toy.batches[:2]:
@@ -215,15 +215,15 @@ def test_accumulated_micro_batches_are_one_step() -> None:
         toy.loss(toy.batches[0]).backward()  # type: ignore[no-untyped-call]
         toy.optimizer.step()
     history = monitor.history
-    assert history["losses"][0] == pytest.approx(np.mean([one["losses"] for one in singles]), rel=EXACT)
-    assert history["attention_logits"][0] == max(one["attention_logits"] for one in singles)
+    assert history["losses"][0] == pytest.approx(np.mean([single["losses"] for single in singles]), rel=EXACT)
+    assert history["attention_logits"][0] == max(single["attention_logits"] for single in singles)
     assert math.isnan(history["losses"][1])
     assert monitor.warnings() == []
 
 
 @pytest.mark.parametrize("fused", [False, True], ids=["plain", "fused"])
-def test_a_gradient_scaler_does_not_show(fused: bool) -> None:
-    """Steps that it leaves out are no steps, and the gradient norm is that without its scale."""
+def test_a_gradient_scaler_does_not_affect_the_measurements(fused: bool) -> None:
+    """Steps that it skips do not count, and the gradient norm is measured without its scale."""
     weight = nn.Parameter(torch.tensor([3.0, 4.0]))
     optimizer = torch.optim.Adam([weight], lr=0.0, fused=fused)
     scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
@@ -238,8 +238,8 @@ def test_a_gradient_scaler_does_not_show(fused: bool) -> None:
     assert monitor.warnings() == []
 
 
-def test_a_closure_makes_its_gradient_inside_the_step() -> None:
-    """With step(closure) the norm is that of the gradient that the closure made."""
+def test_a_closure_computes_its_gradient_inside_the_step() -> None:
+    """With step(closure) the norm is that of the gradient computed by the closure."""
     weight = nn.Parameter(torch.tensor([3.0, 4.0]))
     optimizer = torch.optim.SGD([weight], lr=0.5)
 

@@ -1,4 +1,4 @@
-"""The monitor's alarms: what warns, at which step, and what does not."""
+"""The monitor's alarms: what raises one, at which step, and what does not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.watch.thresholds import ATTENTION_LOGIT, ATTENTION_LOGIT_ALONE
 
 
 def steps(weight: nn.Parameter, losses: list[float]) -> Iterator[tuple[Monitor, float]]:
-    """A monitored loop that is handed the losses of a list."""
+    """A monitored loop with the given losses."""
     optimizer = torch.optim.SGD([weight], lr=0.1)
     with Monitor(nn.Module(), optimizer) as monitor:
         for loss in losses:
@@ -24,7 +24,7 @@ def steps(weight: nn.Parameter, losses: list[float]) -> Iterator[tuple[Monitor, 
 
 
 def test_alarms_say_what_when_and_how_much() -> None:
-    """The first logit above the limit and the first number that is not finite are alarms, in order of steps."""
+    """The first logit above the limit and the first number that is not finite are alarms, in order of step."""
     weight = nn.Parameter(torch.ones(1))
     for monitor, loss in steps(weight, [1.0, 2.0, math.nan, 3.0, math.nan]):
         monitor.attention(torch.tensor([-math.inf, -40.0 if loss > 1.0 else 3.0]))
@@ -34,8 +34,8 @@ def test_alarms_say_what_when_and_how_much() -> None:
     assert second.sentence() == "step 2: loss nan is not finite"
 
 
-def test_a_large_logit_of_a_trained_model_is_no_alarm() -> None:
-    """Once the loss has fallen the logits may be large; where no loss is known they may be larger than at the start."""
+def test_a_large_logit_of_a_trained_model_is_not_an_alarm() -> None:
+    """Once the loss has fallen the logits may be large; where the loss is unknown the limit is higher."""
     for monitor, loss in steps(nn.Parameter(torch.ones(1)), [1.0, 0.1, 0.1, 0.0]):
         monitor.attention(torch.tensor([1.0 if loss else 5 * ATTENTION_LOGIT_ALONE]))
     assert monitor.warnings() == []
@@ -48,7 +48,7 @@ def test_a_large_logit_of_a_trained_model_is_no_alarm() -> None:
 
 
 def test_a_good_run_has_no_alarm() -> None:
-    """Logits at the limit, a gradient, an update: nothing warns; nor does what was never measured."""
+    """Logits at the limit, a gradient and an update raise no alarm; nor do instruments that never measured anything."""
     for monitor, _ in steps(nn.Parameter(torch.ones(1)), [1.0, 0.5]):
         monitor.attention(torch.tensor([ATTENTION_LOGIT]))
     assert monitor.warnings() == []

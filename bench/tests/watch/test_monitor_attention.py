@@ -1,4 +1,4 @@
-"""The largest attention logit, for every way in which torch is asked for attention."""
+"""The largest attention logit, for every way to call torch's attention."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def qkv(heads: int = 2) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def measured(call: Callable[[], object]) -> float:
-    """What a monitor notes of a call."""
+    """The largest logit that a monitor measures in a call."""
     weight = nn.Parameter(torch.ones(1))
     optimizer = torch.optim.SGD([weight], lr=0.1)
     with Monitor(nn.Module(), optimizer) as monitor:
@@ -37,10 +37,10 @@ def measured(call: Callable[[], object]) -> float:
     return float(monitor.history["attention_logits"][0])
 
 
-def expected(query: Tensor, key: Tensor, seen: Tensor, scale: float = 0.5) -> float:
-    """max |q·k|·scale where `seen`, number by number."""
+def expected(query: Tensor, key: Tensor, visible: Tensor, scale: float = 0.5) -> float:
+    """max |q·k|·scale where `visible`, computed element by element."""
     logits = (query.detach()[..., None, :] * key.detach()[..., None, :, :]).sum(-1) * scale
-    return float(logits[seen.expand(logits.shape)].abs().max())
+    return float(logits[visible.expand(logits.shape)].abs().max())
 
 
 CASES: dict[str, tuple[dict[str, object], Tensor, float]] = {
@@ -57,43 +57,43 @@ CASES: dict[str, tuple[dict[str, object], Tensor, float]] = {
 @pytest.mark.parametrize("block", [1 << 24, 1], ids=["whole", "row by row"])
 @pytest.mark.parametrize("case", CASES)
 def test_every_argument_of_attention_counts(case: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scale and masks are those of the call, in one piece or in many; what a mask adds does not count."""
+    """The scale and masks of the call are used, in one chunk or many; what an additive mask adds is ignored."""
     monkeypatch.setattr(attention, "BLOCK", block)
-    arguments, seen, scale = CASES[case]
+    arguments, visible, scale = CASES[case]
     query, key, value = qkv()
-    found = measured(lambda: functional.scaled_dot_product_attention(query, key, value, **arguments))  # type: ignore[arg-type]
-    assert found == pytest.approx(expected(query, key, seen, scale), rel=ROUNDING, abs=0)
+    logit = measured(lambda: functional.scaled_dot_product_attention(query, key, value, **arguments))  # type: ignore[arg-type]
+    assert logit == pytest.approx(expected(query, key, visible, scale), rel=ROUNDING, abs=0)
 
 
-def test_grouped_queries_see_their_keys() -> None:
-    """With fewer heads of keys than of queries each key serves several."""
+def test_grouped_queries_share_their_keys() -> None:
+    """With fewer key heads than query heads, each key head serves several query heads."""
     query, key, value = qkv(heads=1)
-    found = measured(lambda: functional.scaled_dot_product_attention(query, key, value, enable_gqa=True))
-    assert found == pytest.approx(expected(query, key, FULL), rel=ROUNDING, abs=0)
+    logit = measured(lambda: functional.scaled_dot_product_attention(query, key, value, enable_gqa=True))
+    assert logit == pytest.approx(expected(query, key, FULL), rel=ROUNDING, abs=0)
 
 
 @pytest.mark.parametrize("need_weights", [False, True])
-def test_multihead_attention_is_seen_with_and_without_weights(need_weights: bool) -> None:
-    """Where its weights are asked for, torch computes another way; the largest logit is the same."""
+def test_multihead_attention_is_measured_with_and_without_weights(need_weights: bool) -> None:
+    """With need_weights torch uses another code path; the largest logit is the same."""
     torch.manual_seed(0)
     module = nn.MultiheadAttention(8, 2, batch_first=True)
     x = torch.randn(3, 5, 8)
     hidden = torch.zeros(3, 5, dtype=torch.bool)
     hidden[:, 3:] = True
-    found = measured(lambda: module(x, x, x, key_padding_mask=hidden, need_weights=need_weights))
+    logit = measured(lambda: module(x, x, x, key_padding_mask=hidden, need_weights=need_weights))
     weight, bias = module.in_proj_weight, module.in_proj_bias
     query, key = ((x @ weight[i : i + 8].T + bias[i : i + 8]).view(3, 5, 2, 4).transpose(1, 2) for i in (0, 8))
-    assert found == pytest.approx(expected(query, key, ~hidden[:, None, None]), rel=ROUNDING, abs=0)
+    assert logit == pytest.approx(expected(query, key, ~hidden[:, None, None]), rel=ROUNDING, abs=0)
 
 
 def test_softmax_elsewhere_is_not_attention() -> None:
-    """The softmax of a classifier is not counted: nothing was measured."""
+    """The softmax of a classifier does not count: nothing is measured."""
     scores = torch.full((3,), 99.0, requires_grad=True)
     assert math.isnan(measured(lambda: functional.softmax(scores, -1)))
 
 
 def test_calls_without_gradients_do_not_count() -> None:
-    """Neither an evaluation nor a frozen teacher is a training forward pass."""
+    """Neither an evaluation nor a frozen teacher counts as a training forward pass."""
     query, key, value = qkv()
 
     def evaluation() -> None:
@@ -105,8 +105,8 @@ def test_calls_without_gradients_do_not_count() -> None:
 
 
 @pytest.mark.parametrize("reentrant", [False, True])
-def test_recomputed_activations_are_seen(reentrant: bool) -> None:
-    """Under gradient checkpointing the logits are those of the same forward pass."""
+def test_checkpointed_attention_is_measured(reentrant: bool) -> None:
+    """With gradient checkpointing the logits are those of the same forward pass."""
     query, key, value = qkv()
 
     def call() -> None:
@@ -119,7 +119,7 @@ def test_recomputed_activations_are_seen(reentrant: bool) -> None:
 
 @pytest.mark.slow
 def test_compiled_attention_stays_compiled() -> None:
-    """In one graph with nothing broken: it is left alone, and so its column is NaN."""
+    """Compiled attention is one full graph without breaks; it is not measured, so its column is NaN."""
     query, key, value = qkv()
 
     @torch.compile(backend="eager", fullgraph=True)
@@ -129,10 +129,10 @@ def test_compiled_attention_stays_compiled() -> None:
     assert math.isnan(measured(compiled))
 
 
-def test_half_precision_and_overflow_are_told() -> None:
-    """bfloat16 logits are those of bfloat16; an infinite one is infinite, not masked away."""
+def test_half_precision_and_overflow_are_measured() -> None:
+    """bfloat16 logits have bfloat16 precision; an infinite logit is infinite and not treated as masked."""
     query, key, value = (x.detach().bfloat16() for x in qkv())
     query.requires_grad_()
-    found = measured(lambda: functional.scaled_dot_product_attention(query, key, value))
-    assert found == pytest.approx(expected(query.float(), key.float(), FULL), rel=2.0**-7)
+    logit = measured(lambda: functional.scaled_dot_product_attention(query, key, value))
+    assert logit == pytest.approx(expected(query.float(), key.float(), FULL), rel=2.0**-7)
     assert largest_logit(torch.full((1, 1), 300.0).half(), torch.full((1, 1), 300.0).half()).item() == math.inf

@@ -1,4 +1,4 @@
-"""Lanczos and the preconditioned sharpness, against exact eigenvalues."""
+"""Lanczos and the preconditioned sharpness agree with exact eigenvalues."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from bench.watch.sharpness import largest_eigenvalue
 pytestmark = pytest.mark.usefixtures(one_thread.__name__)
 
 BETAS, EPS = (0.8, 0.99), 1e-6
-#: What Lanczos is asked for here; the eigenvalue's own error is smaller still.
+#: The tolerance for Lanczos in these tests; the error of the eigenvalue is even smaller.
 TIGHT = 1e-8
 
 
 class Tiny(nn.Module):
-    """An encoder layer with attention and a batch norm: 158 parameters, buffers, random numbers if asked."""
+    """An encoder layer with attention and a batch norm: 158 parameters, buffers, optional dropout."""
 
     def __init__(self, dropout: float = 0.0) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ def trained(*, dropout: float = 0.0, shares: tuple[float, float] = (1.0, 1.0)) -
 
 
 def exact(model: Tiny, optimizer: torch.optim.Adam, x: Tensor) -> float:
-    """The largest eigenvalue of P^{-1/2}·H·P^{-1/2}, with the whole Hessian; LRs enter by their share."""
+    """The largest eigenvalue of P^{-1/2}·H·P^{-1/2} with the full Hessian; P is scaled by the relative LRs."""
     used = {name: p.detach() for name, p in model.named_parameters() if not name.startswith("unused")}
     flat = torch.cat([p.flatten() for p in used.values()])
     largest = max(group["lr"] for group in optimizer.param_groups)
@@ -81,19 +81,19 @@ def exact(model: Tiny, optimizer: torch.optim.Adam, x: Tensor) -> float:
 
 
 @pytest.mark.parametrize("shares", [(1.0, 1.0), (0.25, 1.0)], ids=["one LR", "two LRs"])
-def test_sharpness_is_the_top_eigenvalue_of_the_whole_matrix(shares: tuple[float, float]) -> None:
-    """Lanczos finds it without the matrix; the limit is (2+2β1)/((1−β1)·η)."""
+def test_sharpness_is_the_top_eigenvalue_of_the_full_matrix(shares: tuple[float, float]) -> None:
+    """Lanczos finds it without building the matrix; the limit is (2+2β1)/((1−β1)·η)."""
     model, optimizer, x = trained(shares=shares)
     monitor = Monitor(model, optimizer)
-    found = monitor.sharpness(lambda: model(x).square().sum(), tolerance=TIGHT, most=200)
+    sharpness = monitor.sharpness(lambda: model(x).square().sum(), tolerance=TIGHT, most=200)
     monitor.close()
-    assert found.value == pytest.approx(exact(model, optimizer, x), rel=TIGHT)
-    assert found.residual <= TIGHT * found.value
-    assert found.limit == pytest.approx(3.6 / (0.2 * 0.01), rel=1e-12)
+    assert sharpness.value == pytest.approx(exact(model, optimizer, x), rel=TIGHT)
+    assert sharpness.residual <= TIGHT * sharpness.value
+    assert sharpness.limit == pytest.approx(3.6 / (0.2 * 0.01), rel=1e-12)
 
 
-def test_measuring_it_leaves_no_trace() -> None:
-    """Gradients, buffers, optimizer, random numbers and the other instruments are as before."""
+def test_measuring_it_has_no_side_effects() -> None:
+    """Gradients, buffers, optimizer, random numbers and the other instruments are unchanged."""
     model, optimizer, x = trained(dropout=0.5)
     monitor = Monitor(model, optimizer)
     before = [p.grad.clone() for p in model.parameters() if p.grad is not None]
@@ -103,14 +103,14 @@ def test_measuring_it_leaves_no_trace() -> None:
     assert torch.equal(torch.get_rng_state(), random)
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
     after = [p.grad for p in model.parameters() if p.grad is not None]
-    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+    assert all(torch.equal(x, y) for x, y in zip(before, after, strict=True))
     optimizer.step()
     monitor.close()
     assert math.isnan(monitor.history["attention_logits"][0])
 
 
-def test_it_stands_in_the_history_at_its_step() -> None:
-    """Measured after the second step it is in row 1; the other rows are NaN; it raises no alarm."""
+def test_it_is_in_the_history_at_its_step() -> None:
+    """When measured after the second step it is in row 1; the other rows are NaN; it raises no alarm."""
     model, optimizer, x = trained()
     with Monitor(model, optimizer) as monitor:
         assert "sharpness" not in monitor.history
@@ -118,16 +118,16 @@ def test_it_stands_in_the_history_at_its_step() -> None:
             model(x).square().sum().backward()
             optimizer.step()
             if step == 1:
-                found = monitor.sharpness(lambda: model(x).square().sum() * 1e6)
-    assert found.value > found.limit
+                sharpness = monitor.sharpness(lambda: model(x).square().sum() * 1e6)
+    assert sharpness.value > sharpness.limit
     assert np.isnan(monitor.history["sharpness"]).tolist() == [True, False, True]
-    assert monitor.history["sharpness"][1] == found.value
-    assert monitor.history["sharpness_limits"][1] == found.limit
+    assert monitor.history["sharpness"][1] == sharpness.value
+    assert monitor.history["sharpness_limits"][1] == sharpness.limit
     assert monitor.warnings() == []
 
 
-def test_what_has_no_preconditioner_is_refused() -> None:
-    """Another optimizer, several β1, and Adam before its first step: a clear line each."""
+def test_without_a_preconditioner_it_is_refused() -> None:
+    """Another optimizer, different β1, and Adam before its first step each give a clear message."""
     weight = nn.Parameter(torch.ones(1))
     groups: list[dict[str, Any]] = [
         {"params": [weight]},
@@ -143,25 +143,25 @@ def test_what_has_no_preconditioner_is_refused() -> None:
             monitor.sharpness(lambda: weight.square().sum())
 
 
-def test_at_lr_zero_nothing_is_unstable() -> None:
-    """The first step of a warmup may have LR 0: then the limit is infinite."""
+def test_at_lr_zero_the_limit_is_infinite() -> None:
+    """The first step of a warmup may have LR 0, where nothing is unstable."""
     model, optimizer, x = trained()
     for group in optimizer.param_groups:
         group["lr"] = 0.0
     with Monitor(model, optimizer) as monitor:
-        found = monitor.sharpness(lambda: model(x).square().sum(), most=3)
-    assert found.limit == math.inf
-    assert math.isfinite(found.value)
+        sharpness = monitor.sharpness(lambda: model(x).square().sum(), most=3)
+    assert sharpness.limit == math.inf
+    assert math.isfinite(sharpness.value)
 
 
 @pytest.mark.parametrize("size", [1, 2, 40])
 def test_lanczos_finds_the_largest_not_the_farthest_from_zero(size: int) -> None:
-    """Of a symmetric matrix with a larger negative eigenvalue; also of 0, where the space ends at once."""
+    """For a matrix with a larger negative eigenvalue, and for the zero matrix, whose Krylov space has dimension 1."""
     torch.manual_seed(size)
     matrix = torch.randn(size, size, dtype=torch.float64)
     matrix = matrix + matrix.T - 3 * size**0.5 * torch.eye(size, dtype=torch.float64)
     start = torch.ones(size, dtype=torch.float64)
-    found = largest_eigenvalue(lambda x: matrix @ x, start, tolerance=TIGHT)
-    assert found.value == pytest.approx(float(torch.linalg.eigvalsh(matrix)[-1]), rel=TIGHT)
+    top = largest_eigenvalue(lambda x: matrix @ x, start, tolerance=TIGHT)
+    assert top.value == pytest.approx(float(torch.linalg.eigvalsh(matrix)[-1]), rel=TIGHT)
     zero = largest_eigenvalue(lambda x: 0 * x, start)
     assert (zero.value, zero.residual, zero.products) == (0.0, 0.0, 1)

@@ -1,4 +1,4 @@
-"""The recorder: what it notes is what the optimizer used, whatever the loop does."""
+"""The recorder records what the optimizer used, whatever the loop does."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from torch.optim import lr_scheduler as lrs
 import reference as ref
 from bench.tests.loops import loop, loss_of, parameters, scaled_loop
 from bench.watch import Recorder
-from bench.watch.journal import Row
+from bench.watch.csv_journal import StepRow
 from suite.engine.tolerances import relative
 
 STEPS, WARMUP = 12, 4
 TWIN = ref.SequentialLR((ref.LinearLR(0.1, total_iters=WARMUP), ref.CosineAnnealingLR(STEPS - WARMUP)), (WARMUP,))
 
 
-#: torch warns when a scheduler moves before any optimizer step: what these loops do on purpose.
+#: torch warns when a scheduler is stepped before the optimizer, which these loops do on purpose.
 early = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
 
 
@@ -32,7 +32,7 @@ def sequential(optimizer: Optimizer) -> lrs.SequentialLR:
 
 
 def halving(optimizer: Optimizer) -> lrs.StepLR:
-    """Half the LR after every scheduler step: each number tells how often the scheduler moved."""
+    """Halve the LR at every scheduler step, so that the LR shows how many there were."""
     return lrs.StepLR(optimizer, 1, 0.5)
 
 
@@ -41,13 +41,13 @@ def rates(recorder: Recorder) -> list[list[float]]:
     return [series.lrs.tolist() for series in recorder.series()]
 
 
-def rows(recorder: Recorder) -> list[Row]:
+def rows(recorder: Recorder) -> list[StepRow]:
     """All recorded rows."""
     return list(recorder.log.rows())
 
 
 def test_every_group_follows_the_twin_of_its_scheduler() -> None:
-    """Two groups with their own base LRs give two traces, each that of the scheduler's twin."""
+    """Two groups with different base LRs give two traces, each equal to the scheduler's twin."""
     first, second = parameters()
     optimizer = SGD([{"params": [first], "lr": 0.3}, {"params": [second], "lr": 0.02}])
     scheduler = sequential(optimizer)
@@ -60,32 +60,32 @@ def test_every_group_follows_the_twin_of_its_scheduler() -> None:
 
 
 def test_momentum_and_weight_decay_are_those_of_each_group() -> None:
-    """Adam has its β1, SGD its momentum; what an optimizer does not have is NaN."""
+    """For Adam β1, for SGD the momentum; NaN for an optimizer without it."""
     adam = AdamW(parameters(1), lr=0.1, betas=(0.7, 0.9), weight_decay=0.03)
     sgd = SGD(parameters(1), lr=0.1, momentum=0.6)
     adagrad = torch.optim.Rprop(parameters(1), lr=0.1)
     with Recorder() as recorder:
         for optimizer in (adam, sgd, adagrad):
             loop(optimizer, None, 1)
-    found = [(row.momentum, row.weight_decay) for row in rows(recorder)]
-    assert found[:2] == [(0.7, 0.03), (0.6, 0.0)]
-    assert all(math.isnan(number) for number in found[2])
+    recorded = [(row.momentum, row.weight_decay) for row in rows(recorder)]
+    assert recorded[:2] == [(0.7, 0.03), (0.6, 0.0)]
+    assert all(math.isnan(number) for number in recorded[2])
 
 
 @early
 @pytest.mark.parametrize("fused", [False, True], ids=["plain", "fused"])
-def test_steps_left_out_by_a_gradient_scaler_are_no_steps(fused: bool) -> None:
-    """Where the gradient is infinite nothing is updated: the trace has the LRs of the other steps only."""
+def test_steps_skipped_by_a_gradient_scaler_do_not_count(fused: bool) -> None:
+    """Where the gradient is infinite nothing is updated: the trace only has the LRs of the other steps."""
     spoiled = frozenset({0, 3, 4})
     optimizer = Adam(parameters(1), lr=1.0, fused=fused)
     weight = optimizer.param_groups[0]["params"][0]
     scheduler = halving(optimizer)
-    seen = [weight.detach().clone()]
+    weights = [weight.detach().clone()]
     with Recorder() as recorder:
-        scaled_loop(optimizer, scheduler, 7, spoiled, lambda step: seen.append(weight.detach().clone()))
-    moved = [step for step in range(7) if not torch.equal(seen[step], seen[step + 1])]
-    assert moved == [1, 2, 5, 6]
-    assert rates(recorder) == [[0.5**step for step in moved]]
+        scaled_loop(optimizer, scheduler, 7, spoiled, lambda step: weights.append(weight.detach().clone()))
+    updated = [step for step in range(7) if not torch.equal(weights[step], weights[step + 1])]
+    assert updated == [1, 2, 5, 6]
+    assert rates(recorder) == [[0.5**step for step in updated]]
     assert [(row.skipped, row.scheduler_steps, row.backwards) for row in rows(recorder)] == [
         (1, 1, 2),
         (0, 1, 1),
@@ -97,32 +97,32 @@ def test_steps_left_out_by_a_gradient_scaler_are_no_steps(fused: bool) -> None:
 
 @early
 def test_an_optimizer_that_never_updates_is_named() -> None:
-    """A run whose every step is left out has no trace, and the summary says why."""
+    """A run whose steps are all skipped has no trace, and the summary says why."""
     optimizer = SGD(parameters(1), lr=1.0)
     with Recorder() as recorder:
         scaled_loop(optimizer, halving(optimizer), 3, frozenset(range(3)), lambda step: None)
     assert rates(recorder) == []
-    assert recorder.summary() == ["SGD: no step updated anything, 3 steps left out by the scaler"]
+    assert recorder.summary() == ["SGD: no updates, 3 steps skipped by the gradient scaler"]
 
 
-def test_optimizers_are_told_apart() -> None:
-    """Two of one class and one that is made later have their own names and steps."""
-    one, two = SGD(parameters(1), lr=0.1), SGD(parameters(1), lr=0.2)
+def test_optimizers_are_distinguished() -> None:
+    """Two of one class and one constructed later have their own names and steps."""
+    first, second = SGD(parameters(1), lr=0.1), SGD(parameters(1), lr=0.2)
     with Recorder() as recorder:
-        loop(one, None, 2)
-        loop(two, None, 1)
-        loop(one, None, 1)
+        loop(first, None, 2)
+        loop(second, None, 1)
+        loop(first, None, 1)
         loop(Adam(parameters(1), lr=0.3), None, 2)
     assert [(series.name, series.lrs.tolist()) for series in recorder.series()] == [
         ("SGD", [0.1] * 3),
         ("SGD-2", [0.2]),
         ("Adam", [0.3] * 2),
     ]
-    assert [trace.name for trace in recorder.traces] == ["SGD", "Adam"]  # one step is no trace
+    assert [trace.name for trace in recorder.traces] == ["SGD", "Adam"]  # a trace needs two steps
 
 
-def test_a_group_added_later_begins_at_its_first_step() -> None:
-    """Unfreezing adds a group: its trace has the optimizer's step numbers."""
+def test_a_group_added_later_starts_at_its_first_step() -> None:
+    """The trace of a group added by unfreezing has the optimizer's step numbers."""
     optimizer = SGD(parameters(1), lr=0.1)
     with Recorder() as recorder:
         loop(optimizer, None, 2)
@@ -132,7 +132,7 @@ def test_a_group_added_later_begins_at_its_first_step() -> None:
 
 
 def test_a_tensor_lr_is_read_when_it_is_used() -> None:
-    """Schedulers change a tensor LR in place: each step has its own value, in float32's precision."""
+    """Schedulers change a tensor LR in place; each step still has its own value, in float32 precision."""
     optimizer = Adam(parameters(1), lr=torch.tensor(0.3), foreach=False)
     scheduler = sequential(optimizer)
     with Recorder() as recorder:
@@ -145,7 +145,7 @@ def test_a_tensor_lr_is_read_when_it_is_used() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("fused", [False, True], ids=["capturable", "fused"])
 def test_a_tensor_lr_on_a_device_is_read_when_it_is_used(fused: bool) -> None:
-    """On CUDA the LR is copied there, and read later."""
+    """On CUDA the LR is copied on the device and read later."""
     weights = [torch.nn.Parameter(p.detach().cuda()) for p in parameters(1)]
     optimizer = Adam(weights, lr=torch.tensor(0.3, device="cuda"), fused=fused, capturable=not fused)
     scheduler = sequential(optimizer)
@@ -155,8 +155,8 @@ def test_a_tensor_lr_on_a_device_is_read_when_it_is_used(fused: bool) -> None:
 
 
 @pytest.mark.slow
-def test_a_compiled_step_is_seen_and_not_compiled_anew() -> None:
-    """torch.compile of the step leaves the trace as it is, and the recorder causes no recompilation."""
+def test_a_compiled_step_is_recorded_and_not_recompiled() -> None:
+    """torch.compile of the step does not change the trace, and the recorder causes no recompilation."""
     optimizer = Adam(parameters(1), lr=torch.tensor(0.3), capturable=False)
     scheduler = sequential(optimizer)
     step = torch.compile(optimizer.step, backend="eager")
@@ -178,8 +178,8 @@ def test_autocast_changes_nothing() -> None:
     assert rates(recorder) == [[0.5, 0.25, 0.125]]
 
 
-def test_an_lr_that_a_hook_sets_just_before_the_step_is_seen() -> None:
-    """The optimizer's own hooks run after the global ones; what they set is what the step uses."""
+def test_an_lr_set_by_a_hook_just_before_the_step_is_recorded() -> None:
+    """The optimizer's own hooks run after the global ones; the LR they set is the one the step uses."""
     optimizer = SGD(parameters(1), lr=9.0)
 
     def set_rate(used: Optimizer, args: Any, kwargs: Any) -> None:
@@ -191,8 +191,8 @@ def test_an_lr_that_a_hook_sets_just_before_the_step_is_seen() -> None:
     assert rates(recorder) == [[0.25]]
 
 
-def test_a_scheduler_in_a_hook_after_the_step_comes_after_it() -> None:
-    """An LR that changes once the step is done belongs to the next step."""
+def test_a_scheduler_stepped_in_a_post_hook_affects_the_next_step() -> None:
+    """An LR that changes after the step belongs to the next step."""
     optimizer = SGD(parameters(1), lr=1.0)
     scheduler = halving(optimizer)
     optimizer.register_step_post_hook(lambda *call: scheduler.step())
@@ -202,8 +202,8 @@ def test_a_scheduler_in_a_hook_after_the_step_comes_after_it() -> None:
 
 
 @pytest.mark.parametrize("by_name", [False, True], ids=["position", "keyword"])
-def test_an_lr_that_the_closure_sets_is_seen(by_name: bool) -> None:
-    """A closure runs inside the step and before the update: so does Lightning's whole training step."""
+def test_an_lr_set_by_the_closure_is_recorded(by_name: bool) -> None:
+    """A closure runs inside the step before the update, as Lightning's whole training step does."""
     optimizer = SGD(parameters(1), lr=9.0)
 
     def closure() -> Tensor:

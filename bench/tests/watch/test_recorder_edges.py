@@ -1,4 +1,4 @@
-"""The recorder in the corners: errors, wrappers, several recorders, what is left behind."""
+"""The recorder in edge cases: errors, wrappers, several recorders, cleaning up."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 
 from bench.tests.loops import loop, loss_of, parameters
 from bench.tests.watch.test_recorder import halving, rates
-from bench.watch import Recorder, log
-from bench.watch.journal import Journal
+from bench.watch import Recorder
+from bench.watch import step_log as log
+from bench.watch.csv_journal import CsvJournal
 from bench.watch.patches import ATTENTION, BACKWARD, MULTIHEAD, SCALER, SCHEDULER, SOFTMAX
 
-SEAMS = (BACKWARD, SCALER, SCHEDULER, ATTENTION, MULTIHEAD, SOFTMAX)
-#: Every optimizer of torch that needs nothing but parameters and an LR; the others are in tests of their own.
+PATCHES = (BACKWARD, SCALER, SCHEDULER, ATTENTION, MULTIHEAD, SOFTMAX)
+#: Every torch optimizer that needs only parameters and an LR; the others have separate tests.
 OPTIMIZERS = [
     name
     for name in ("Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop")
@@ -29,7 +30,7 @@ OPTIMIZERS = [
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_every_optimizer_of_torch_is_seen(name: str) -> None:
+def test_every_optimizer_of_torch_is_recorded(name: str) -> None:
     """Each class has its trace under its own name."""
     optimizer = getattr(torch.optim, name)(parameters(1), lr=0.5)
     scheduler = halving(optimizer)
@@ -39,7 +40,7 @@ def test_every_optimizer_of_torch_is_seen(name: str) -> None:
 
 
 def test_lbfgs_takes_one_step_for_many_closures() -> None:
-    """LBFGS calls the closure, and so the backward pass, several times in one step."""
+    """LBFGS calls the closure, and therefore the backward pass, several times in one step."""
     optimizer = torch.optim.LBFGS(parameters(1), lr=0.01)
 
     def closure() -> Tensor:
@@ -55,8 +56,8 @@ def test_lbfgs_takes_one_step_for_many_closures() -> None:
     assert all(row.backwards > 1 for row in recorder.log.rows())
 
 
-def test_a_step_that_fails_is_no_step() -> None:
-    """An exception inside the step leaves no entry, and the next step is recorded once."""
+def test_a_step_that_fails_is_not_recorded() -> None:
+    """An exception inside the step leaves no row, and the next step is recorded once."""
 
     class Failing(SGD):
         broken = True
@@ -82,7 +83,7 @@ def test_a_step_that_fails_is_no_step() -> None:
 
 
 def test_a_wrapper_with_the_same_groups_counts_once() -> None:
-    """An optimizer that steps another one on shared groups is one optimizer: the inner."""
+    """An optimizer that steps another one with the same groups is recorded once, as the inner one."""
 
     class Wrapper(Optimizer):
         def __init__(self, base: Optimizer) -> None:
@@ -102,9 +103,9 @@ def test_a_wrapper_with_the_same_groups_counts_once() -> None:
     assert {series.name: series.lrs.tolist() for series in recorder.series()} == {"SGD": [0.5] * 3}
 
 
-def test_everything_is_put_back() -> None:
+def test_everything_is_restored() -> None:
     """After the last recorder torch's functions are the originals, and no hook is left."""
-    places = [(owner, name, vars(owner)[name]) for seam in SEAMS for owner, name in seam.places()]
+    places = [(owner, name, vars(owner)[name]) for patch in PATCHES for owner, name in patch.places()]
     optimizer = SGD(parameters(1), lr=0.5)
     with Recorder(), Recorder():
         loop(optimizer, halving(optimizer), 1)
@@ -115,8 +116,8 @@ def test_everything_is_put_back() -> None:
     assert not _global_optimizer_post_hooks
 
 
-def test_an_exception_in_the_loop_puts_everything_back() -> None:
-    """The recorder closes itself, keeps what it has, and lets the exception through."""
+def test_an_exception_in_the_loop_restores_everything() -> None:
+    """The recorder closes itself, keeps its rows, and lets the exception propagate."""
     original = vars(lr_scheduler.LRScheduler)["step"]
     optimizer = SGD(parameters(1), lr=0.5)
     recorder = Recorder()
@@ -132,8 +133,8 @@ def test_an_exception_in_the_loop_puts_everything_back() -> None:
     assert vars(lr_scheduler.LRScheduler)["step"] is original
 
 
-def test_recorders_do_not_disturb_each_other() -> None:
-    """One inside another sees its own part; each counts from its own start."""
+def test_nested_recorders_are_independent() -> None:
+    """The inner one records its own part; each counts from its own start."""
     optimizer = SGD(parameters(1), lr=1.0)
     scheduler = halving(optimizer)
     with Recorder() as outer:
@@ -147,11 +148,11 @@ def test_recorders_do_not_disturb_each_other() -> None:
 
 
 def test_optimizers_are_not_kept_alive() -> None:
-    """An optimizer that the loop drops is freed, its trace is not."""
+    """An optimizer that the loop drops is freed, but its trace is kept."""
     with Recorder() as recorder:
         optimizer = SGD(parameters(1), lr=0.5)
         loop(optimizer, None, 2)
-        recorder.log.settle()
+        recorder.log.flush()
         gone = weakref.ref(optimizer)
         del optimizer
         gc.collect()
@@ -160,13 +161,13 @@ def test_optimizers_are_not_kept_alive() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
-def test_blocks_leave_no_seam(size: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """However many steps are kept before they are read, table and file are the same."""
+def test_the_block_size_does_not_matter(size: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """However many steps are buffered before they are read, the table and the file are the same."""
     monkeypatch.setattr(log, "BLOCK_STEPS", size)
     path = tmp_path / "trace.csv"
     optimizer = SGD(parameters(1), lr=1.0, momentum=0.5)
     scheduler = halving(optimizer)
-    with Recorder(Journal(path)) as recorder:
+    with Recorder(CsvJournal(path)) as recorder:
         loop(optimizer, scheduler, 7)
         written = path.read_text().count("\n")
     assert written == 1 + 7 // size * size
@@ -181,16 +182,16 @@ def test_blocks_leave_no_seam(size: int, monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_a_slow_loop_is_written_by_the_clock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With long steps a block is not waited for."""
+    """With long steps, rows are written before the block is full."""
     monkeypatch.setattr(log, "BLOCK_SECONDS", 0.0)
     optimizer = SGD(parameters(1), lr=1.0)
-    with Recorder(Journal(tmp_path / "trace.csv")):
+    with Recorder(CsvJournal(tmp_path / "trace.csv")):
         loop(optimizer, None, 2)
         assert (tmp_path / "trace.csv").read_text().count("\n") == 3
 
 
-def test_an_lr_that_is_no_number_does_not_stop_the_loop() -> None:
-    """An optimizer without an LR of its own trains on; it has no trace, and the others have theirs."""
+def test_an_lr_that_is_not_a_number_does_not_stop_the_loop() -> None:
+    """An optimizer without an LR still trains; it has no trace, and the others have theirs."""
     odd, plain = SGD(parameters(1), lr=0.5), SGD(parameters(1), lr=0.5)
     step = odd.step
     odd.param_groups[0]["betas"] = None

@@ -1,8 +1,8 @@
-"""The recorder on training loops that nobody here wrote: Lightning, accelerate, transformers' Trainer.
+"""The recorder on the training loops of other libraries: Lightning, accelerate, transformers' Trainer.
 
-Each trains a tiny model made on the spot, on the CPU, with two micro-batches to a step; the schedule moves once a
-step or once an epoch. What the recorder must find is the trace that the schedule has by its definition.
-The frameworks are no requirement: without one its tests are skipped.
+Each trains a tiny model on the CPU with two micro-batches per step; the schedule advances once per step or once per
+epoch. The recorder must find the trace that the schedule has by definition.
+The frameworks are optional: the tests of one that is not installed are skipped.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ CLOCKS = {"step": WARMUP, "epoch": ref.per_epoch(WARMUP, BATCHES // ACCUMULATED)
 
 def need(package: str) -> pytest.MarkDecorator:
     """Skip the test, with the reason, unless a package is installed."""
-    found = importlib.util.find_spec(package)
-    return pytest.mark.skipif(found is None, reason=f"{package} is not installed")
+    spec = importlib.util.find_spec(package)
+    return pytest.mark.skipif(spec is None, reason=f"{package} is not installed")
 
 
 def data() -> DataLoader[tuple[Tensor, ...]]:
@@ -49,7 +49,7 @@ def warmup(optimizer: Optimizer) -> LinearLR:
 
 
 def check(recorder: Recorder, expected: ref.Schedule, clock: str) -> None:
-    """The recorder saw every update once, at the schedule's LR, with its micro-batches and the scheduler's rhythm."""
+    """Check that every update was recorded once, at the schedule's LR, with its micro-batches and scheduler steps."""
     recorder.assert_follows(expected, base_lr=PEAK)
     rows = [row for row in recorder.log.rows() if row.group == 0]
     assert [row.step for row in rows] == list(range(STEPS))
@@ -95,7 +95,7 @@ def test_lightning(clock: str, tmp_path: Path) -> None:
 @need("accelerate")
 @pytest.mark.parametrize("clock", CLOCKS)
 def test_accelerate(clock: str) -> None:
-    """accelerate wraps optimizer and scheduler, and leaves both out while gradients accumulate."""
+    """accelerate wraps the optimizer and the scheduler, and skips both while gradients accumulate."""
     from accelerate import Accelerator  # type: ignore[import-not-found]
 
     accelerator = Accelerator(gradient_accumulation_steps=ACCUMULATED, cpu=True)
@@ -126,7 +126,7 @@ TRAINER = {
 
 
 def train_with_trainer(folder: Path, name: str = "linear", **options: Any) -> Recorder:
-    """A tiny GPT-2 under the Trainer; `options` are handed on."""
+    """Train a tiny GPT-2 with the Trainer; `options` are passed to it."""
     from transformers import (  # type: ignore[import-not-found]
         GPT2Config,
         GPT2LMHeadModel,
@@ -164,7 +164,7 @@ def train_with_trainer(folder: Path, name: str = "linear", **options: Any) -> Re
 @need("accelerate")
 @pytest.mark.parametrize("name", TRAINER)
 def test_trainer_with_its_own_schedules(name: str, tmp_path: Path) -> None:
-    """The Trainer makes two groups, with and without weight decay, on one schedule in steps."""
+    """The Trainer makes two groups, with and without weight decay, that share one per-step schedule."""
     recorder = train_with_trainer(tmp_path, name)
     check(recorder, TRAINER[name], "step")
     assert [series.group for series in recorder.series()] == [0, 1]
@@ -173,7 +173,7 @@ def test_trainer_with_its_own_schedules(name: str, tmp_path: Path) -> None:
 @need("transformers")
 @need("accelerate")
 def test_trainer_with_a_schedule_in_epochs(tmp_path: Path) -> None:
-    """A scheduler of our own, held still at each step and moved by a callback after each epoch."""
+    """A custom scheduler that ignores per-step calls and is advanced by a callback after each epoch."""
     from transformers import TrainerCallback
 
     class PerEpoch(LinearLR):

@@ -1,4 +1,4 @@
-"""What the recorder counts between two steps: backward passes, scheduler steps, steps left out."""
+"""What the recorder counts between two steps: backward passes, scheduler steps, skipped steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.watch import Recorder
 
 
 def test_accumulation_and_the_rhythm_of_the_scheduler_are_counted() -> None:
-    """Three backward passes a step; a scheduler once in two steps; neither is mistaken for the other."""
+    """Three backward passes per step and a scheduler step every two steps are not confused with each other."""
     optimizer = SGD(parameters(1), lr=1.0)
     scheduler = halving(optimizer)
     with Recorder() as recorder:
@@ -26,13 +26,13 @@ def test_accumulation_and_the_rhythm_of_the_scheduler_are_counted() -> None:
     assert [row.scheduler_steps for row in rows(recorder)] == [0, 0, 1, 0, 1, 0]
     assert rates(recorder) == [[1.0, 1.0, 0.5, 0.5, 0.25, 0.25]]
     assert recorder.summary() == [
-        "SGD: 6 steps, 1 parameter group, 3 backward passes a step, the scheduler moved once in 2 steps"
+        "SGD: 6 steps, 1 parameter group, 3 backward passes per step, scheduler stepped once every 2 steps"
     ]
 
 
 @early
-def test_a_scheduler_that_moves_for_every_micro_batch_shows() -> None:
-    """Stepped three times an update, the scheduler moves by three; each of its steps is counted."""
+def test_a_scheduler_stepped_for_every_micro_batch_is_reported() -> None:
+    """A scheduler stepped three times per update advances by three, and each of its steps is counted."""
     optimizer = SGD(parameters(1), lr=1.0)
     scheduler = halving(optimizer)
     scheduler.step()
@@ -43,19 +43,19 @@ def test_a_scheduler_that_moves_for_every_micro_batch_shows() -> None:
             loop(optimizer, None, 1)
     assert rates(recorder) == [[0.5**4, 0.5**7, 0.5**10]]
     assert recorder.summary() == [
-        "SGD: 3 steps, 1 parameter group, the scheduler moved 3 times a step",
-        "  note: the scheduler moved 3 times before the first step; call it after optimizer.step()",
+        "SGD: 3 steps, 1 parameter group, scheduler stepped 3 times per step",
+        "  note: scheduler.step() was called 3 times before the first optimizer step; call it after optimizer.step()",
     ]
 
 
-def noted_of(recorder: Recorder) -> list[str]:
+def notes_of(recorder: Recorder) -> list[str]:
     """The notes of a summary."""
     return [line.removeprefix("  note: ") for line in recorder.summary() if line.startswith("  note: ")]
 
 
 @early
-def test_what_loops_are_seldom_meant_to_do_is_noted() -> None:
-    """A scheduler per micro-batch, at steps left out, never; a usual loop has no note, also with two schedulers."""
+def test_usual_mistakes_are_noted() -> None:
+    """A scheduler stepped per micro-batch, at skipped steps, or never; a correct loop has no note."""
     with Recorder() as micro:
         optimizer = SGD(parameters(1), lr=1.0)
         scheduler = halving(optimizer)
@@ -65,30 +65,32 @@ def test_what_loops_are_seldom_meant_to_do_is_noted() -> None:
             loss_of(optimizer).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             scheduler.step()
-    assert noted_of(micro)[-1] == "the scheduler moved at every backward pass; move it only after optimizer.step()"
+    assert notes_of(micro)[-1] == (
+        "scheduler.step() was called after every backward pass; call it only after optimizer.step()"
+    )
     with Recorder() as skipping:
         optimizer = SGD(parameters(1), lr=1.0)
         scaled_loop(optimizer, halving(optimizer), 5, frozenset({2}), lambda step: None)
-    assert [note.partition(";")[0] for note in noted_of(skipping)] == [
-        "the scheduler moved where the gradient scaler left a step out"
+    assert [note.partition(";")[0] for note in notes_of(skipping)] == [
+        "scheduler.step() was called even when the gradient scaler skipped the optimizer step"
     ]
     with Recorder() as never:
         optimizer = SGD(parameters(1), lr=1.0)
         scheduler = halving(optimizer)
         loop(optimizer, None, 3)
-    assert [note.partition(";")[0] for note in noted_of(never)] == ["a scheduler was built and never moved"]
+    assert [note.partition(";")[0] for note in notes_of(never)] == ["a scheduler was built but never stepped"]
     with Recorder() as usual:
         optimizer = SGD(parameters(1), lr=1.0)
         first, second = halving(optimizer), halving(optimizer)
         for _ in range(3):
             loop(optimizer, first, 1, accumulate=2)
             second.step()
-    assert noted_of(usual) == []
+    assert notes_of(usual) == []
     assert [row.scheduler_steps for row in rows(usual)] == [0, 1, 1]
 
 
 def build_all(optimizer: Optimizer) -> list[Any]:
-    """A scheduler of every class that needs nothing but an optimizer and numbers."""
+    """One scheduler of every class that needs only an optimizer and numbers."""
     made: list[Any] = [
         *(lrs.LambdaLR(optimizer, lambda step: 1.0), lrs.MultiplicativeLR(optimizer, lambda step: 1.0)),
         *(lrs.StepLR(optimizer, 3), lrs.MultiStepLR(optimizer, [3]), lrs.ExponentialLR(optimizer, 0.9)),
@@ -103,7 +105,7 @@ def build_all(optimizer: Optimizer) -> list[Any]:
 
 
 def test_a_scheduler_step_counts_once_and_construction_not_at_all() -> None:
-    """Of every class, also of those that step others inside; and of a class that is defined later."""
+    """For every class, including composites that step other schedulers and a class defined later."""
     optimizer = SGD(parameters(1), lr=0.5, momentum=0.5)
 
     class Before(lrs.StepLR):
@@ -129,7 +131,7 @@ def test_a_scheduler_step_counts_once_and_construction_not_at_all() -> None:
 
 
 def test_a_backward_pass_inside_another_does_not_count() -> None:
-    """Reentrant checkpointing recomputes a part and goes back through it by a backward pass of its own."""
+    """Reentrant checkpointing recomputes a part of the model and runs a nested backward pass through it."""
     optimizer = SGD(parameters(1), lr=1.0)
     weight = optimizer.param_groups[0]["params"][0]
     with Recorder() as recorder:

@@ -1,4 +1,4 @@
-"""`python -m bench record`: somebody's script runs as without us, and its trace is there however it ends."""
+"""`python -m bench record`: a user's script runs as without us, and its trace is kept however it ends."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
+from bench.watch import step_log
 from suite.tests.house.tree import ROOT
 
-#: Trains for as many steps as its first argument says, at half the LR each time.
+#: Trains for the number of steps in its first argument and halves the LR after each.
 TRAIN = """
 import sys, torch
 weight = torch.nn.Parameter(torch.ones(2))
@@ -30,7 +31,7 @@ for step in range(int(sys.argv[1])):
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to run in; what a script changes of the process is put back."""
+    """An empty working directory; whatever a script changes in the process is restored."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(sys, "path", ["", *sys.path])
@@ -38,13 +39,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def record(folder: Path, script: str, *arguments: str, options: tuple[str, ...] = ()) -> int:
-    """Write a script, record it, and give the exit code."""
+    """Write a script, record it, and return the exit code."""
     (folder / "train.py").write_text(textwrap.dedent(script))
     return main(["record", *options, "train.py", *arguments])
 
 
 def trace(path: Path) -> list[float]:
-    """The LRs of a recorded trace, whose lines must all be whole."""
+    """The LRs of a recorded trace; every line must be complete."""
     head, *lines = path.read_text().splitlines(keepends=True)
     assert head.startswith("step,optimizer,group,lr,")
     assert all(line.endswith("\n") and line.count(",") == head.count(",") for line in lines)
@@ -52,18 +53,18 @@ def trace(path: Path) -> list[float]:
 
 
 def test_a_script_leaves_its_trace_and_a_diagnosis(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The trace is a CSV of all steps; what the loop did and the verdict stand on standard error only."""
+    """The trace is a CSV of all steps; the summary and the verdict go to standard error only."""
     assert record(folder, TRAIN, "3", options=("--expect", "hold", "--base-lr", "1")) == 1
     out, err = capsys.readouterr()
     assert trace(folder / "trace.csv") == [1.0, 0.5, 0.25]
     assert out == ""
     assert err.startswith(f"record: {folder / 'trace.csv'}\n")
-    assert "SGD: 3 steps, 1 parameter group, the scheduler moved once a step\n" in err
+    assert "SGD: 3 steps, 1 parameter group, scheduler stepped once per step\n" in err
     assert err.splitlines()[2].startswith("SGD: ")
 
 
 def test_the_script_sees_what_python_would_show_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Arguments (also those like our own), the first folder of the path, its name, pickling of its classes."""
+    """Arguments (also those that look like ours), the first entry of sys.path, its name, pickling of its classes."""
     script = """
         import pickle, sys
         class Mine: pass
@@ -74,14 +75,14 @@ def test_the_script_sees_what_python_would_show_it(folder: Path, capsys: pytest.
     assert record(folder, script, "--out", "x", "-m", options=("--out", "mine.csv")) == 1
     out, err = capsys.readouterr()
     assert out == f"['train.py', '--out', 'x', '-m'] {folder} __main__ train.py\n"
-    assert err == "record: no optimizer step was seen\n"
+    assert err == "record: no optimizer step was recorded\n"
     assert sys.argv is argv
     assert sys.path == path
     assert not (folder / "x").exists()
 
 
 def test_a_module_is_run_by_its_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With -m the package is imported and its ``__main__`` run."""
+    """With -m the package is imported and its ``__main__`` is run."""
     (folder / "theirs").mkdir()
     (folder / "theirs" / "__init__.py").touch()
     (folder / "theirs" / "__main__.py").write_text(TRAIN + "print(__package__, sys.argv[1:])\n")
@@ -90,8 +91,8 @@ def test_a_module_is_run_by_its_name(folder: Path, capsys: pytest.CaptureFixture
     assert trace(folder / "trace.csv") == [1.0, 0.5]
 
 
-def test_a_script_may_have_modules_called_like_ours(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its own `reference` and `bench` are imported, and ours are there again afterwards."""
+def test_a_script_may_have_modules_named_like_ours(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The script's own `reference` is imported, and ours is restored afterwards."""
     (folder / "reference.py").write_text("WHOSE = 'theirs'")
     ours = sys.modules["reference"]
     record(folder, "import reference\nprint(reference.WHOSE)")
@@ -103,7 +104,7 @@ def test_a_script_may_have_modules_called_like_ours(folder: Path, capsys: pytest
     ("ending", "code"), [("sys.exit(3)", 3), ("sys.exit('out of data')", "out of data"), ("sys.exit(0)", 1), ("", 1)]
 )
 def test_the_script_decides_on_the_exit_code(folder: Path, ending: str, code: int | str) -> None:
-    """Its own failure is passed on; where it ends well, a finding is 1."""
+    """The script's own failure code is passed on; if it succeeds, a finding gives 1."""
     leaving: int | str | None
     try:
         leaving = record(folder, TRAIN + ending, "2", options=("--expect", "hold", "--base-lr", "1"))
@@ -114,7 +115,7 @@ def test_the_script_decides_on_the_exit_code(folder: Path, ending: str, code: in
 
 
 def test_an_exception_is_passed_on_after_the_diagnosis(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The trace up to the error is written and diagnosed."""
+    """The trace before the error is written and diagnosed."""
     with pytest.raises(ZeroDivisionError):
         record(folder, TRAIN + "1 / 0", "2")
     assert trace(folder / "trace.csv") == [1.0, 0.5]
@@ -124,9 +125,9 @@ def test_an_exception_is_passed_on_after_the_diagnosis(folder: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nowhere.py"], "script=nowhere.py must be a Python file"),
-        (["-m", "no_such_module.inside"], "module=no_such_module.inside must be a module"),
-        (["--out", "no/folder/trace.csv", "train.py"], "trace.csv must be a file that can be written (No such file"),
+        (["nowhere.py"], "script=nowhere.py must be an existing Python file"),
+        (["-m", "no_such_module.inside"], "module=no_such_module.inside must be importable"),
+        (["--out", "no/folder/trace.csv", "train.py"], "trace.csv must be a writable file (No such file"),
         (["--expect", "nothing7", "train.py"], "nothing7"),
         (["--base-lr", "nan", "train.py"], "base_lr=nan must be finite"),
         (["--total-steps", "0", "train.py"], "total_steps=0 must be >= 1"),
@@ -135,7 +136,7 @@ def test_an_exception_is_passed_on_after_the_diagnosis(folder: Path, capsys: pyt
 def test_bad_input_costs_one_line_and_runs_nothing(
     folder: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 2, one clear line, and the script did not begin."""
+    """Exit code 2, one clear line, and the script was not started."""
     (folder / "train.py").write_text("raise SystemError('it ran')")
     assert main(["record", *arguments]) == 2
     out, err = capsys.readouterr()
@@ -146,14 +147,14 @@ def test_bad_input_costs_one_line_and_runs_nothing(
 
 
 def test_each_process_of_a_distributed_run_has_its_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All but the first put their rank into the name."""
+    """All processes but the first append their rank to the file name."""
     monkeypatch.setenv("RANK", "2")
     record(folder, TRAIN, "2")
     assert trace(folder / "trace.rank2.csv") == [1.0, 0.5]
 
 
-def test_a_traceback_begins_in_the_script(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What Python prints of an uncaught error names the script's own lines, and none of ours."""
+def test_a_traceback_starts_in_the_script(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The traceback of an uncaught error shows the script's own lines and none of ours."""
     with pytest.raises(ZeroDivisionError) as caught:
         record(folder, "def half():\n    return 1 / 0\nhalf()\n")
     capsys.readouterr()
@@ -167,7 +168,7 @@ def test_a_traceback_begins_in_the_script(folder: Path, capsys: pytest.CaptureFi
 
 
 def test_a_termination_writes_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SIGTERM finds all steps in the file, and then ends the process as it would without us."""
+    """On SIGTERM all steps are written before the process ends as it would without us."""
     sent = []
     monkeypatch.setattr(os, "kill", lambda *call: sent.append((*call, len(trace(folder / "trace.csv")))))
     before = signal.getsignal(signal.SIGTERM)
@@ -177,17 +178,33 @@ def test_a_termination_writes_first(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+#: `python -m bench record` with a constant replaced: blocks end after a number of steps, never after some seconds.
+RECORD_WITHOUT_CLOCK = """
+import math, sys
+from bench.__main__ import main
+from bench.watch import step_log
+step_log.BLOCK_SECONDS = math.inf
+sys.exit(main(["record", "train.py", "4500"]))
+"""
+
+
 @pytest.mark.slow
-def test_a_kill_leaves_every_whole_block(folder: Path) -> None:
-    """After a SIGKILL the file has whole lines, and all but the last block of steps."""
-    (folder / "train.py").write_text(TRAIN + "    print(step, flush=True) if step == 4500 else None\n")
-    command = [sys.executable, "-m", "bench", "record", "train.py", "100000000"]
+def test_a_kill_keeps_every_finished_block(folder: Path) -> None:
+    """After a SIGKILL the file has every block that was finished, and nothing but complete lines.
+
+    The script takes 4500 steps and then waits to be killed, so the result does not depend on the machine's speed.
+    """
+    (folder / "train.py").write_text(TRAIN + "print('done', flush=True)\nsys.stdin.read()\n")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as child:
+    command = [sys.executable, "-c", RECORD_WITHOUT_CLOCK]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
         assert child.stdout is not None
-        assert child.stdout.readline() == "4500\n"
+        assert child.stdout.readline() == "done\n"
         child.kill()
     assert child.returncode == -signal.SIGKILL
-    found = trace(folder / "trace.csv")
-    assert len(found) >= 4000
-    assert found[:1000] == [0.5**step for step in range(1000)]
+    lrs = trace(folder / "trace.csv")
+    assert len(lrs) == 4500 // step_log.BLOCK_STEPS * step_log.BLOCK_STEPS
+    assert len(lrs) >= 4000
+    assert lrs[:1000] == [0.5**step for step in range(1000)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from bench.diverge.alarms import BUDGET, CANDIDATES, DEFAULT, Alarm, fitted
+from bench.diverge.alarm_rules import BUDGET, CANDIDATES, DEFAULT, AlarmRule, fitted
 from bench.diverge.populations import NEAR, Sample
 from bench.diverge.quality import Quality, judge, leads
 from bench.diverge.verdict import definitions
@@ -26,10 +26,10 @@ DETECTED_BAR, FALSE_BAR = 0.9, 0.05
 COMMAND = "python -m bench alarms"
 
 
-class Measured(NamedTuple):
+class MeasuredRule(NamedTuple):
     """An alarm with what it did on the training runs, on all fresh runs, and on each kind of them."""
 
-    alarm: Alarm
+    alarm: AlarmRule
     training: Quality
     fresh: Quality
     each: tuple[Quality, ...]
@@ -40,11 +40,13 @@ class Measured(NamedTuple):
         return self.fresh.detected.value >= DETECTED_BAR and self.fresh.false.value <= FALSE_BAR
 
 
-def measured(training: Sample, fresh: Sequence[Sample]) -> list[Measured]:
+def measured(training: Sample, fresh: Sequence[Sample]) -> list[MeasuredRule]:
     """The default alarm, and every candidate with its threshold from the good training runs, the best there first."""
     good = training.records[np.flatnonzero(training.good).tolist()]
     found = [
-        Measured(alarm, judge(alarm, [training]), judge(alarm, fresh), tuple(judge(alarm, [runs]) for runs in fresh))
+        MeasuredRule(
+            alarm, judge(alarm, [training]), judge(alarm, fresh), tuple(judge(alarm, [runs]) for runs in fresh)
+        )
         for alarm in [DEFAULT, *(fitted(signals, good) for signals in CANDIDATES)]
     ]
     return [found[0], *sorted(found[1:], key=lambda one: -one.training.detected.value)]
@@ -59,14 +61,14 @@ def percent(estimate: Estimate) -> str:
     return "-" if np.isnan(estimate.value) else "{:.0f} [{:.0f}, {:.0f}]".format(*(100 * share for share in estimate))
 
 
-def table(rows: Sequence[Measured], fresh: Sequence[Sample]) -> DataFrame:
+def table(rows: Sequence[MeasuredRule], fresh: Sequence[Sample]) -> DataFrame:
     """One row for each alarm; the first is the one that is used."""
     import pandas
 
     return pandas.DataFrame([_row(one, k == 0, fresh) for k, one in enumerate(rows)])
 
 
-def _row(one: Measured, used: bool, fresh: Sequence[Sample]) -> dict[str, Any]:
+def _row(one: MeasuredRule, used: bool, fresh: Sequence[Sample]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "alarm": f"{one.alarm.text} (as used)" if used else one.alarm.text,
         "training: detected %": percent(one.training.detected),
@@ -82,7 +84,7 @@ def _row(one: Measured, used: bool, fresh: Sequence[Sample]) -> dict[str, Any]:
     return row
 
 
-def answer(rows: Sequence[Measured]) -> list[str]:
+def answer(rows: Sequence[MeasuredRule]) -> list[str]:
     """The table in words."""
     used = rows[0]
     good = "reaches" if used.passes else "does not reach"
@@ -136,7 +138,7 @@ def how(training: Sample, fresh: Sequence[Sample]) -> dict[str, str]:
     }
 
 
-def picture(rows: Sequence[Measured], fresh: Sequence[Sample]) -> Figure:
+def picture(rows: Sequence[MeasuredRule], fresh: Sequence[Sample]) -> Figure:
     """Left: every alarm by what it detects and how often it is false. Right: how far ahead the one in use is."""
     used = rows[0]
     count = sum(len(runs.plans) for runs in fresh)

@@ -19,9 +19,9 @@ from reference.check import Rates, Steps
 from suite.shared.console import plain_table
 from suite.shared.plots import BLUE, GREEN, GREY, ORANGE, PURPLE, house_style, save
 
-from .alarms import WATCHED
+from .alarm_rules import WATCHED
 from .outcome import FAILURES
-from .verdict import Verdict, advice, definitions, headline, name, sentence, warning
+from .verdict import StabilityVerdict, advice, definitions, headline, name, sentence, warning
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,7 +48,7 @@ TITLES = {
 }
 
 
-def print_verdict(console: Console, verdict: Verdict) -> None:
+def print_verdict(console: Console, verdict: StabilityVerdict) -> None:
     """The sentence first, then a table of the runs, and of what was tried."""
     console.print(sentence(verdict))
     console.width = max(
@@ -77,12 +77,12 @@ def _step(step: int | None) -> str:
     return "-" if step is None or step < 0 else str(step)
 
 
-def shown_run(verdict: Verdict) -> int:
+def shown_run(verdict: StabilityVerdict) -> int:
     """The index of the run whose curves are shown: the first that failed, else the first."""
     return int(verdict.failed[0]) if verdict.failed.size else 0
 
 
-def write_picture(verdicts: Sequence[Verdict], path: Path, curvatures: Curvatures) -> None:
+def write_picture(verdicts: Sequence[StabilityVerdict], path: Path, curvatures: Curvatures) -> None:
     """Draw the instruments of one run of each schedule; raises ValueError for a format that cannot be written."""
     from matplotlib.figure import Figure
 
@@ -125,7 +125,7 @@ def write_picture(verdicts: Sequence[Verdict], path: Path, curvatures: Curvature
         save(figure, path)
 
 
-def write_html(verdicts: Sequence[Verdict], path: Path, curvatures: Curvatures) -> None:
+def write_html(verdicts: Sequence[StabilityVerdict], path: Path, curvatures: Curvatures) -> None:
     """Write the report as one page that needs nothing else."""
     model = verdicts[0].setting
     source = f"training runs: {model.config}, {model.norm}-LN, {model.steps} steps"
@@ -142,7 +142,7 @@ def write_html(verdicts: Sequence[Verdict], path: Path, curvatures: Curvatures) 
     write_page(path, page)
 
 
-def _diagnosis(verdict: Verdict) -> Diagnosis:
+def _diagnosis(verdict: StabilityVerdict) -> Diagnosis:
     """The verdict in the form that the page shows."""
     i, schedule = shown_run(verdict), parse(verdict.setting.schedule)
     trace = Trace(np.arange(verdict.setting.steps), verdict.records.lrs[i], name(verdict.setting))

@@ -12,7 +12,7 @@ from reference import WarmupDecay, parse
 
 from .change import warmup_length, with_warmup
 from .populations import learned_by
-from .remedy import Remedy, Setting, Trainer, Trial, checked, trial
+from .remedy import Remedy, Trainer, TrainingSetup, Trial, checked, trial
 
 #: What the table must have: the columns of a sweep's runs.csv that are read here.
 COLUMNS = ("schedule", "kind", "warmup_steps", "decay", "norm", "config", "steps", "lr", "seed", "loss")
@@ -41,7 +41,9 @@ def read_table(path: Path) -> list[Mapping[str, Any]]:
     return found
 
 
-def candidates(setting: Setting, rows: Sequence[Mapping[str, Any]]) -> tuple[list[Setting], list[Setting], list[Trial]]:
+def candidates(
+    setting: TrainingSetup, rows: Sequence[Mapping[str, Any]]
+) -> tuple[list[TrainingSetup], list[TrainingSetup], list[Trial]]:
     """The longer warmups and the lower LRs that held in the table, the smallest change first, and all that is in it.
 
     The LR of the table that is read for longer warmups is the least at or above the setting's own;
@@ -68,7 +70,7 @@ def candidates(setting: Setting, rows: Sequence[Mapping[str, Any]]) -> tuple[lis
     return longer, [setting._replace(base_lr=lr) for lr in lrs], list(found.values())
 
 
-def from_table(setting: Setting, rows: Sequence[Mapping[str, Any]], trainer: Trainer) -> Remedy:
+def from_table(setting: TrainingSetup, rows: Sequence[Mapping[str, Any]], trainer: Trainer) -> Remedy:
     """What would have held by the table (see `candidates`), checked by running it."""
     longer, lower, found = candidates(setting, rows)
     (warmup, lr), records = checked([longer, lower], trainer)
@@ -76,11 +78,11 @@ def from_table(setting: Setting, rows: Sequence[Mapping[str, Any]], trainer: Tra
     return Remedy(warmup, lr, None, tuple(found), by)
 
 
-def _changed(setting: Setting, length: int, lr: float) -> Setting:
+def _changed(setting: TrainingSetup, length: int, lr: float) -> TrainingSetup:
     return setting._replace(schedule=with_warmup(parse(setting.schedule), length).slug, base_lr=lr)
 
 
-def _alike(row: Mapping[str, Any], setting: Setting) -> bool:
+def _alike(row: Mapping[str, Any], setting: TrainingSetup) -> bool:
     """Whether a run of the table differs from the setting in warmup length, LR and seed only."""
     same = (row["config"], row["norm"], int(row["steps"])) == (setting.config, setting.norm, setting.steps)
     return same and _kinds(str(row["schedule"])) == _kinds(setting.schedule)

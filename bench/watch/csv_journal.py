@@ -1,4 +1,4 @@
-"""The recorded trace as CSV: one line for each optimizer step and parameter group."""
+"""The recorded trace as a CSV file: one line per optimizer step and parameter group."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 
-class Row(NamedTuple):
+class StepRow(NamedTuple):
     """One parameter group at one optimizer step.
 
-    * `step`: its number, 0 for the first update of this optimizer; steps that updated nothing have none;
+    * `step`: 0 for the first update of this optimizer; steps that updated nothing are not numbered;
     * `lr`, `momentum` (or Adam's β1), `weight_decay`: in force at that step, NaN where the optimizer has none;
-    * `backwards`: backward passes of the process since this optimizer's step before;
-    * `scheduler_steps`: calls of ``scheduler.step()`` since then, of the optimizer's scheduler that moved most;
-    * `skipped`: steps that a gradient scaler left out since then.
+    * `backwards`: backward passes of the process since the previous step of this optimizer;
+    * `scheduler_steps`: calls of ``scheduler.step()`` since then, by the optimizer's most active scheduler;
+    * `skipped`: steps that a gradient scaler skipped since then.
     """
 
     step: int
@@ -30,9 +30,9 @@ class Row(NamedTuple):
     skipped: int
 
     def line(self) -> str:
-        r"""The row as a line of CSV; numbers as they are, to the last digit.
+        r"""The row as a line of CSV, with numbers in full precision.
 
-        >>> Row(7, "SGD", 0, 0.1, math.nan, 0.0, backwards=1, scheduler_steps=1, skipped=0).line()
+        >>> StepRow(7, "SGD", 0, 0.1, math.nan, 0.0, backwards=1, scheduler_steps=1, skipped=0).line()
         '7,SGD,0,0.1,,0.0,1,1,0\n'
         """
         momentum, decay = ("" if math.isnan(x) else repr(x) for x in (self.momentum, self.weight_decay))
@@ -40,13 +40,13 @@ class Row(NamedTuple):
         return f"{self.step},{self.optimizer},{self.group},{self.lr!r},{momentum},{decay},{counts}\n"
 
 
-HEAD = ",".join(Row._fields) + "\n"
+HEAD = ",".join(StepRow._fields) + "\n"
 
 
-class Journal:
-    """A CSV file that grows by whole lines while the run goes on: a kill leaves what was written before.
+class CsvJournal:
+    """A CSV file that is extended by whole lines during the run, so that a kill keeps everything written before it.
 
-    Raises ValueError at once for a path that cannot be written.
+    The constructor raises ValueError for a path that cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,16 +54,16 @@ class Journal:
         try:
             self._file: IO[str] = path.open("w", encoding="utf-8", newline="")
         except OSError as error:
-            raise ValueError(f"out={path} must be a file that can be written ({error.strerror})") from error
+            raise ValueError(f"out={path} must be a writable file ({error.strerror})") from error
         self.add([])
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Append rows and hand them to the system; a forked child writes nothing."""
+    def add(self, rows: Iterable[StepRow]) -> None:
+        """Append rows and flush them to the operating system; a forked child writes nothing."""
         if os.getpid() == self._process:
             head = "" if self._file.tell() else HEAD
             self._file.write(head + "".join(row.line() for row in rows))
             self._file.flush()
 
     def close(self) -> None:
-        """No more rows."""
+        """Close the file."""
         self._file.close()

@@ -1,4 +1,4 @@
-"""Numbers that live on a device, noted now and read later: reading one would make the loop wait for the device."""
+"""Numbers on a device, copied now and read later: reading one at once would stall the training loop."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-#: A number, or a copy of it that still lies on its device.
-Noted = float | Tensor
+#: A number, or a copy of it that is still on its device.
+LazyNumber = float | Tensor
 
 
-def noted(value: Any) -> Noted:
-    """What a number is at this moment; NaN for what is no number.
+def capture(value: Any) -> LazyNumber:
+    """The current value of a number; NaN if it is not a number.
 
-    A tensor on the CPU is read, one elsewhere is copied there: torch's schedulers change a tensor LR in place.
+    Reads a tensor on the CPU and copies one on another device, because torch's schedulers change a tensor LR in place.
 
-    >>> noted(torch.tensor(0.5)), noted(None)
+    >>> capture(torch.tensor(0.5)), capture(None)
     (0.5, nan)
     """
     if isinstance(value, float):
@@ -27,21 +27,21 @@ def noted(value: Any) -> Noted:
     if isinstance(value, Tensor):
         value = value.detach()
         if value.numel() == 1 and value.device.type != "cpu":
-            copied: Tensor = value.reshape(()).clone()
-            return copied
+            copy: Tensor = value.reshape(()).clone()
+            return copy
     try:
         return float(value)
     except (TypeError, ValueError, RuntimeError):  # None, a list, a tensor of several numbers
         return math.nan
 
 
-def settled(values: Sequence[Noted]) -> list[float]:
-    """The same numbers as floats, with one wait for each device and dtype among them.
+def read_all(values: Sequence[LazyNumber]) -> list[float]:
+    """The numbers as floats, with one synchronisation per device and dtype.
 
-    >>> settled([1.0, torch.tensor(2.0)])
+    >>> read_all([1.0, torch.tensor(2.0)])
     [1.0, 2.0]
     """
-    found = list(values)
+    numbers = list(values)
     waiting = defaultdict(list)
     for i, value in enumerate(values):
         if isinstance(value, Tensor):
@@ -49,5 +49,5 @@ def settled(values: Sequence[Noted]) -> list[float]:
     for places in waiting.values():
         read = torch.stack([torch.as_tensor(values[i]) for i in places]).tolist()
         for i, number in zip(places, read, strict=True):
-            found[i] = number
-    return [float(value) for value in found]
+            numbers[i] = number
+    return [float(number) for number in numbers]

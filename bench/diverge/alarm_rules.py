@@ -20,13 +20,13 @@ BUDGET = 0.03
 
 
 @dataclasses.dataclass(frozen=True)
-class Alarm:
+class AlarmRule:
     """Goes off at the first step at which one of its readings is above its threshold, or is NaN.
 
     `parts`: names of readings in `SIGNALS`, each with its threshold.
     Raises ValueError for no part, and for a reading that there is not.
 
-    >>> Alarm((("attention logit", 20.0), ("LR", 0.1))).text
+    >>> AlarmRule((("attention logit", 20.0), ("LR", 0.1))).text
     'attention logit > 20 or LR > 0.1'
     """
 
@@ -65,13 +65,13 @@ CANDIDATES: tuple[tuple[str, ...], ...] = (
     ("attention logit while the loss is high", "update ratio while the loss is high"),
 )
 #: The one that is used: see results/alarms.
-DEFAULT = Alarm((("attention logit while the loss is high", ATTENTION_LOGIT),))
+DEFAULT = AlarmRule((("attention logit while the loss is high", ATTENTION_LOGIT),))
 #: Those that a run is watched by: the default, and the best of each instrument alone.
 WATCHED = (
     DEFAULT,
-    Alarm((("attention logit", ATTENTION_LOGIT_ALONE),)),
-    Alarm((("update ratio", UPDATE_RATIO),)),
-    Alarm((("gradient norm / first", GRADIENT_GROWTH),)),
+    AlarmRule((("attention logit", ATTENTION_LOGIT_ALONE),)),
+    AlarmRule((("update ratio", UPDATE_RATIO),)),
+    AlarmRule((("gradient norm / first", GRADIENT_GROWTH),)),
 )
 
 
@@ -80,7 +80,7 @@ def peaks(signal: str, records: Records) -> Rates:
     return np.asarray(np.nan_to_num(SIGNALS[signal](records), nan=np.inf, posinf=np.inf).max(1))
 
 
-def fitted(signals: Sequence[str], good: Records, budget: float = BUDGET) -> Alarm:
+def fitted(signals: Sequence[str], good: Records, budget: float = BUDGET) -> AlarmRule:
     """The alarm on these readings that goes off in at most a share `budget` of good runs.
 
     The budget is shared equally by the readings; each threshold is the lowest that keeps to its part.
@@ -90,4 +90,4 @@ def fitted(signals: Sequence[str], good: Records, budget: float = BUDGET) -> Ala
     if not len(good.final):
         raise ValueError("good=0 runs must be one or more")
     allowed = int(each * len(good.final))
-    return Alarm(tuple((name, float(np.sort(peaks(name, good))[-1 - allowed])) for name in signals))
+    return AlarmRule(tuple((name, float(np.sort(peaks(name, good))[-1 - allowed])) for name in signals))

@@ -1,4 +1,4 @@
-"""Runs somebody's script as Python itself would, in this process."""
+"""Run a user's script in this process as Python itself would."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-#: Our packages: a script may have modules of these names of its own.
+#: Our packages; a script may have its own modules with these names.
 OURS = ("bench", "reference", "suite")
 
 
-def checked(target: str, *, module: bool) -> None:
-    """Raise ValueError unless there is such a script, or such a module with ``-m``."""
+def check_target(target: str, *, module: bool) -> None:
+    """Raise ValueError unless the script (with ``-m``: the module) exists."""
     if not module:
         if not Path(target).exists():
-            raise ValueError(f"script={target} must be a Python file (or -m and the name of a module)")
+            raise ValueError(f"script={target} must be an existing Python file (or -m and a module name)")
         return
     try:
-        found = importlib.util.find_spec(target)
+        spec = importlib.util.find_spec(target)
     except ModuleNotFoundError:
-        found = None
-    if found is None:
-        raise ValueError(f"module={target} must be a module that Python finds from here")
+        spec = None
+    if spec is None:
+        raise ValueError(f"module={target} must be importable from the current folder")
 
 
 @contextlib.contextmanager
 def _own_modules_hidden() -> Iterator[None]:
-    """Let the script import modules that are called like ours."""
+    """Let the script import its own modules with the names of ours."""
     ours = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in OURS}
     for name in ours:
         del sys.modules[name]
@@ -44,7 +44,7 @@ def _own_modules_hidden() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _command_line(first: str | None, arguments: Sequence[str], target: str) -> Iterator[None]:
-    """`sys.argv` and the first place that modules are searched in, as the script expects them."""
+    """Set `sys.argv` and the first entry of `sys.path` as the script expects them."""
     argv, path = sys.argv, list(sys.path)
     sys.argv = [target, *arguments]
     if first is not None:
@@ -57,12 +57,12 @@ def _command_line(first: str | None, arguments: Sequence[str], target: str) -> I
 
 
 def _shorten_traceback() -> None:
-    """From now on the traceback of an uncaught error begins in the script, as without us."""
+    """Start the traceback of an uncaught error in the script, as if it ran without us."""
     before = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         shorter = traceback
-        while shorter is not None and shorter.tb_frame.f_code is not run.__code__:
+        while shorter is not None and shorter.tb_frame.f_code is not run_target.__code__:
             shorter = shorter.tb_next
         while shorter is not None and shorter.tb_frame.f_code.co_filename in (
             __file__,
@@ -75,10 +75,10 @@ def _shorten_traceback() -> None:
     sys.excepthook = hook
 
 
-def run(target: str, arguments: Sequence[str], *, module: bool = False) -> None:
-    """Run a script, or a module by its name, as ``__main__``; what it raises is raised here.
+def run_target(target: str, arguments: Sequence[str], *, module: bool = False) -> None:
+    """Run a script, or a module by its name, as ``__main__``; its exceptions propagate.
 
-    `sys.argv`, ``sys.path[0]`` and ``__main__`` are what ``python target …`` or ``python -m target …`` make them.
+    `sys.argv`, ``sys.path[0]`` and ``__main__`` are set as by ``python target …`` or ``python -m target …``.
     """
     _shorten_traceback()
     first = None if module else str(Path(target).resolve().parent)
