@@ -25,8 +25,11 @@ import numpy as np
 from reference.schedule import Schedule
 
 SQUARE = 2.0
+NAN, INF = float("nan"), float("inf")
 Random = np.random.Generator
 Value = Callable[[int], Any]  # mpmath ships no types
+#: Class, valid arguments, then (invalid argument, its value, the rule) for each of them.
+Refusals = tuple[type[Schedule], dict[str, Any], list[tuple[str, Any, str]]]
 
 
 @dataclass(frozen=True)

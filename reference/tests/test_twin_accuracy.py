@@ -93,4 +93,6 @@ def test_every_twin_is_measured() -> None:
     twins = {
         n for n in classes if getattr(reference, n).__module__.startswith(("reference.torch_", "reference.compose"))
     }
-    assert {kind.split("-")[0] for kind in KINDS} == twins - {"LRScheduler"}
+    expected = twins - {"LRScheduler"}
+    measured = {kind.split("-")[0] for kind in KINDS}
+    assert measured == expected, f"the exact values in reference/tests/twin_*.py must match: {measured ^ expected}"

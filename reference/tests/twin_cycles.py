@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reference import SWALR, CyclicLR, ExponentialLR, OneCycleLR, ReduceLROnPlateau
-from reference.tests.exact import SQUARE, Exact, Random, base_of, half_wave, small, steps_of
+from reference.tests.exact import INF, NAN, SQUARE, Exact, Random, Refusals, base_of, half_wave, small, steps_of
 from reference.tests.twin_factors import LONG, decay_rate, flat, mpf
 
 
@@ -152,3 +152,71 @@ CYCLES: dict[str, Callable[[Random], Exact]] = {
     **{f"SWALR-{strategy}": _swa(strategy) for strategy in ("cos", "linear")},
     **{f"ReduceLROnPlateau-{mode}-{rel}": _plateau(mode, rel) for mode in ("min", "max") for rel in ("rel", "abs")},
 }
+
+#: See `exact.Refusals`.
+CYCLE_REFUSALS: list[Refusals] = [
+    (
+        OneCycleLR,
+        {"max_lr": 0.1, "total_steps": 20},
+        [
+            ("max_lr", NAN, "must be finite"),
+            ("total_steps", 0, "must be >= 1"),
+            ("total_steps", 20.0, "must be an integer"),
+            ("total_steps", None, "must be given"),
+            ("pct_start", 1, "must be a float"),
+            ("pct_start", -0.1, "must be >= 0"),
+            ("pct_start", 1.1, "must be <= 1"),
+            ("anneal_strategy", "cosine", "must be one of cos, linear"),
+            ("cycle_momentum", 1, "must be True or False"),
+            ("base_momentum", NAN, "must be finite"),
+            ("max_momentum", NAN, "must be finite"),
+            ("div_factor", 0.0, "must be > 0"),
+            ("final_div_factor", -1.0, "must be > 0"),
+            ("three_phase", 0, "must be True or False"),
+        ],
+    ),
+    (
+        CyclicLR,
+        {"base_lr": 0.1, "max_lr": 0.2},
+        [
+            ("base_lr", NAN, "must be finite"),
+            ("max_lr", "0.2", "must be a real number"),
+            ("step_size_up", -1, "must be >= 0"),
+            ("step_size_up", 2.5, "must be an integer"),
+            ("step_size_down", -1, "must be >= 0"),
+            ("step_size_up", 0, "must be >= 1"),
+            ("mode", "sine", "must be one of triangular, triangular2, exp_range"),
+            ("gamma", INF, "must be finite"),
+            ("scale_fn", abs, "must be a schedule"),
+            ("scale_mode", "steps", "must be one of cycle, iterations"),
+            ("cycle_momentum", None, "must be True or False"),
+            ("base_momentum", NAN, "must be finite"),
+            ("max_momentum", NAN, "must be finite"),
+        ],
+    ),
+    (
+        SWALR,
+        {"swa_lr": 0.1},
+        [
+            ("swa_lr", NAN, "must be finite"),
+            ("anneal_epochs", -1, "must be >= 0"),
+            ("anneal_epochs", 2.5, "must be an integer"),
+            ("anneal_strategy", "exp", "must be one of cos, linear"),
+        ],
+    ),
+    (
+        ReduceLROnPlateau,
+        {"metrics": (1.0, 0.5)},
+        [
+            ("metrics", (1.0, NAN), "must be finite"),
+            ("mode", "mean", "must be one of min, max"),
+            ("factor", 1.0, "must be < 1"),
+            ("patience", -1, "must be >= 0"),
+            ("cooldown", 1.5, "must be an integer"),
+            ("threshold", NAN, "must be finite"),
+            ("threshold_mode", "both", "must be one of rel, abs"),
+            ("min_lr", INF, "must be finite"),
+            ("eps", None, "must be a real number"),
+        ],
+    ),
+]

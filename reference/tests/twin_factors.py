@@ -20,7 +20,7 @@ from reference import (
     PolynomialLR,
     StepLR,
 )
-from reference.tests.exact import SQUARE, Exact, Random, base_of, half_wave, small, steps_of
+from reference.tests.exact import INF, NAN, SQUARE, Exact, Random, Refusals, base_of, half_wave, small, steps_of
 
 mpf = mpmath.mpf
 LONG = 10**6
@@ -145,3 +145,82 @@ FACTORS: dict[str, Callable[[Random], Exact]] = {
     "CosineAnnealingLR": _cosine,
     **{f"CosineAnnealingWarmRestarts-{m}": _restarts(m) for m in (1, 2, 3)},
 }
+
+#: See `exact.Refusals`.
+FACTOR_REFUSALS: list[Refusals] = [
+    (LambdaLR, {}, [("lr_lambda", 0.5, "must be a schedule"), ("lr_lambda", None, "must be a schedule")]),
+    (MultiplicativeLR, {}, [("lr_lambda", abs, "must be a schedule")]),
+    (
+        StepLR,
+        {"step_size": 3},
+        [
+            ("step_size", 0, "must be >= 1"),
+            ("step_size", 2.5, "must be an integer"),
+            ("step_size", True, "must be an integer"),
+            ("gamma", NAN, "must be finite"),
+            ("gamma", "0.1", "must be a real number"),
+        ],
+    ),
+    (
+        MultiStepLR,
+        {"milestones": (2, 5)},
+        [
+            ("milestones", (0,), "must be >= 1"),
+            ("milestones", (2, 2.5), "must be an integer"),
+            ("gamma", INF, "must be finite"),
+        ],
+    ),
+    (
+        ConstantLR,
+        {},
+        [
+            ("factor", -0.1, "must be >= 0"),
+            ("factor", 1.1, "must be <= 1"),
+            ("total_iters", -1, "must be >= 0"),
+            ("total_iters", 4.5, "must be an integer"),
+        ],
+    ),
+    (
+        LinearLR,
+        {},
+        [
+            ("start_factor", 0.0, "must be > 0"),
+            ("start_factor", 1.1, "must be <= 1"),
+            ("end_factor", -0.1, "must be >= 0"),
+            ("end_factor", 1.1, "must be <= 1"),
+            ("total_iters", -1, "must be >= 0"),
+            ("total_iters", 5.0, "must be an integer"),
+        ],
+    ),
+    (ExponentialLR, {}, [("gamma", NAN, "must be finite"), ("gamma", None, "must be a real number")]),
+    (
+        PolynomialLR,
+        {},
+        [
+            ("total_iters", -1, "must be >= 0"),
+            ("total_iters", 4.5, "must be an integer"),
+            ("power", 0.0, "must be > 0"),
+            ("power", -INF, "must be finite"),
+        ],
+    ),
+    (
+        CosineAnnealingLR,
+        {"T_max": 5},
+        [
+            ("T_max", 0, "must be >= 1"),
+            ("T_max", 4.5, "must be an integer"),
+            ("eta_min", NAN, "must be finite"),
+        ],
+    ),
+    (
+        CosineAnnealingWarmRestarts,
+        {"T_0": 5},
+        [
+            ("T_0", 0, "must be >= 1"),
+            ("T_0", 2.5, "must be an integer"),
+            ("T_mult", 0, "must be >= 1"),
+            ("T_mult", 1.5, "must be an integer"),
+            ("eta_min", INF, "must be finite"),
+        ],
+    ),
+]

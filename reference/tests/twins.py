@@ -16,10 +16,22 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from reference import ConstantLR, CosineAnnealingLR, ExponentialLR, LambdaLR, LinearLR, chain, sequential
-from reference.tests.exact import SQUARE, Exact, Random, base_of, half_wave, small, steps_of
-from reference.tests.twin_cycles import CYCLES
-from reference.tests.twin_factors import FACTORS, LONG, decay_rate, flat, mpf, ramp
+from reference import (
+    ChainedScheduler,
+    ConstantLR,
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    LRScheduler,
+    ReduceLROnPlateau,
+    SequentialLR,
+    chain,
+    sequential,
+)
+from reference.tests.exact import SQUARE, Exact, Random, Refusals, base_of, half_wave, small, steps_of
+from reference.tests.twin_cycles import CYCLE_REFUSALS, CYCLES
+from reference.tests.twin_factors import FACTOR_REFUSALS, FACTORS, LONG, decay_rate, flat, mpf, ramp
 
 
 def _chain_product(draw: Random) -> Exact:
@@ -97,3 +109,37 @@ KINDS: dict[str, Callable[[Random], Exact]] = {
     "ChainedScheduler-overwritten": _chain_overwritten,
     "SequentialLR": _sequence,
 }
+
+HALF = ExponentialLR(0.5)
+PLATEAU = ReduceLROnPlateau((1.0,))
+
+#: See `exact.Refusals`.
+REFUSALS: list[Refusals] = [
+    *FACTOR_REFUSALS,
+    *CYCLE_REFUSALS,
+    (LRScheduler, {}, []),
+    (
+        SequentialLR,
+        {"schedulers": (HALF, HALF), "milestones": (4,)},
+        [
+            ("schedulers", HALF, "must be a list or tuple"),
+            ("schedulers", (), "must hold at least one"),
+            ("schedulers", (HALF, 0.5), "must be a schedule"),
+            ("schedulers", (HALF, PLATEAU), "must stand alone"),
+            ("milestones", (), "must number one fewer"),
+            ("milestones", (4, 9), "must number one fewer"),
+            ("milestones", (4.5,), "must be an integer"),
+            ("milestones", (-1,), "must be >= 0"),
+        ],
+    ),
+    (
+        ChainedScheduler,
+        {},
+        [
+            ("schedulers", HALF, "must be a list or tuple"),
+            ("schedulers", (), "must hold at least one"),
+            ("schedulers", (HALF, None), "must be a schedule"),
+            ("schedulers", (PLATEAU,), "must stand alone"),
+        ],
+    ),
+]
