@@ -15,7 +15,7 @@ import torch
 from bench.toy.batched.batched import Batched
 from bench.toy.config import CONFIGS, named
 from bench.toy.devices import DEVICES, require, settle
-from bench.toy.plain import Loop
+from bench.toy.plain import PlainLoop
 from bench.toy.rates import grid
 from bench.toy.rules import WARMUPS, WAYS, Rule, by_warmup, by_way, effective
 from bench.toy.stopwatch import FIRST_STEPS, Stopwatch
@@ -29,7 +29,7 @@ REPLICAS = {"cpu": 64, "cuda": 1024}
 ROUNDS = 7
 
 
-def started(rule: Rule, config: str, device: str, steps: int = TOTAL_STEPS) -> Loop:
+def started(rule: Rule, config: str, device: str, steps: int = TOTAL_STEPS) -> PlainLoop:
     """The plain trainer under a rule, after its first steps."""
     require(device)
     torch.set_num_threads(1)
@@ -48,7 +48,7 @@ def seconds(action: Callable[[], object], device: str) -> float:
     return time.perf_counter() - start
 
 
-def scheduler_share(loop: Loop, steps: int) -> float:
+def scheduler_share(loop: PlainLoop, steps: int) -> float:
     """Per cent of a step that goes into the LR, by the median of the steps on either side.
 
     Both are measured in the same steps. The median, because another process that

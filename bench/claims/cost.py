@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bench.toy.config import named
 from bench.toy.measures import Estimate, mean
-from bench.toy.plain import Loop
+from bench.toy.plain import PlainLoop
 from bench.toy.rules import WARMUPS, WAYS, Rule, by_warmup, by_way
 from bench.toy.stopwatch import FIRST_STEPS, Stopwatch
 from suite.shared.console import progress_bar
@@ -54,7 +54,7 @@ def rules(config: str) -> dict[str, Rule]:
 class TimedTrainer:
     """A loop that notes how long its steps take, and the LR in each of them."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: PlainLoop) -> None:
         self.before, self.after = Stopwatch(loop.driver.before), Stopwatch(loop.driver.after)
         vars(loop.driver).update(before=self.before, after=self.after)
         self.step = Stopwatch(loop.step)
@@ -68,7 +68,9 @@ class TimedTrainer:
 def one_seed(config: str, seed: int) -> dict[str, tuple[float, float]]:
     """By rule the median seconds of a step, and of setting the LR in it."""
     watched = {
-        name: TimedTrainer(Loop(named(config), rule.apply, TOTAL_STEPS, seed, rule.base_lr, optimizer=rule.optimizer))
+        name: TimedTrainer(
+            PlainLoop(named(config), rule.apply, TOTAL_STEPS, seed, rule.base_lr, optimizer=rule.optimizer)
+        )
         for name, rule in rules(config).items()
     }
     for _ in range(TOTAL_STEPS):

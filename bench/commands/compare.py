@@ -1,4 +1,4 @@
-"""Train the toy model under several schedules, paired by seed: the same weights, the same batches."""
+"""Train the toy model under several schedules, paired by seed: same initial weights, same batches."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 import math
 
 from bench.sweep.inputs import add_model, check_device, check_files, chosen, config_of
-from bench.sweep.options import config_of as batched_config
-from bench.sweep.versus import about, draw, print_race, race, write_csv
+from bench.sweep.options import batched_config
+from bench.sweep.versus import about, draw, print_comparison, train_paired, write_csv
 from bench.toy.rates import planned
 from reference.check import integer
 from suite.shared.console import plain_console
@@ -16,40 +16,40 @@ from suite.shared.errors import checked_input
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `compare`."""
+    """Add the options of `compare`."""
     parser.add_argument("schedules", nargs="+", metavar="SLUG[@LR]", help="e.g. linear20+cosine180@0.01 noam40_d16")
     add_model(parser)
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds of each schedule (default: 5)")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds per schedule (default: 5)")
     parser.add_argument("--first-seed", type=int, default=0, metavar="S", help="seeds are S … S+N−1 (default: 0)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train and compare; exit code 2 for input that cannot be used."""
+    """Train and compare; exit code 2 for bad input."""
     with checked_input():
-        texts = [chosen(text, args.base_lr) for text in args.schedules]
+        schedules = [chosen(text, args.base_lr) for text in args.schedules]
         batched_config(args.config)
         config = config_of(args)
         integer("steps", args.steps, 1)
         first = integer("first-seed", args.first_seed)
         seeds = range(first, first + integer("seeds", args.seeds, 1))
-        for what in texts:
-            planned(what.schedule, args.steps, what.base_lr)
+        for each in schedules:
+            planned(each.schedule, args.steps, each.base_lr)
         check_device(args.device)
         check_files(args)
-    done = race(args, texts, config, seeds)
+    paired = train_paired(args, schedules, config, seeds)
     with checked_input():
         if args.csv is not None:
-            write_csv(done, args)
+            write_csv(paired, args)
         if args.plot is not None:
-            draw(done, args)
+            draw(paired, args)
     if args.json:
-        rows = [{name: _plain(value) for name, value in row.items()} for row in done.rows()]
+        rows = [{name: _plain(value) for name, value in row.items()} for row in paired.rows()]
         print(json.dumps({"about": about(args), "schedules": rows}, indent=1))
     else:
-        print_race(plain_console(), done, args)
+        print_comparison(plain_console(), paired, args)
     return 0
 
 
 def _plain(value: object) -> object:
-    """What JSON can hold: it has no NaN."""
+    """The value, or None for a number that JSON cannot represent."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

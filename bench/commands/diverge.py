@@ -13,7 +13,7 @@ from bench.diverge.remedy import SEARCH_SEEDS, TrainingSetup
 from bench.diverge.runs import train
 from bench.diverge.verdict import definitions, judged, to_json
 from bench.sweep.inputs import check_files
-from bench.sweep.options import config_of
+from bench.sweep.options import batched_config
 from bench.sweep.progress import progress
 from bench.sweep.spec import NORMS
 from bench.toy.config import CONFIGS
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def settings_of(args: argparse.Namespace) -> list[TrainingSetup]:
     """What is to be run; TypeError or ValueError for what cannot be."""
-    config_of(args.config)
+    batched_config(args.config)
     steps, base = integer("steps", args.steps, 2), real("base_lr", args.base_lr, above=0.0)
     if integer("seeds", args.seeds, 1) > SEARCH_SEEDS[0]:
         raise ValueError(f"seeds={args.seeds} must be <= {SEARCH_SEEDS[0]}: others are kept for the search")

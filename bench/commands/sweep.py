@@ -1,6 +1,6 @@
-"""Train the toy model over a grid of LRs, warmups, decays and seeds; make tables, a heat map and curves.
+"""Train the toy model over a grid of LRs, warmups, decays and seeds; write tables, a heat map and curves.
 
-Finished runs are kept at once: the same command goes on where it was interrupted, and a larger grid
+Finished runs are saved at once: after an interruption, rerun the same command to resume; a larger grid
 runs only what is new.
 """
 
@@ -10,14 +10,14 @@ import argparse
 import sys
 
 from bench.sweep.options import add_arguments, spec_of
-from bench.sweep.session import finish, kept, prepare, work
+from bench.sweep.session import finish, prepare, resume_hint, work
 from suite.shared.errors import InputError, checked_input
 
 __all__ = ["add_arguments", "run"]
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the sweep; exit code 2 for bad options, and for a folder or workers that fail (finished runs are kept)."""
+    """Run the sweep; exit code 2 for bad options, a write error or lost workers (finished runs are saved)."""
     with checked_input():
         spec = spec_of(args)
         prepare(args, spec)
@@ -25,8 +25,8 @@ def run(args: argparse.Namespace) -> int:
         results = work(args, spec)
         finish(args, spec, results)
     except KeyboardInterrupt:
-        print(f"interrupted; {kept(args.out)}", file=sys.stderr)
-        return 130  # what shells say of a process that Ctrl-C ended
+        print(f"interrupted; {resume_hint(args.out)}", file=sys.stderr)
+        return 130  # the exit code that shells give a process ended by Ctrl-C
     except OSError as error:
         raise InputError(f"out={args.out}: {error.strerror or error}") from error
     return 0

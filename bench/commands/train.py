@@ -1,4 +1,4 @@
-"""Train the toy model once, plainly, and show the learning rate that every optimizer step really used."""
+"""Train the toy model once with a plain loop and show the learning rate measured at every optimizer step."""
 
 from __future__ import annotations
 
@@ -14,35 +14,37 @@ from suite.shared.errors import checked_input
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `train`."""
+    """Add the options of `train`."""
     parser.add_argument("--schedule", required=True, metavar="SLUG[@LR]", help="e.g. linear20+cosine180@0.01")
     add_model(parser)
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="draws weights and batches (default: 0)")
-    parser.add_argument("--clock", choices=CLOCKS, default="step", help="what moves the schedule (default: step)")
+    parser.add_argument("--clock", choices=CLOCKS, default="step", help="when the schedule advances (default: step)")
     parser.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="default: adam")
-    parser.add_argument("--validate-every", type=int, default=0, metavar="N", help="default: ten times in all")
+    parser.add_argument(
+        "--validate-every", type=int, default=0, metavar="N", help="steps between validations (default: T/10)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; exit code 2 for input that cannot be used."""
+    """Train and report; exit code 2 for bad input."""
     with checked_input():
-        what, config = chosen(args.schedule, args.base_lr), config_of(args)
+        schedule, config = chosen(args.schedule, args.base_lr), config_of(args)
         integer("steps", args.steps, 1)
         integer("seed", args.seed)
         integer("validate-every", args.validate_every)
-        planned(what.schedule, args.steps, what.base_lr)
+        planned(schedule.schedule, args.steps, schedule.base_lr)
         check_device(args.device)
         check_files(args)
-    done = trained(args, what, config)
+    measured = trained(args, schedule, config)
     with checked_input():
         if args.csv is not None:
-            write_csv(done, args)
+            write_csv(measured, args)
         if args.plot is not None:
-            draw(done, args, what)
+            draw(measured, args, schedule)
     if args.json:
-        steps = {"lrs": finite(done.lrs), "losses": finite(done.losses)}
-        validation = dict(zip(done.validation, finite(done.validation.values()), strict=True))
-        print(json.dumps({"about": about(args, what), **steps, "validation": validation}))
+        steps = {"lrs": finite(measured.lrs), "losses": finite(measured.losses)}
+        validation = dict(zip(measured.validation, finite(measured.validation.values()), strict=True))
+        print(json.dumps({"about": about(args, schedule), **steps, "validation": validation}))
     else:
-        print_run(plain_console(), done, args, what)
+        print_run(plain_console(), measured, args, schedule)
     return 0

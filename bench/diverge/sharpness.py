@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from bench.toy.config import named
-from bench.toy.plain import Loop, token_loss
+from bench.toy.plain import PlainLoop, token_loss
 from bench.watch.sharpness import preconditioned_sharpness
 from reference import parse
 from reference.check import Rates, Steps
@@ -28,7 +28,7 @@ def sharpness_of(plan: Plan) -> tuple[Steps, Rates]:
     It ends where a loss is not finite. Source: Cohen et al. 2022, arXiv 2207.14484.
     """
     model = named(plan.config, norm_first=plan.norm == "pre")
-    loop = Loop(model, parse(plan.schedule), plan.steps, plan.seed, plan.base_lr)
+    loop = PlainLoop(model, parse(plan.schedule), plan.steps, plan.seed, plan.base_lr)
     pairs = loop.task.pairs.take(loop.task.train[:NUMBERS])
     wanted = set(range(FROM_STEP, plan.steps, max((plan.steps - FROM_STEP) // TIMES, 1)))
     steps, values = [], []

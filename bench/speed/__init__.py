@@ -1,1 +1,1 @@
-"""Speed comparisons under pytest-benchmark, run only on request."""
+"""Speed comparisons with pytest-benchmark, run only on request."""

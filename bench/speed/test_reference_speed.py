@@ -1,10 +1,8 @@
-"""How many times faster the reference gives a million LRs than stepping torch a million times.
+"""Speed-up of the reference, evaluating a million LRs, over stepping torch a million times.
 
-Run ``python -m pytest bench --benchmark-only``; plain ``pytest`` times nothing.
-torch is stepped `STEPS` times and charged per step, as its cost per step is constant;
+Run ``python -m pytest bench/speed/test_reference_speed.py --benchmark-only -s``; plain ``pytest`` times nothing.
+torch is stepped `STEPS` times and the time scaled up, as its cost per step is constant;
 ``WARMUP_BENCH_STEPS=1000000`` steps it all the way.
-
-asv imports this module too, in environments without pytest: so it imports no pytest.
 """
 
 from __future__ import annotations
@@ -13,9 +11,10 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 import torch
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as lrs
@@ -23,12 +22,9 @@ from torch.optim.swa_utils import SWALR
 
 import reference as ref
 
-if TYPE_CHECKING:
-    import pytest
-
-#: How many LRs the reference is asked for.
+#: The number of LRs evaluated by the reference.
 MILLION = 1_000_000
-#: No schedule ends before the last step, where some are 0 and torch's OneCycleLR raises.
+#: No schedule ends before the last step: past the end some are 0, and torch's OneCycleLR raises.
 TOTAL = 1_100_000
 WARMUP = 5_000
 STEPS = int(os.environ.get("WARMUP_BENCH_STEPS", "20000"))
@@ -39,17 +35,17 @@ METRICS = tuple((1 / np.arange(1, TOTAL) + 0.1 * np.random.default_rng(7).random
 
 
 class Pair(NamedTuple):
-    """A reference schedule and the torch scheduler that it is the twin of."""
+    """A torch scheduler and the reference schedule that is its twin."""
 
     twin: ref.Schedule
-    build: Callable[[Optimizer], Any]  # ReduceLROnPlateau is no LRScheduler in older releases
+    build: Callable[[Optimizer], Any]  # ReduceLROnPlateau does not derive from LRScheduler in older releases
     nested: bool = False
     metrics: bool = False
     agrees: bool = True
 
 
 def _of(name: str, *args: Any, **kwargs: Any) -> Pair:
-    """A pair whose two sides take the same arguments."""
+    """A pair of classes of the same name that take the same arguments."""
     return Pair(getattr(ref, name)(*args, **kwargs), lambda opt: getattr(lrs, name)(opt, *args, **kwargs))
 
 
@@ -134,12 +130,12 @@ def seconds_per_torch_step(pair: Pair) -> tuple[float, float]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One benchmark for each pair (a hook, as this module imports no pytest)."""
+    """One benchmark for each pair."""
     metafunc.parametrize("name", PAIRS)
 
 
 def test_reference_speed(name: str, benchmark: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """The reference gives 1e6 LRs at least 150 (nested: 50) times faster than torch steps 1e6 times."""
+    """The reference evaluates 1e6 LRs at least 150 (nested: 50) times as fast as torch steps 1e6 times."""
     pair = PAIRS[name]
     per_step, last = seconds_per_torch_step(pair)
     steps = np.arange(MILLION)
@@ -150,9 +146,9 @@ def test_reference_speed(name: str, benchmark: Any, capsys: pytest.CaptureFixtur
     with capsys.disabled():
         print(
             f"\n{name:50} reference {seconds * 1e3:7.1f} ms, "
-            f"torch {per_step * 1e6:6.2f} us a step ({STEPS} steps): {ratio:6.0f} times (bar {bar})"
+            f"torch {per_step * 1e6:6.2f} us per step ({STEPS} steps): {ratio:6.0f} times as fast (bar {bar})"
         )
-    # Both did the same work: torch's recursions drift by less than this in a million steps.
+    # Both computed the same LRs: torch's recursions drift by less than this in a million steps.
     expected = float(pair.twin(STEPS // ROUNDS * ROUNDS, BASE_LR))
     assert not pair.agrees or abs(last - expected) <= 1e-5 * expected
     assert ratio >= bar

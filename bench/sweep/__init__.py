@@ -1,1 +1,1 @@
-"""Sweeps: many runs of the toy model over LR, warmup, decay, norm placement and seed, as tables and pictures."""
+"""Sweeps of the toy model over LR, warmup, decay, norm placement and seed, with tables and pictures."""

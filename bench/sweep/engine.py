@@ -1,4 +1,4 @@
-"""Runs a sweep on any executor; what is finished is on disk at once, and is not run again."""
+"""Runs a sweep on any executor; each finished shard is saved at once and never run again."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ from .shards import Shards, key_of
 from .spec import Run, Spec
 from .train import Job, Result, code_key, train_runs
 
-#: Runs that are trained together. A replica costs about as much beside 31 others as beside 63,
-#: and smaller shards mean less lost by a kill and a smoother progress bar.
+#: Runs trained together. A replica costs about as much beside 31 others as beside 63,
+#: and with smaller shards a kill loses less and the progress bar is smoother.
 SHARD = 32
-#: On a GPU one step costs about the same until the device is full.
+#: On a GPU a step costs about the same until the device is full.
 SHARD_ON_GPU = 1024
-#: Called with the number of finished runs and of all runs.
-Report = Callable[[int, int], None]
+#: Called with the number of finished runs and the total.
+ProgressReport = Callable[[int, int], None]
 
 
 class DiskError(Exception):
-    """A finished shard could not be written; the text is one line that says what is kept."""
+    """A finished shard could not be written; the message is one line that says how many runs are saved."""
 
 
 def cut(runs: Sequence[Run], size: int, jobs: int = 1) -> list[tuple[Run, ...]]:
-    """Shards of nearly equal length, at most `size`: each of one norm placement, their number a multiple of `jobs`.
+    """Cut runs into shards of nearly equal length, at most `size`.
+
+    All runs of a shard have the same norm placement; for each placement the number of shards is a multiple of `jobs`.
 
     >>> run = Run("linear0+hold", "none", 0, 0.0, "hold", "post", 0.1, 0)
     >>> [len(shard) for shard in cut([run._replace(seed=seed) for seed in range(10)], 4, 2)]
@@ -58,31 +60,31 @@ def run_sweep(
     *,
     size: int | None = None,
     jobs: int = 1,
-    report: Report = lambda done, total: None,
+    report: ProgressReport = lambda done, total: None,
 ) -> dict[Run, Result]:
-    """All runs of a sweep with their results, in the order of the grid.
+    """Run a sweep and return the result of each run, in the order of the grid.
 
-    Runs whose shards lie in `folder` are read; the others are cut into shards of at most `size` runs for `jobs`
+    Runs whose shards are in `folder` are read; the others are cut into shards of at most `size` runs for `jobs`
     workers and submitted to `executor`; each shard is written as soon as it is finished. The results depend
-    neither on these numbers nor on how often the sweep was interrupted (on a CPU, without `compiled`).
-    Raises DiskError where a shard cannot be written, OSError where the folder cannot be made or read,
-    and whatever a worker raises; shards finished until then are kept.
+    neither on these numbers nor on interruptions (on a CPU, without `compiled`).
+    Raises DiskError if a shard cannot be written, OSError if the folder cannot be created or read,
+    and whatever a worker raises; shards finished before that are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    wanted, shards = spec.runs(), Shards(folder, key_of(spec))
-    found = shards.read(wanted)
-    report(len(found), len(wanted))
+    runs, shards = spec.runs(), Shards(folder, key_of(spec))
+    results = shards.read(runs)
+    report(len(results), len(runs))
     if size is None:
         size = SHARD if spec.device == "cpu" else SHARD_ON_GPU
     code = code_key()
     futures: dict[Future[list[Result]], tuple[Run, ...]] = {}
     stopped: BaseException | None = None
     try:
-        for part in cut([run for run in wanted if run not in found], size, jobs):
+        for part in cut([run for run in runs if run not in results], size, jobs):
             futures[executor.submit(train_runs, Job(spec, part, code))] = part
         for future in as_completed(futures):
             failure = CancelledError("cancelled") if future.cancelled() else future.exception()
-            if failure is not None:  # what other workers have begun is still waited for, and kept
+            if failure is not None:  # shards already started elsewhere are still awaited and saved
                 stopped = stopped or failure
                 _cancel(futures)
                 continue
@@ -91,16 +93,16 @@ def run_sweep(
                 shards.add(rows)
             except OSError as error:
                 raise DiskError(
-                    f"out={folder}: {error.strerror}; {len(found)} of {len(wanted)} runs are kept, "
-                    "the same command goes on from there"
+                    f"out={folder}: {error.strerror}; {len(results)} of {len(runs)} runs are saved, "
+                    "rerun the same command to resume"
                 ) from error
-            found.update(rows)
-            report(len(found), len(wanted))
+            results.update(rows)
+            report(len(results), len(runs))
     finally:
         _cancel(futures)
     if stopped is not None:
         raise stopped
-    return {run: found[run] for run in wanted}
+    return {run: results[run] for run in runs}
 
 
 def _cancel(futures: Iterable[Future[list[Result]]]) -> None:
@@ -108,28 +110,28 @@ def _cancel(futures: Iterable[Future[list[Result]]]) -> None:
         future.cancel()
 
 
-def _begin() -> None:
-    """Set up a worker: it ends with its parent, and at Ctrl-C at once and without a word."""
+def _start_worker() -> None:
+    """Set up a worker: it exits with its parent, and at Ctrl-C immediately and silently."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
 def processes(jobs: int) -> Iterator[Executor]:
-    """Worker processes of this machine, started afresh: torch's threads do not survive a fork."""
+    """Worker processes on this machine, spawned because torch's threads do not survive a fork."""
     for name, value in MALLOC.items():
         os.environ.setdefault(name, value)  # read by a process when it starts
     with ProcessPoolExecutor(
-        integer("jobs", jobs, 1), multiprocessing.get_context("spawn"), initializer=_begin
+        integer("jobs", jobs, 1), multiprocessing.get_context("spawn"), initializer=_start_worker
     ) as pool:
         yield pool
 
 
 @contextlib.contextmanager
 def dask(address: str, timeout: float = 20.0) -> Iterator[Executor]:
-    """The workers of a Dask cluster; they and its scheduler must find this repository and the same versions.
+    """The workers of a Dask cluster; workers and scheduler need this repository and the same package versions.
 
-    Raises OSError where no scheduler answers at the address.
+    Raises OSError if no scheduler answers at the address.
     """
     client = importlib.import_module("distributed").Client  # it has no types
     with client(address, timeout=timeout, set_as_default=False) as connected, connected.get_executor() as executor:

@@ -1,4 +1,4 @@
-"""The pictures of a sweep: a heat map of the loss over LR and warmup, and curves of LR sensitivity."""
+"""Pictures of a sweep: a heat map of the loss over LR and warmup, and curves of LR sensitivity."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-#: Losses outside these are drawn like them; logarithmic between.
+#: The logarithmic colour scale ends here; losses outside are clipped to it.
 LOSSES = (0.003, 3.0)
-#: One line for each kind of warmup; told apart without colour too.
+#: One style for each kind of warmup, distinguishable without colour too.
 COLORS, MARKERS, DASHES = (BLUE, ORANGE, GREEN, PURPLE, GREY, "black"), "os^DvX", ("-", "--", "-.", ":", "-", "--")
 
 
 def caption(spec: Spec, machine: str) -> str:
-    """What was run, in two lines."""
+    """A description of the sweep, in two lines."""
     return (
         f"toy digits-to-words task, {spec.name} (d_model {spec.config.d_model}), Adam, {spec.steps} steps, "
         f"{len(spec.lrs)} LRs × {len(spec.seeds)} seeds, {spec.dtype} on {spec.device}\n{machine}"
@@ -43,9 +43,9 @@ def _panels(rows: int, columns: int, height: float, width: float, about: str) ->
 
 
 def heatmap(results: Results, spec: Spec, machine: str) -> Figure:
-    """Validation loss over LR × length of the warmup: a panel for each kind, a row for norm and decay.
+    """Validation loss over LR × warmup length: a panel per kind of warmup, a row per norm and decay.
 
-    Kinds are compared at equal length, or at equal effective period where the sweep has only that.
+    Kinds are compared at equal length, or at equal effective period if the sweep has only that comparison.
     """
     match = spec.match[0]
     kinds = [kind for kind in spec.kinds if kind != "none"] or ["none"]
@@ -71,28 +71,28 @@ def heatmap(results: Results, spec: Spec, machine: str) -> Figure:
     bar.ax.axhline(measures.STABLE_LOSS, color="white")
     bar.set_ticks([0.01, 0.1, 1.0], labels=["0.01", "0.1 stable", "1 failed"])
     first = [spec.setting(*places[0], kinds[0], spec.length(kinds[0], steps, match)) for steps in spec.warmups]
-    _title(figure, _finding(results, spec, first) + (f" ({kinds[0]})" if len(kinds) > 1 else ""))
+    _title(figure, _headline(results, spec, first) + (f" ({kinds[0]})" if len(kinds) > 1 else ""))
     return figure
 
 
-def _title(figure: Figure, words: str) -> None:
-    figure.suptitle(words, x=0.01, ha="left", fontsize=12, fontweight="bold")
+def _title(figure: Figure, text: str) -> None:
+    figure.suptitle(text, x=0.01, ha="left", fontsize=12, fontweight="bold")
 
 
-def _finding(results: Results, spec: Spec, settings: Sequence[Setting]) -> str:
-    """The largest stable LRs of the shortest and of the longest warmup, as a title."""
-    found = {}
+def _headline(results: Results, spec: Spec, settings: Sequence[Setting]) -> str:
+    """The largest stable LRs with the shortest and the longest warmup, as a title."""
+    outcomes = {}
     for setting in sorted(settings, key=lambda setting: setting.warmup_steps)[:: max(len(settings) - 1, 1)]:
         lr = median_low(measures.max_stable_lr(curves(results, setting, spec), spec.lrs).tolist())
         about = f"with {setting.warmup_steps / spec.steps:.0%} warmup" if setting.warmup_steps else "without warmup"
-        found[about] = f"up to LR {lr:.2g}" if lr else "at no LR"
-    if len(set(found.values())) == 1:
-        return f"{settings[0].norm}-LN learned {next(iter(found.values()))} {' and '.join(found)}"
-    return f"{settings[0].norm}-LN learned " + ", ".join(f"{lr} {about}" for about, lr in found.items())
+        outcomes[about] = f"up to LR {lr:.2g}" if lr else "at no LR"
+    if len(set(outcomes.values())) == 1:
+        return f"{settings[0].norm}-LN learned {next(iter(outcomes.values()))} {' and '.join(outcomes)}"
+    return f"{settings[0].norm}-LN learned " + ", ".join(f"{lr} {about}" for about, lr in outcomes.items())
 
 
 def _heat(axis: Axes, results: Results, settings: Sequence[Setting], spec: Spec) -> Any:
-    """One panel: the geometric mean of the seeds' losses as colour and number, a cross where most seeds failed."""
+    """One panel: geometric mean over seeds of the loss as colour and number, a cross where most seeds failed."""
     from matplotlib.colors import LogNorm
 
     losses = np.stack([curves(results, setting, spec) for setting in settings])  # [W, seeds, LRs]
@@ -123,9 +123,9 @@ def _short(loss: float) -> str:
 
 
 def sensitivity(summary: DataFrame, spec: Spec, machine: str) -> Figure:
-    """LR sensitivity against the length of the warmup, and with several kinds against its effective period."""
+    """LR sensitivity against warmup length and, with several kinds, against effective period."""
     kinds = [kind for kind in spec.kinds if kind != "none"]
-    sides = [("warmup_steps", "length of the warmup, steps")]
+    sides = [("warmup_steps", "warmup length, steps")]
     if len(kinds) > 1:
         sides.append(("effective_period", "effective period Σ(1−w), steps"))
     places = [(norm, decay) for norm in spec.norms for decay in spec.decays]
@@ -133,14 +133,14 @@ def sensitivity(summary: DataFrame, spec: Spec, machine: str) -> Figure:
     for (norm, decay), row in zip(places, axes, strict=True):
         chosen = summary[(summary["norm"] == norm) & (summary["decay"] == decay)]
         for (column, label), axis in zip(sides, row, strict=True):
-            apart = 0.006 * chosen[column].max()  # so that intervals do not hide each other
+            offset = 0.006 * chosen[column].max()  # so that intervals do not hide each other
             looks = zip(kinds or ["none"], COLORS, MARKERS, DASHES, strict=False)
             for i, (kind, color, marker, style) in enumerate(looks):
                 line = chosen[chosen["kind"].isin((kind, "none"))].sort_values(column)
                 y = line["lr_sensitivity"]
                 bars = [y - line["lr_sensitivity_low"], line["lr_sensitivity_high"] - y]
                 look = {"color": color, "marker": marker, "linestyle": style, "capsize": 3, "label": kind}
-                axis.errorbar(line[column] + apart * (i - (len(kinds) - 1) / 2), y, bars, **look)
+                axis.errorbar(line[column] + offset * (i - (len(kinds) - 1) / 2), y, bars, **look)
             axis.set_xlabel(label)
             axis.set_title(f"{decay} decay, {norm}-LN")
             axis.set_ylim(bottom=0)

@@ -1,4 +1,4 @@
-"""How far a sweep is, and how long it will take: a bar on a terminal, plain lines elsewhere."""
+"""Progress and remaining time of a sweep: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rich.text import Text
 
 from suite.shared.console import progress_bar
 
-from .engine import Report
+from .engine import ProgressReport
 
-#: Without a terminal there is a line at most every so many seconds.
+#: Minimum seconds between two lines when there is no terminal.
 PAUSE = 5.0
 
 
 def left(seconds: float, done: int, remaining: int) -> str:
-    """The time left, if the rest goes as fast as what was done in `seconds`; empty where nothing can be said.
+    """The time left if the rest runs as fast as the `done` runs took `seconds`; empty if there is no estimate.
 
     >>> left(60.0, 30, 40), left(60.0, 0, 40), left(60.0, 70, 0)
     ('about 1 min 20 s left', '', '')
@@ -31,44 +31,44 @@ def left(seconds: float, done: int, remaining: int) -> str:
 
 
 class TimeLeft(ProgressColumn):
-    """The time left; rich's own column looks at the last 30 s only, in which a sweep may finish no shard."""
+    """The time left; rich's own column uses the last 30 s only, in which a sweep may finish no shard."""
 
     def render(self, task: Task) -> Text:
-        """The text of the column; runs that were found on disk have cost no time."""
-        done = int(task.completed) - task.fields["found"]
+        """The text of the column; runs read from disk took no time and do not count."""
+        done = int(task.completed) - task.fields["resumed"]
         return Text(left(task.elapsed or 0.0, done, int(task.remaining or 0)))
 
 
 class Lines:
-    """Reports as lines on standard error."""
+    """Reports progress as lines on standard error."""
 
     def __init__(self) -> None:
-        self.started, self.found, self.shown = time.monotonic(), -1, 0.0
+        self.started, self.resumed, self.shown = time.monotonic(), -1, 0.0
 
     def __call__(self, done: int, total: int) -> None:
-        """Print a line at the start, at the end, and now and then between."""
+        """Print a line at the start, at the end, and at most every `PAUSE` seconds in between."""
         seconds = time.monotonic() - self.started
-        if self.found < 0:
-            self.found = done
+        if self.resumed < 0:
+            self.resumed = done
         elif done < total and seconds - self.shown < PAUSE:
             return
         self.shown = seconds
-        words = [f"{done} of {total} runs", f"{seconds:.0f} s", left(seconds, done - self.found, total - done)]
-        print(", ".join(word for word in words if word), file=sys.stderr, flush=True)
+        parts = [f"{done} of {total} runs", f"{seconds:.0f} s", left(seconds, done - self.resumed, total - done)]
+        print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)
 
 
 @contextmanager
-def progress(*, quiet: bool) -> Iterator[Report]:
-    """What to call with the number of finished runs and of all runs; with `quiet` it shows nothing."""
+def progress(*, quiet: bool) -> Iterator[ProgressReport]:
+    """A function to call with the number of finished runs and the total; with `quiet` it shows nothing."""
     with progress_bar(quiet=quiet, clock=TimeLeft()) as bar:
         if bar.disable:
             yield (lambda done, total: None) if quiet else Lines()
         else:
-            task = bar.add_task("runs", total=None, found=0)
+            task = bar.add_task("runs", total=None, resumed=0)
 
             def advance(done: int, total: int) -> None:
                 if bar.tasks[0].total is None:
-                    bar.update(task, total=total, found=done)
+                    bar.update(task, total=total, resumed=done)
                 bar.update(task, completed=done)
 
             yield advance

@@ -1,8 +1,8 @@
-"""The schedules of a sweep: a kind of warmup, its length and a decay, together T steps.
+"""The schedules of a sweep: a kind of warmup with a length, and a decay, together T steps.
 
-All are of the reference's default convention, family A: at step t < W the progress of the warmup is t/W
-(a linear or cosine one starts with LR 0), the decay begins at step W with the base LR,
-ends one step after the last, and stays at its end value.
+All follow the reference's default convention, family A: at step t < W the progress of the warmup is t/W
+(a linear or cosine one starts with LR 0), the decay starts at step W with the base LR,
+ends one step after the last, and stays at its final value.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from reference import (
 )
 from reference.check import integer, one_of, real
 
-#: What a warmup of no length is called, whatever its kind.
+#: The name of a warmup of length 0, whatever its kind.
 NONE = "none"
 KINDS: dict[str, Callable[[int], Warmup]] = {
     NONE: lambda steps: LinearWarmup(0),
@@ -39,7 +39,7 @@ KINDS: dict[str, Callable[[int], Warmup]] = {
     "stepwise": StepWarmup,
     "polynomial": PolynomialWarmup,
 }
-#: From the lengths of decay and warmup; only Noam's inverse square root asks for the second.
+#: Functions of the lengths of decay and warmup; only the inverse square root needs the second.
 DECAYS: dict[str, Callable[[int, int], Decay]] = {
     "cosine": lambda steps, warmup: CosineDecay(steps),
     "linear": lambda steps, warmup: LinearDecay(steps),
@@ -49,9 +49,9 @@ DECAYS: dict[str, Callable[[int, int], Decay]] = {
 
 
 def warmup_of(kind: str, steps: int) -> Warmup:
-    """The warmup of a kind and a length W in steps; W = 0 is the same for every kind.
+    """The warmup of a kind with length W in steps; at W = 0 all kinds are the same.
 
-    Raises ValueError for another kind or a negative length.
+    Raises ValueError for an unknown kind or a negative length.
 
     >>> warmup_of("cosine", 20).slug, warmup_of("cosine", 0).slug
     ('cosinewarmup20', 'linear0')
@@ -61,7 +61,7 @@ def warmup_of(kind: str, steps: int) -> Warmup:
 
 
 def pair(kind: str, warmup_steps: int, decay: str, total_steps: int) -> WarmupDecay:
-    """A warmup of W steps and a decay of T − W; raises ValueError for other names, or W > T.
+    """A warmup of W steps and a decay of T − W; raises ValueError for unknown names, or W > T.
 
     >>> pair("linear", 20, "cosine", 200).slug
     'linear20+cosine180'
@@ -75,8 +75,8 @@ def pair(kind: str, warmup_steps: int, decay: str, total_steps: int) -> WarmupDe
 def matching_length(kind: str, period: float, most: int) -> int:
     """The length W in 0 … `most` whose effective period Σ(1−w(t)) is nearest to `period`, in steps.
 
-    Lengths are whole, so that periods agree within half a step or so: the table gives what was reached.
-    Raises ValueError for another kind or a period that is not finite and >= 0.
+    Lengths are integers, so periods agree to about half a step: the table shows the actual period.
+    Raises ValueError for an unknown kind or a period that is not finite and >= 0.
 
     >>> matching_length("exponential", effective_period(LinearWarmup(100)), most=200)
     64
@@ -85,8 +85,8 @@ def matching_length(kind: str, period: float, most: int) -> int:
     if kind == NONE:
         return 0
 
-    def reached(steps: int) -> float:
+    def period_of(steps: int) -> float:
         return effective_period(warmup_of(kind, steps))
 
-    above = bisect_left(range(most), period, key=reached)
-    return min((max(above - 1, 0), above), key=lambda steps: abs(reached(steps) - period))
+    above = bisect_left(range(most), period, key=period_of)
+    return min((max(above - 1, 0), above), key=lambda steps: abs(period_of(steps) - period))

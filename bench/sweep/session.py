@@ -1,4 +1,4 @@
-"""One call of `sweep`: checks before the work, progress during it, tables and pictures after it."""
+"""One invocation of `sweep`: checks before the work, progress during it, tables and pictures after it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from .train import OtherCode
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: How the processes of a cluster find this code.
+#: How to start a cluster whose processes find this code.
 HINT = "PYTHONPATH=. dask scheduler; PYTHONPATH=. dask worker ADDRESS --nthreads 1"
 
 
 def prepare(args: argparse.Namespace, spec: Spec) -> None:
-    """Find out now, not after minutes of work, that something is missing or that the folder takes no files.
+    """Check now, not after minutes of work, that packages are installed and the folder is writable.
 
     Raises OSError, ValueError or ModuleNotFoundError.
     """
@@ -48,11 +48,11 @@ def prepare(args: argparse.Namespace, spec: Spec) -> None:
         text = json.dumps({"machine": machine(), "convention": "family A, clamped", **about}, indent=1)
         write_whole(args.out / "sweep.json", text.encode() + b"\n")
     except OSError as error:
-        raise ValueError(f"out={args.out} must be a folder that takes files: {error.strerror}") from error
+        raise ValueError(f"out={args.out} must be a writable folder: {error.strerror}") from error
 
 
 def work(args: argparse.Namespace, spec: Spec) -> Results:
-    """Run what is not finished yet. Raises InputError, in one line, when the disk, a worker or the user stops it."""
+    """Run what is not finished yet. Raises InputError, in one line, if the disk or a worker fails."""
     jobs = args.jobs or (1 if spec.device != "cpu" else cores())
     try:
         with dask(args.dask) if args.dask else processes(jobs) as executor, progress(quiet=args.quiet) as report:
@@ -61,28 +61,26 @@ def work(args: argparse.Namespace, spec: Spec) -> Results:
         raise InputError(str(error)) from error
     except (BrokenExecutor, CancelledError) as error:
         name = f"dask={args.dask}" if args.dask else f"jobs={jobs}"
-        raise InputError(f"{name}: a worker was lost ({error}); {kept(args.out)}") from error
+        raise InputError(f"{name}: a worker died ({error}); {resume_hint(args.out)}") from error
     except RuntimeError as error:
         if "deserialization" not in str(error):
             raise
-        raise InputError(
-            f"dask={args.dask} must have its scheduler and workers started in this folder: {HINT}"
-        ) from error
+        raise InputError(f"dask={args.dask} must run its scheduler and workers in this folder: {HINT}") from error
     except OSError as error:
         if not args.dask:
             raise
         raise InputError(f"dask={args.dask} must be the address of a scheduler: {error}") from error
 
 
-def kept(out: Path) -> str:
-    """What an interrupted user wants to know."""
-    return f"finished runs are kept in {out / 'shards'}, the same command goes on from there"
+def resume_hint(out: Path) -> str:
+    """What to do after an interruption."""
+    return f"finished runs are saved in {out / 'shards'}, rerun the same command to resume"
 
 
 def finish(args: argparse.Namespace, spec: Spec, results: Results) -> None:
     """Write the tables and pictures, and print the summary."""
     from .pictures import heatmap, sensitivity
-    from .show import print_tables
+    from .sweep_report import print_tables
 
     summary = summary_table(results, spec)
     for name, table in (("runs", runs_table(results, spec)), ("summary", summary)):

@@ -1,8 +1,8 @@
-"""Finished runs on disk: CSV files that are there whole or not at all, named by what they hold.
+"""Finished runs on disk: CSV files, written atomically and named by their content.
 
-A file is called KEY-HASH.csv. KEY stands for all that its results depend on beside the columns of the table
-(configuration, steps, number type, device, code and versions), HASH for its content:
-files of other settings or of other code are left alone, damaged ones are not believed.
+A file is called KEY-HASH.csv. KEY identifies everything its results depend on apart from the columns of the table
+(configuration, steps, dtype, device, code and versions), HASH its content: files with another key are left alone,
+and damaged files are ignored.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _KINDS: dict[str, Any] = {**get_type_hints(Run), **get_type_hints(Result)}
 
 
 def key_of(spec: Spec) -> str:
-    """What stands before the dash in the names of the files that belong to a sweep.
+    """The KEY in the file names of a sweep's shards.
 
-    The grid is not in it: a sweep with more LRs or seeds finds the runs of the smaller one.
-    A kind of CPU is in it, since kernels of other width round otherwise.
+    It excludes the grid, so that a sweep with more LRs or seeds reuses the runs of a smaller one.
+    It includes the CPU's capability, since kernels of another vector width round differently.
     """
     device = torch.device(spec.device)
     about = {
         **{name: getattr(spec, name) for name in ("steps", "target", "instruments", "dtype", "device", "compiled")},
-        "config": dataclasses.asdict(dataclasses.replace(spec.config, norm_first=False)),  # it is a column
+        "config": dataclasses.asdict(dataclasses.replace(spec.config, norm_first=False)),  # a column
         "name": spec.name,
         "code": code_key(),
         "machine": torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu(),
@@ -53,7 +53,7 @@ def _hash(data: bytes) -> str:
 
 
 def packed(rows: Iterable[tuple[Run, Result]]) -> bytes:
-    """Rows as CSV; numbers are written so that they read back the same, None as an empty cell."""
+    """Rows as CSV; numbers are written so that they are read back exactly, None as an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -77,21 +77,21 @@ def _value(name: str, cell: str) -> Any:
 
 
 class Shards:
-    """The folder of a sweep's finished shards."""
+    """The finished shards of a sweep in a folder."""
 
     def __init__(self, folder: Path, key: str) -> None:
         self.folder, self.key = folder, key
 
-    def read(self, wanted: Sequence[Run]) -> dict[Run, Result]:
-        """Those of the wanted runs that are finished."""
-        found: dict[Run, Result] = {}
+    def read(self, runs: Sequence[Run]) -> dict[Run, Result]:
+        """The results of those runs that are finished."""
+        results: dict[Run, Result] = {}
         for path in sorted(self.folder.glob(f"{self.key}-*.csv")):
             data = path.read_bytes()
             if path.stem == f"{self.key}-{_hash(data)}":
-                found.update(unpacked(data))
-        return {run: found[run] for run in wanted if run in found}
+                results.update(unpacked(data))
+        return {run: results[run] for run in runs if run in results}
 
     def add(self, rows: Sequence[tuple[Run, Result]]) -> None:
-        """Keep the results of a shard; raises OSError where that cannot be."""
+        """Write the results of a shard; raises OSError if that fails."""
         data = packed(rows)
         write_whole(self.folder / f"{self.key}-{_hash(data)}.csv", data)

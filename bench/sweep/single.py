@@ -1,4 +1,4 @@
-"""One run of the plain trainer, with the LR that every optimizer step really used."""
+"""One run of the plain trainer, with the LR measured at every optimizer step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from bench.toy.config import Config
-from bench.toy.plain import OptimizerFactory, Run, adam, train
+from bench.toy.plain import OptimizerFactory, PlainRun, adam, train
 from reference.check import one_of
 from suite.shared.console import plain_table
 from suite.shared.files import write_whole
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OPTIMIZERS = ("adam", "radam", "sgd")
-#: A longer table is thinned out; the first and the last step always stand in it.
+#: Longer tables show a subset of the steps, always including the first and the last.
 ROWS = 40
 
 
-def optimizer_of(name: str, config: Config) -> OptimizerFactory:
-    """A function that builds the optimizer; ValueError for another name."""
+def optimizer_named(name: str, config: Config) -> OptimizerFactory:
+    """A function that builds the named optimizer; ValueError for an unknown name."""
     if one_of("optimizer", name, OPTIMIZERS) == "adam":
         return adam(config)
 
@@ -44,21 +44,21 @@ def optimizer_of(name: str, config: Config) -> OptimizerFactory:
     return make
 
 
-#: Below this width an operation is too small to share: threads would only wait for each other.
+#: Below this width operations are too small to split: threads would only wait for each other.
 WIDE = 128
 
 
 @contextlib.contextmanager
 def fitting_threads(config: Config) -> Iterator[None]:
-    """Let torch use one thread for a small model; its own choice is put back."""
+    """Limit torch to one thread for a small model; its setting is restored afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(before if config.d_model >= WIDE else 1)
     yield
     torch.set_num_threads(before)
 
 
-def trained(args: argparse.Namespace, what: Chosen, config: Config) -> Run:
-    """The run that the options of `train` ask for."""
+def trained(args: argparse.Namespace, what: Chosen, config: Config) -> PlainRun:
+    """Train as the options of `train` say."""
     with fitting_threads(config):
         return train(
             config,
@@ -67,22 +67,22 @@ def trained(args: argparse.Namespace, what: Chosen, config: Config) -> Run:
             seed=args.seed,
             base_lr=what.base_lr,
             clock=args.clock,
-            optimizer=optimizer_of(args.optimizer, config),
+            optimizer=optimizer_named(args.optimizer, config),
             validate_every=args.validate_every or max(1, args.steps // 10),
             device=args.device,
         )
 
 
 def about(args: argparse.Namespace, what: Chosen) -> str:
-    """What was run, in one line."""
+    """A description of the run, in one line."""
     return (
-        f"{what.schedule.slug}, base LR {what.base_lr:g}, moved every {args.clock}; "
+        f"{what.schedule.slug}, base LR {what.base_lr:g}, advanced every {args.clock}; "
         f"{args.config}, {args.norm}-LN, {args.optimizer}, {args.steps} steps, seed {args.seed}"
     )
 
 
-def write_csv(run: Run, args: argparse.Namespace) -> None:
-    """One row for each optimizer step: the LR it used, the loss before it, the validation loss after it if measured."""
+def write_csv(run: PlainRun, args: argparse.Namespace) -> None:
+    """Write one row per optimizer step: LR used, loss before it, and validation loss after it where measured."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("step", "lr", "loss", "validation_loss_after"))
@@ -91,8 +91,8 @@ def write_csv(run: Run, args: argparse.Namespace) -> None:
     write_whole(args.csv, text.getvalue().encode())
 
 
-def print_run(console: Console, run: Run, args: argparse.Namespace, what: Chosen) -> None:
-    """The steps as a table, thinned out."""
+def print_run(console: Console, run: PlainRun, args: argparse.Namespace, what: Chosen) -> None:
+    """Print a table of at most about `ROWS` steps, and a summary."""
     console.print(about(args, what))
     table = plain_table()
     for head in ("step", "LR used", "loss before it", "validation loss after it"):
@@ -110,13 +110,13 @@ def print_run(console: Console, run: Run, args: argparse.Namespace, what: Chosen
     console.print(f"highest LR {run.lrs[peak]:.6g} at step {peak}, first {run.lrs[0]:.6g}, last {run.lrs[-1]:.6g}")
 
 
-def draw(run: Run, args: argparse.Namespace, what: Chosen) -> None:
-    """The LR used above the losses, step by step; ValueError or OSError where the file cannot be written."""
+def draw(run: PlainRun, args: argparse.Namespace, what: Chosen) -> None:
+    """Plot the LR used and the losses by step; ValueError or OSError if the file cannot be written."""
     with house_style():
         save(_figure(run, about(args, what)), args.plot)
 
 
-def _figure(run: Run, caption: str) -> Figure:
+def _figure(run: PlainRun, caption: str) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 6), layout="constrained")

@@ -1,4 +1,4 @@
-"""What a sweep runs: a grid of settings, and the list of single runs that it means."""
+"""The specification of a sweep: a grid of settings, and the list of runs that it expands to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DTYPES = ("float32", "float64")
 
 
 class Setting(NamedTuple):
-    """What is compared: all of a run but LR and seed. `effective_period`: Σ(1−w(t)) in steps."""
+    """What a sweep compares: a run without its LR and seed. `effective_period`: Σ(1−w(t)) in steps."""
 
     schedule: str
     kind: str
@@ -32,7 +32,7 @@ class Setting(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One run: a setting (its fields again), a base LR and a seed."""
+    """One run: the fields of its setting, a base LR and a seed."""
 
     schedule: str
     kind: str
@@ -45,7 +45,7 @@ class Run(NamedTuple):
 
     @property
     def setting(self) -> Setting:
-        """The run without LR and seed."""
+        """The setting of this run."""
         return Setting(*self[:6])
 
 
@@ -53,14 +53,14 @@ class Run(NamedTuple):
 class Spec:
     """The grid norms × decays × kinds × lengths × LRs × seeds, each run `steps` optimizer steps long.
 
-    * `name`: what `config` is called in tables; its own `norm_first` is replaced by `norms`, post or pre;
-    * `warmups`: lengths W in steps; with ``"period"`` in `match` each other kind is run also (or, without
-      ``"steps"``, only) at the length that has the effective period of a linear warmup of W steps;
-    * `lrs`: base LRs, rising; `seeds`: draw the weights and the order of the batches;
-    * `target`: the training loss whose first step is noted; `instruments`: note the largest attention logit etc.;
-    * `dtype`: float32 or float64; `device`: cpu, cuda …; `compiled`: with torch.compile.
+    * `name`: the name of `config` in tables; its `norm_first` is overridden by `norms`, post or pre;
+    * `warmups`: lengths W in steps; with ``"period"`` in `match` every kind other than linear also runs (or,
+      without ``"steps"``, only runs) at the length with the effective period of a linear warmup of W steps;
+    * `lrs`: base LRs, ascending; `seeds`: draw the weights and the order of the batches;
+    * `target`: a training loss whose first step is recorded; `instruments`: record the largest attention logit etc.;
+    * `dtype`: float32 or float64; `device`: cpu, cuda …; `compiled`: use torch.compile.
 
-    Raises TypeError or ValueError for values outside these, and for one that is given twice.
+    Raises TypeError or ValueError for values out of range, and for duplicates.
 
     >>> tiny = Config(d_model=16, feed_forward=4, heads=1, layers=1, limit=10, batch_size=3)
     >>> spec = Spec(tiny, "tiny", steps=10, warmups=(0, 5), kinds=("linear", "cosine"), lrs=(0.01, 0.1), seeds=(0, 1))
@@ -94,7 +94,7 @@ class Spec:
                 raise ValueError(f"warmups={steps} must be <= steps={self.steps}")
         self._all("lrs", lambda name, value: real(name, value, above=0.0))
         if list(self.lrs) != sorted(self.lrs):
-            raise ValueError(f"lrs={self.lrs[0]:g} … {self.lrs[-1]:g} must be in rising order")
+            raise ValueError(f"lrs={self.lrs[0]:g} … {self.lrs[-1]:g} must be in ascending order")
         self._all("seeds", lambda name, value: integer(name, value))
         for field, choices in (("kinds", KINDS), ("decays", DECAYS), ("norms", NORMS), ("match", MATCHES)):
             self._all(field, partial(_chosen, tuple(choices)))
@@ -106,15 +106,15 @@ class Spec:
     def _all(self, field: str, check: Callable[[str, Any], object]) -> None:
         values = getattr(self, field)
         if not values:
-            raise ValueError(f"{field}=() must hold at least one value")
+            raise ValueError(f"{field}=() must contain at least one value")
         for value in values:
             check(field, value)
         if len(set(values)) < len(values):
             twice = next(value for value in values if values.count(value) > 1)
-            raise ValueError(f"{field}={twice} must be given once")
+            raise ValueError(f"{field}={twice} must be given only once")
 
     def length(self, kind: str, warmup_steps: int, match: str) -> int:
-        """How long a warmup of `kind` is that stands for W = `warmup_steps` in one of the two comparisons.
+        """The length of a warmup of `kind` in the row W = `warmup_steps` of a comparison.
 
         >>> tiny = Config(d_model=16, feed_forward=4)
         >>> Spec(tiny, "tiny", 200, (100,), (0.1,), (0,)).length("exponential", 100, "period")
@@ -125,21 +125,21 @@ class Spec:
         return matching_length(kind, effective_period(LinearWarmup(warmup_steps)), self.steps)
 
     def setting(self, norm: str, decay: str, kind: str, warmup_steps: int) -> Setting:
-        """A setting of the grid; without length every kind is `none`."""
+        """A setting of the grid; at length 0 every kind becomes `none`."""
         steps = 0 if kind == NONE else warmup_steps
         schedule = pair(kind, steps, decay, self.steps)
         return Setting(schedule.slug, kind if steps else NONE, steps, effective_period(schedule.warmup), decay, norm)
 
     def matched(self, norm: str, decay: str, match: str) -> dict[int, list[Setting]]:
-        """For each W the settings that stand beside each other in a comparison, one for each kind."""
-        found: dict[int, list[Setting]] = {}
+        """The settings compared with each other, by W: one for each kind."""
+        by_length: dict[int, list[Setting]] = {}
         for steps in self.warmups:
             lengths = [(kind, self.length(kind, steps, match)) for kind in self.kinds]
-            found[steps] = _distinct(self.setting(norm, decay, kind, length) for kind, length in lengths)
-        return found
+            by_length[steps] = _distinct(self.setting(norm, decay, kind, length) for kind, length in lengths)
+        return by_length
 
     def settings(self) -> list[Setting]:
-        """All settings, each once, in the order of the grid."""
+        """All distinct settings, in the order of the grid."""
         return _distinct(
             setting
             for norm in self.norms
@@ -150,7 +150,7 @@ class Spec:
         )
 
     def runs(self) -> list[Run]:
-        """All runs, each once, in the order of the grid: by setting, LR and seed."""
+        """All distinct runs, in the order of the grid: by setting, LR and seed."""
         return [Run(*setting, lr, seed) for setting in self.settings() for lr in self.lrs for seed in self.seeds]
 
 

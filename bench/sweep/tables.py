@@ -1,4 +1,4 @@
-"""The tables of a sweep: one row for each run, and one for each setting with its measures over seeds."""
+"""The tables of a sweep: one row per run, and one row per setting with its measures over seeds."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ Results = Mapping[Run, Result]
 
 
 def curves(results: Results, setting: Setting, spec: Spec, field: str = "loss") -> NDArray[np.float64]:
-    """One number of every run of a setting: float64 [seeds, LRs]."""
+    """One field of every result of a setting: float64 [seeds, LRs]."""
     runs = [[Run(*setting, lr, seed) for lr in spec.lrs] for seed in spec.seeds]
     return np.array([[getattr(results[run], field) for run in row] for row in runs], dtype=np.float64)
 
 
 def sensitivities(results: Results, setting: Setting, spec: Spec) -> NDArray[np.float64]:
-    """LR sensitivity of each seed, [seeds]."""
+    """The LR sensitivity of each seed, [seeds]."""
     initial = curves(results, setting, spec, "initial_loss")[:, 0]
     return measures.lr_sensitivity(curves(results, setting, spec), initial)
 
 
 def runs_table(results: Results, spec: Spec) -> DataFrame:
-    """One row for each run, tidy: its setting, LR and seed, what it measured, and whether it failed or is stable.
+    """A tidy table with one row per run: setting, LR, seed, results, and whether it failed or is stable.
 
-    Losses in nats per token, lengths in steps; a cell is empty where there is no such step.
+    Losses in nats per token, lengths in steps; a step that does not exist is an empty cell.
     """
     import pandas
 
@@ -53,12 +53,12 @@ def runs_table(results: Results, spec: Spec) -> DataFrame:
 
 
 def summary_table(results: Results, spec: Spec) -> DataFrame:
-    """One row for each setting.
+    """One row per setting.
 
     * `lr_sensitivity` with `_low` and `_high`: mean over seeds and its 95 % interval;
-    * `change` …: the same of the difference to no warmup with the same seeds, NaN where the sweep has none;
-    * `max_stable_lr`: the median over seeds (of two, the lower), `_low` and `_high` its range, 0 where none is stable;
-    * `failed_share` …: of all LRs and seeds, with Wilson's interval; `best_loss`: mean over seeds of the least loss.
+    * `change` …: the same for the difference to no warmup, paired by seed; NaN if the sweep has no such setting;
+    * `max_stable_lr`: low median over seeds, `_low` and `_high` its range; 0 where no LR is stable;
+    * `failed_share` …: over all LRs and seeds, with Wilson's interval; `best_loss`: mean over seeds of the lowest loss.
     """
     import pandas
 

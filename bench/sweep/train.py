@@ -1,4 +1,4 @@
-"""The runs of one shard, trained together in a worker process, and what each of them measured."""
+"""Trains the runs of one shard together, in a worker process, and collects their results."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from reference import parse
 from .spec import Run, Spec
 
 ROOT = Path(__file__).parents[2]
-#: The code that a result depends on.
+#: The source files that a result depends on.
 SOURCES = ("reference/*.py", "bench/toy/*.py", "bench/toy/batched/*.py", "bench/sweep/train.py")
-#: Weights are drawn by torch's global generator: in a pool of threads only one may draw at a time.
+#: Weights are drawn from torch's global generator, so in a pool of threads only one may draw at a time.
 _DRAWING = threading.Lock()
 
 
 class Result(NamedTuple):
-    """What one run measured; losses in nats per token.
+    """The measurements of one run; losses in nats per token.
 
     * `loss`, `initial_loss`: validation loss after the last step and before the first;
-    * `first_failing_step`: the step from which on the training loss is above 1.0 or not finite, to the end
-      (0: it never learned); None where it ends at or below 1.0;
-    * `steps_to_target`: the first step whose training loss is at or below the target; None where none is;
+    * `first_failing_step`: the step from which the training loss stays above 1.0 or not finite to the end
+      (0: it never learned); None if the run ends at or below 1.0;
+    * `steps_to_target`: the first step whose training loss is at or below the target, or None;
     * `max_attention_logit`, `max_gradient_norm`, `max_update_ratio`: over all steps, NaN without instruments.
     """
 
@@ -50,7 +50,7 @@ class Result(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """Runs of one norm placement, and the code that their results are to be of."""
+    """Runs with the same norm placement, and the key of the code that must run them."""
 
     spec: Spec
     runs: tuple[Run, ...]
@@ -58,11 +58,11 @@ class Job:
 
 
 class OtherCode(RuntimeError):
-    """A worker has other code or other versions than the process that asked it."""
+    """A worker's code or package versions differ from those of the submitting process."""
 
 
 def code_key() -> str:
-    """A hash of all code that a result depends on: ours, torch, NumPy and Python."""
+    """A hash of all code that a result depends on: our sources and the versions of torch, NumPy and Python."""
     versions = (torch.__version__, np.__version__, platform.python_version())
     digest = hashlib.sha256("\0".join(versions).encode())
     for path in sorted(path for pattern in SOURCES for path in ROOT.glob(pattern)):
@@ -71,12 +71,12 @@ def code_key() -> str:
 
 
 def train_runs(job: Job) -> list[Result]:
-    """Train the runs of a job side by side; no result depends on which runs are in it.
+    """Train the runs of a job together; no result depends on the other runs of the job.
 
-    Raises OtherCode where the code here is not the one that was asked for.
+    Raises OtherCode if the code here differs from the job's.
     """
     if code_key() != job.code:
-        raise OtherCode(f"worker={platform.node()} has other code or other versions of torch, NumPy or Python")
+        raise OtherCode(f"worker={platform.node()} must have the same code and versions of torch, NumPy and Python")
     spec, runs = job.spec, job.runs
     config = dataclasses.replace(spec.config, norm_first=runs[0].norm == "pre")
     rates = grid([parse(run.schedule) for run in runs], [run.lr for run in runs], spec.steps)
@@ -108,21 +108,21 @@ def train_runs(job: Job) -> list[Result]:
 
 
 def failing_since(losses: Tensor, limit: float) -> list[int | None]:
-    """The step from which on a loss [K, T] stays above the limit, or not finite, to the end; None where it does not.
+    """The step from which losses [K, T] stay above the limit or not finite to the end; None for runs that end below it.
 
     >>> failing_since(torch.tensor([[2.0, 0.1, 2.0, torch.nan], [2.0, 0.1, 2.0, 0.1], [2.0, 2.0, 2.0, 2.0]]), 1.0)
     [2, None, 0]
     """
     high = ~(losses <= limit)
-    last = high.flip(1).long().cumprod(1).sum(1)  # how many at the end
+    last = high.flip(1).long().cumprod(1).sum(1)  # the number of such steps at the end
     return [losses.shape[1] - count if count else None for count in last.tolist()]
 
 
 def largest(record: Tensor) -> list[float]:
-    """The largest of each row [K, T]; not a number counts as infinite, for it comes of what is too large.
+    """The maximum of each row [K, T]; NaN counts as infinite, since it results from overflow.
 
     >>> largest(torch.tensor([[1.0, 3.0], [1.0, torch.nan]]))
     [3.0, inf]
     """
-    found: list[float] = record.nan_to_num(nan=math.inf, posinf=math.inf).amax(1).tolist()
-    return found
+    maxima: list[float] = record.nan_to_num(nan=math.inf, posinf=math.inf).amax(1).tolist()
+    return maxima

@@ -1,4 +1,4 @@
-"""Schedules against each other: the same weights and batches for all, seed by seed."""
+"""A comparison of schedules, paired by seed: the same initial weights and batches for all."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Race:
-    """What was measured: first axis the schedules, second the seeds.
+class PairedRuns:
+    """The measurements of all runs; the first axis is the schedule, the second the seed.
 
     `initial`, `final`: validation losses [n, seeds]; `losses`: training losses [n, seeds, T]; `lrs`: [n, T];
     `reached`: the first step with a training loss at or below 0.1, −1 where there is none, [n, seeds].
@@ -47,12 +47,12 @@ class Race:
     reached: NDArray[np.int64]
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row for each schedule: mean loss and its difference to the first schedule, with 95 % intervals.
+        """One row per schedule: mean loss and its difference to the first schedule, with 95 % intervals.
 
-        A loss above the initial one, or not finite, counts as the initial one.
+        A loss that is not finite or above the initial one counts as the initial one.
         """
         losses = measures.capped(self.final[..., None], self.initial)[..., 0]
-        found = []
+        rows = []
         for i, what in enumerate(self.chosen):
             estimates = {
                 "loss": measures.mean(losses[i]),
@@ -64,12 +64,14 @@ class Race:
                 row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
             reached = self.reached[i][self.reached[i] >= 0]
             row["steps_to_target"] = float(np.median(reached)) if len(reached) == len(self.reached[i]) else None
-            found.append(row)
-        return found
+            rows.append(row)
+        return rows
 
 
-def race(args: argparse.Namespace, chosen: Sequence[Chosen], config: Config, seeds: Sequence[int]) -> Race:
-    """Train every schedule with every seed, all at once."""
+def train_paired(
+    args: argparse.Namespace, chosen: Sequence[Chosen], config: Config, seeds: Sequence[int]
+) -> PairedRuns:
+    """Train every schedule with every seed, all together."""
     replicas = [(what, seed) for what in chosen for seed in seeds]
     rates = grid([what.schedule for what, _ in replicas], [what.base_lr for what, _ in replicas], args.steps)
     runs = Batched(config, rates, [seed for _, seed in replicas], device=args.device, threads=cores())
@@ -85,22 +87,24 @@ def race(args: argparse.Namespace, chosen: Sequence[Chosen], config: Config, see
         return values.reshape(*shape, *values.shape[1:]).numpy()
 
     reached = shaped(first_at_or_below(runs.losses, measures.STABLE_LOSS))
-    return Race(chosen, shaped(initial), shaped(runs.evaluate()), shaped(runs.losses), shaped(runs.lrs)[:, 0], reached)
+    return PairedRuns(
+        chosen, shaped(initial), shaped(runs.evaluate()), shaped(runs.losses), shaped(runs.lrs)[:, 0], reached
+    )
 
 
 def about(args: argparse.Namespace) -> str:
-    """What was run, in one line."""
+    """A description of the runs, in one line."""
     return f"{args.config}, {args.norm}-LN, Adam, {args.steps} steps, {args.seeds} seeds, paired; {machine()}"
 
 
-def write_csv(done: Race, args: argparse.Namespace) -> None:
-    """One row for each schedule, seed and step."""
+def write_csv(paired: PairedRuns, args: argparse.Namespace) -> None:
+    """Write one row per schedule, seed and step."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("schedule", "base_lr", "seed", "step", "lr", "loss"))
-    for i, what in enumerate(done.chosen):
-        for k, losses in enumerate(done.losses[i].tolist()):
-            for step, (lr, loss) in enumerate(zip(done.lrs[i].tolist(), losses, strict=True)):
+    for i, what in enumerate(paired.chosen):
+        for k, losses in enumerate(paired.losses[i].tolist()):
+            for step, (lr, loss) in enumerate(zip(paired.lrs[i].tolist(), losses, strict=True)):
                 writer.writerow((what.schedule.slug, what.base_lr, args.first_seed + k, step, lr, loss))
     write_whole(args.csv, text.getvalue().encode())
 
@@ -110,12 +114,12 @@ def _spread(row: dict[str, Any], name: str, form: str) -> str:
     return f"{row[name]:{form}}" + ("" if np.isnan(half) else f" ± {half:.3g}")
 
 
-def print_race(console: Console, done: Race, args: argparse.Namespace) -> None:
-    """The schedules as a table, the first one being what the others are compared with."""
+def print_comparison(console: Console, paired: PairedRuns, args: argparse.Namespace) -> None:
+    """Print the schedules as a table; all are compared with the first."""
     table = plain_table()
     for head in ("schedule", "base LR", "validation loss", "minus the first", "learned", "steps to loss 0.1"):
         table.add_column(head, justify="left" if head == "schedule" else "right", no_wrap=True)
-    for i, row in enumerate(done.rows()):
+    for i, row in enumerate(paired.rows()):
         learned = f"{round(row['stable_share'] * args.seeds)} of {args.seeds}"
         reached = "–" if row["steps_to_target"] is None else f"{row['steps_to_target']:g}"
         difference = _spread(row, "difference", "+.3g") if i else ""
@@ -124,35 +128,37 @@ def print_race(console: Console, done: Race, args: argparse.Namespace) -> None:
     console.print(table)
     console.print(
         f"{about(args)}; ±: 95 % interval over seeds\n"
-        f"learned: validation loss < {measures.STABLE_LOSS:g}; steps: median, – where some seed never reaches it"
+        f"learned: validation loss < {measures.STABLE_LOSS:g}; steps: median over seeds, – if any seed never gets there"
     )
 
 
-def draw(done: Race, args: argparse.Namespace) -> None:
-    """LRs above training losses; ValueError or OSError where the file cannot be written."""
+def draw(paired: PairedRuns, args: argparse.Namespace) -> None:
+    """Plot LRs and training losses; ValueError or OSError if the file cannot be written."""
     with house_style():
-        save(_figure(done, about(args)), args.plot)
+        save(_figure(paired, about(args)), args.plot)
 
 
-def _figure(done: Race, caption: str) -> Figure:
+def _figure(paired: PairedRuns, caption: str) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 6.5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
-    for i, what in enumerate(done.chosen):
+    for i, what in enumerate(paired.chosen):
         look = {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
-        above.plot(done.lrs[i], drawstyle="steps-post", label=f"{what.schedule.slug}, base LR {what.base_lr:g}", **look)
-        below.plot(np.median(done.losses[i], axis=0), **look)
-        low, high = done.losses[i].min(0), done.losses[i].max(0)
+        above.plot(
+            paired.lrs[i], drawstyle="steps-post", label=f"{what.schedule.slug}, base LR {what.base_lr:g}", **look
+        )
+        below.plot(np.median(paired.losses[i], axis=0), **look)
+        low, high = paired.losses[i].min(0), paired.losses[i].max(0)
         below.fill_between(np.arange(len(low)), low, high, color=look["color"], alpha=0.15, linewidth=0)
     above.set_ylabel("LR used by the step")
     above.set_ylim(bottom=0)
     above.legend(fontsize=9)
     below.set(xlabel="optimizer step (0 is the first update)", ylabel="training loss, nats per token", yscale="log")
-    below.set_title("median over seeds, and the range from the least to the largest", fontsize=10)
-    rows = done.rows()
+    below.set_title("median and range over seeds", fontsize=10)
+    rows = paired.rows()
     best = min(rows, key=lambda row: row["loss"])
-    title = f"Least validation loss, {best['loss']:.2g}: {best['schedule']} at base LR {best['base_lr']:g}"
+    title = f"Lowest validation loss, {best['loss']:.2g}: {best['schedule']} at base LR {best['base_lr']:g}"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     figure.supxlabel(caption, x=0.01, ha="left", fontsize=8.5, color=GREY)
     return figure

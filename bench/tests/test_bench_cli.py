@@ -87,7 +87,7 @@ def test_tables_do_not_depend_on_interruptions(
     assert main(["sweep", *GRID, "--shard", "2"]) == 2
     line = one_line(capsys)
     assert line.startswith("jobs=")
-    assert "a worker was lost (killed); finished runs are kept in sweep/shards" in line
+    assert "a worker died (killed); finished runs are saved in sweep/shards" in line
     use(monkeypatch, again := Here())
     assert main(["sweep", *GRID, "--shard", "3"]) == 0
     assert again.runs == 4
@@ -103,7 +103,7 @@ def test_ctrl_c_costs_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
     monkeypatch.setattr(session, "run_sweep", interrupted)
     assert main(["sweep", *GRID]) == 130
-    expected = "interrupted; finished runs are kept in sweep/shards, the same command goes on from there"
+    expected = "interrupted; finished runs are saved in sweep/shards, rerun the same command to resume"
     assert one_line(capsys) == expected
 
 
@@ -126,7 +126,7 @@ def test_a_full_disk_costs_one_line_and_no_run(small_disk: Path, capsys: pytest.
     assert main(["sweep", *GRID, "--shard", "1", "--out", str(small_disk / "out")]) == 2
     line = one_line(capsys)
     shards = list((small_disk / "out" / "shards").glob("*.csv"))
-    assert f"No space left on device; {len(shards)} of 8 runs are kept" in line
+    assert f"No space left on device; {len(shards)} of 8 runs are saved" in line
     assert not list((small_disk / "out").rglob("*.part"))
     (small_disk / "other").unlink()
     assert main(["sweep", *GRID, "--shard", "1", "--out", str(small_disk / "out")]) in (0, 2)  # pictures may not fit
@@ -137,25 +137,25 @@ def test_a_full_disk_costs_one_line_and_no_run(small_disk: Path, capsys: pytest.
     ("arguments", "words"),
     [
         (["sweep", "--steps", "0"], "steps=0 must be >= 1"),
-        (["sweep", "--warmup", "1.5"], "warmup=1.5 must be a share such as 0.05 or 5%, up to 1"),
+        (["sweep", "--warmup", "1.5"], "warmup=1.5 must be a share up to 1, such as 0.05 or 5%"),
         (["sweep", "--warmup", "201"], "warmups=201 must be <= steps=200"),
         (["sweep", "--lr-range", "0.1", "0.01"], "lr-range=0.01 must be > 0.1"),
         (["sweep", "--lr-range", "0", "0.01"], "lr-range=0.0 must be > 0"),
         (["sweep", "--lr-count", "1"], "lr-count=1 must be >= 2"),
-        (["sweep", "--lrs", "0.1", "0.1"], "lrs=0.1 must be given once"),
+        (["sweep", "--lrs", "0.1", "0.1"], "lrs=0.1 must be given only once"),
         (["sweep", "--seeds", "0"], "seeds=0 must be >= 1"),
         (["sweep", "--jobs", "0"], "jobs=0 must be >= 1"),
         (["sweep", "--shard", "0"], "shard=0 must be >= 1"),
         (["sweep", "--config", "tutorial"], "config=tutorial must have no dropout"),
-        (["sweep", "--device", "moon"], "device=moon must be there"),
-        (["sweep", *GRID, "--out", "file"], "out=file must be a folder that takes files"),
+        (["sweep", "--device", "moon"], "device=moon must be available"),
+        (["sweep", *GRID, "--out", "file"], "out=file must be a writable folder"),
         (["train", "--schedule", "linear5+nothing"], "slug='nothing' begins with no known name"),
-        (["train", "--schedule", "linear5+hold@fast"], "schedule=linear5+hold@fast must end in a number after its @"),
+        (["train", "--schedule", "linear5+hold@fast"], "schedule=linear5+hold@fast must have a number after the @"),
         (["train", "--schedule", "linear5+hold@-1"], "base-lr=-1.0 must be >= 0"),
         (["train", "--schedule", "linear5", "--steps", "0"], "steps=0 must be >= 1"),
         (["train", "--schedule", "linear5", "--seed", "-1"], "seed=-1 must be >= 0"),
         (["train", "--schedule", "linear5", "--plot", "a.nothing"], "plot=a.nothing must end in one of"),
-        (["train", "--schedule", "linear5", "--csv", "no/a.csv"], "csv=no/a.csv must be in a folder that exists"),
+        (["train", "--schedule", "linear5", "--csv", "no/a.csv"], "csv=no/a.csv must be in an existing folder"),
         (["train", "--schedule", "linear2+lineardecay3_m0p1"], "min_lr=0.1 must be <= base_lr=0.01"),
         (["compare", "linear5+hold", "nothing"], "slug='nothing' begins with no known name"),
         (["compare", "linear5+hold", "--seeds", "0"], "seeds=0 must be >= 1"),

@@ -1,1 +1,1 @@
-"""The toy task, its Transformer, and the two trainers: one run at a time, and many replicas at once."""
+"""The toy task, its Transformer, and two trainers: one run at a time, or many replicas at once."""

@@ -1,9 +1,9 @@
-"""A training step whose LR is a tensor, on request captured in a CUDA graph.
+"""A training step with a tensor LR, optionally captured in a CUDA graph.
 
-A graph replays kernels with the arguments that they were captured with. An LR that is a Python number is
-such an argument: the scheduler changes the number, and the replayed step goes on with the old one.
-An LR in a tensor on the device is read at every replay, as long as it is changed in place
-(torch's schedulers do so from 2.4 on); to put another object into ``group["lr"]`` freezes it all the same.
+A graph replays its kernels with the arguments they were captured with. An LR that is a Python number is such an
+argument: the scheduler changes the number, but the replayed step keeps using the old one.
+An LR in a device tensor is read at every replay, provided that it is changed in place (torch's schedulers do so
+since 2.4); assigning another object to ``group["lr"]`` freezes it all the same.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from .plain import OptimizerFactory, token_loss
 from .rules import Rule
 from .task import Pairs, Task, batch_order
 
-#: float and tensor: fused Adam, by the type of its LR; capturable: Adam that may be captured, its LR in a tensor;
+#: float, tensor: fused Adam with an LR of that type; capturable: Adam with capturable=True and a tensor LR;
 #: graph: the same, captured. The last two need a GPU.
 KINDS = ("float", "tensor", "capturable", "graph")
-#: Steps before the capture, on a stream of their own: they allocate what the graph shall find.
-BEFORE = 3
+#: Warm-up calls on a side stream before the capture: they allocate the memory that the graph will use.
+WARMUP_CALLS = 3
 
 
 def optimizer_of(kind: str, config: Config, device: str) -> OptimizerFactory:
-    """Fused Adam with its LR as the kind has it; ValueError for another kind or device.
+    """Fused Adam with the kind of LR asked for; ValueError for an unknown kind or device.
 
-    Raises NotImplementedError where the device is absent, or where torch has the kind for GPUs only.
+    Raises NotImplementedError where the device is missing, or where torch supports the kind on GPUs only.
 
     >>> from .config import CONFIGS
-    >>> made = optimizer_of("tensor", CONFIGS["small16"], "cpu")([nn.Parameter(torch.zeros(1))], 0.5)
-    >>> made.param_groups[0]["lr"]
+    >>> optimizer = optimizer_of("tensor", CONFIGS["small16"], "cpu")([nn.Parameter(torch.zeros(1))], 0.5)
+    >>> optimizer.param_groups[0]["lr"]
     tensor(0.5000)
     """
     require(device)
@@ -55,9 +55,9 @@ def optimizer_of(kind: str, config: Config, device: str) -> OptimizerFactory:
 
 
 class Captured:
-    """A function without arguments, captured in a CUDA graph; each call replays it and gives the same tensor.
+    """A function without arguments, captured in a CUDA graph; each call replays it and returns the same tensor.
 
-    `work` runs `BEFORE` times first and once for the capture itself, which does no arithmetic.
+    `work` is called `WARMUP_CALLS` times first, then once for the capture itself, which does no arithmetic.
     Source: torch 2.13, "CUDA semantics", section "CUDA Graphs", whole-network capture.
     """
 
@@ -66,7 +66,7 @@ class Captured:
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
-            for _ in range(BEFORE):
+            for _ in range(WARMUP_CALLS):
                 work()
         torch.cuda.current_stream().wait_stream(side)
         self.graph = torch.cuda.CUDAGraph()
@@ -80,10 +80,10 @@ class Captured:
 
 
 class TensorLoop:
-    """The plain trainer's step with an LR of some kind, under a rule that builds a torch scheduler; seed 0.
+    """The plain trainer's step with one kind of LR, under a rule that builds a torch scheduler; seed 0.
 
-    `scheduler` is built after the capture, so the first step that is replayed has the schedule's first LR.
-    Raises as `optimizer_of` does, and TypeError for a rule without a scheduler.
+    `scheduler` is built after the capture, so the first replayed step uses the schedule's first LR.
+    Raises what `optimizer_of` raises, and TypeError for a rule without a scheduler.
     """
 
     def __init__(self, kind: str, config: Config, rule: Rule, steps: int, device: str) -> None:
@@ -99,7 +99,7 @@ class TensorLoop:
         self.scheduler = rule.scheduler(self.optimizer)
 
     def _work(self) -> Tensor:
-        """Everything that happens on the device: one optimizer step on the batch that lies ready."""
+        """The work on the device: one optimizer step on the current batch."""
         self.optimizer.zero_grad()
         loss = token_loss(self.model(self.batch.source, self.batch.target_in), self.batch.target_out)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -107,10 +107,10 @@ class TensorLoop:
         return loss
 
     def step(self) -> float:
-        """One optimizer step: the loss of its batch before it. IndexError after the last step."""
-        fresh: Pairs = self.pairs.take(self.order[self.taken])
-        self.batch.source.copy_(fresh.source)
-        self.batch.target.copy_(fresh.target)
+        """Take one optimizer step and return the loss of its batch before it; IndexError after the last step."""
+        batch: Pairs = self.pairs.take(self.order[self.taken])
+        self.batch.source.copy_(batch.source)
+        self.batch.target.copy_(batch.target)
         loss = self.run()
         self.scheduler.step()
         self.taken += 1

@@ -1,4 +1,4 @@
-"""What is trained: the shape of the model, the task, the batches and Adam's constants; not the LR."""
+"""The configuration of a run: model, task, batches and Adam's constants; not the LR."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from reference.check import flag, integer, one_of, real
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """One model and its training, all but LR, seed and length.
+    """A model and how it is trained, except for LR, seed and length.
 
-    * `d_model`: features of a token, even (sines and cosines come in pairs); `heads` must divide it;
+    * `d_model`: features per token, even (sines and cosines come in pairs) and divisible by `heads`;
     * `layers`: layers of the encoder, and of the decoder; `feed_forward`: hidden features in each;
     * `norm_first`: LayerNorm before each block (pre-LN) instead of after it (post-LN);
-    * `limit`: the task has the numbers 0 … limit − 1; `validation_share` of them are held out by `split_seed`;
-    * `batch_size` in numbers; `betas` and `eps` as in ``torch.optim.Adam``.
+    * `limit`: the task has the numbers 0 … limit − 1; `validation_share`: the share held out, drawn by `split_seed`;
+    * `batch_size`: in numbers; `betas` and `eps` as in ``torch.optim.Adam``.
 
-    Raises TypeError or ValueError for values outside these ranges.
+    Raises TypeError or ValueError for values out of range.
 
     >>> CONFIGS["small16"].feed_forward
     64
@@ -60,11 +60,11 @@ class Config:
 
 
 def _small(d_model: int) -> Config:
-    """The tutorial's depth and heads at another width, with the usual hidden width of 4·d_model."""
+    """The tutorial's depth and number of heads at another width, with the usual hidden width of 4·d_model."""
     return Config(d_model=d_model, feed_forward=4 * d_model)
 
 
-#: `tutorial` is the Noam tutorial's model: what it leaves unsaid is nn.Transformer's default (2048, 0.1).
+#: `tutorial` is the Noam tutorial's model; where the tutorial is silent, nn.Transformer's defaults (2048, 0.1).
 CONFIGS = {
     "tutorial": Config(d_model=128, feed_forward=2048, dropout=0.1),
     "small16": _small(16),
@@ -74,7 +74,7 @@ CONFIGS = {
 
 
 def named(name: str, **changes: Any) -> Config:
-    """A named configuration, with some fields changed; ValueError for an unknown name.
+    """A named configuration, optionally with some fields changed; ValueError for an unknown name.
 
     >>> named("small16", norm_first=True).norm_first
     True

@@ -1,4 +1,4 @@
-"""The devices that a benchmark is asked to run on, and what is said of one that is absent."""
+"""The devices a benchmark can run on, and how to skip one that is missing."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ DEVICES = ("cpu", "cuda")
 
 
 def require(device: str) -> None:
-    """Raise NotImplementedError, which asv takes for "skip", where torch does not see the device.
+    """Raise NotImplementedError, which asv treats as "skip", where torch does not see the device.
 
-    Never call it when a module is imported: a process that has asked for CUDA cannot be forked.
+    Never call it at import time: a process that has initialised CUDA cannot be forked.
 
     >>> require("cpu")
     """
@@ -21,6 +21,6 @@ def require(device: str) -> None:
 
 
 def settle(device: str) -> None:
-    """Wait until the device has done all that it was given; a CPU has."""
+    """Wait until the device has finished its queued work; a CPU has no queue."""
     if device == "cuda":
         torch.cuda.synchronize()

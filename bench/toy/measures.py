@@ -1,6 +1,6 @@
-"""What the losses of many runs say about stability, with intervals; NumPy only but for the intervals.
+"""Measures of stability computed from the losses of many runs, with confidence intervals (these need SciPy).
 
-A curve is the validation losses of one setting and seed over a grid of LRs, nats per token.
+A curve is the validation losses of one setting and seed over a grid of LRs, in nats per token.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from reference.check import Rates, real
 
-#: A run above this loss did not learn: here failures are plateaus near 2.3 nats, the entropy of the single tokens.
+#: A run above this loss did not learn: on this task failures plateau near 2.3 nats, the entropy of single tokens.
 FAILED_LOSS = 1.0
-#: A run below this loss has learned the task: nine tokens in ten have a probability above e^−0.1 = 0.9.
+#: A run below this loss has learned the task: the right token has a probability above e^−0.1 = 0.9 (geometric mean).
 STABLE_LOSS = 0.1
 CONFIDENCE = 0.95
 
@@ -23,7 +23,7 @@ Flags = NDArray[np.bool_]
 
 
 class Estimate(NamedTuple):
-    """A value with its interval; `low` and `high` are NaN where one run alone gives none."""
+    """A value with its interval; `low` and `high` are NaN for a single run."""
 
     value: float
     low: float
@@ -31,10 +31,10 @@ class Estimate(NamedTuple):
 
 
 def capped(losses: ArrayLike, initial: ArrayLike) -> Rates:
-    """min(ℓ, ℓ0), the loss of a run that cannot be worse than not to train at all; ℓ0 where ℓ is not finite.
+    """min(ℓ, ℓ0), so that no run counts as worse than not training at all; ℓ0 where ℓ is not finite.
 
-    `losses`: ℓ [..., L]; `initial`: ℓ0, finite, one number or one for each curve [...].
-    Raises ValueError where an ℓ0 is not finite or there are no losses.
+    `losses`: ℓ [..., L]; `initial`: ℓ0, finite, one number or one per curve [...].
+    Raises ValueError if an ℓ0 is not finite or there are no losses.
 
     >>> capped([0.5, 9.0, float("nan")], 3.0).tolist()
     [0.5, 3.0, 3.0]
@@ -49,11 +49,11 @@ def capped(losses: ArrayLike, initial: ArrayLike) -> Rates:
 
 
 def lr_sensitivity(losses: ArrayLike, initial: ArrayLike) -> Rates:
-    """How much of the best loss is lost by a wrong LR: mean over the LRs of min(ℓ, ℓ0) − ℓ*.
+    """LR sensitivity, the average cost of a wrong LR: mean over the LRs of min(ℓ, ℓ0) − ℓ*.
 
-    `losses`: ℓ [..., L], the last axis over the LRs of a grid in equal ratios; `initial`: ℓ0, the losses of the
-    untrained models [...]; ℓ* is the least of min(ℓ, ℓ0) on the grid. Returns [...], nats per token.
-    It depends on the range of the LRs: state it. It is 0 too where every LR fails; look at ℓ* as well.
+    `losses`: ℓ [..., L], last axis over a geometric grid of LRs; `initial`: ℓ0 [...], the losses of the
+    untrained models; ℓ* is the minimum of min(ℓ, ℓ0) over the grid. Returns [...], nats per token.
+    The value depends on the range of LRs: always state it. It is also 0 where every LR fails: check ℓ* as well.
     Raises ValueError as `capped` does. Source: Wortsman et al. 2023, section 2.2.
 
     >>> lr_sensitivity([[0.5, 0.25, 9.0], [0.5, 0.5, 0.5]], initial=3.0).tolist()
@@ -64,11 +64,11 @@ def lr_sensitivity(losses: ArrayLike, initial: ArrayLike) -> Rates:
 
 
 def failed(losses: ArrayLike, lrs: ArrayLike, limit: float = FAILED_LOSS) -> Flags:
-    """Which runs broke down: ℓ not finite, or ℓ > `limit` at an LR above the one of the curve's least loss.
+    """Which runs failed: ℓ not finite, or ℓ > `limit` at an LR above the curve's best one.
 
-    Below that LR a high loss is a run that was too slow, not one that failed.
+    Below the best LR a high loss means that the run was too slow, not that it failed.
     `losses`: ℓ [..., L]; `lrs`: [L], the LRs of the last axis. Returns bool [..., L].
-    A curve without a finite loss failed throughout. Raises ValueError where the lengths differ.
+    Without any finite loss, the whole curve failed. Raises ValueError if the lengths differ.
 
     >>> failed([2.0, 0.5, 0.01, 2.3, float("inf")], [1e-4, 1e-3, 1e-2, 0.1, 1.0]).tolist()
     [False, False, False, True, True]
@@ -80,7 +80,7 @@ def failed(losses: ArrayLike, lrs: ArrayLike, limit: float = FAILED_LOSS) -> Fla
 
 
 def stable(losses: ArrayLike, limit: float = STABLE_LOSS) -> Flags:
-    """Which runs learned the task: ℓ < `limit`; one that is not finite did not.
+    """Which runs learned the task: ℓ < `limit` and finite.
 
     >>> stable([0.01, 0.5, float("nan")]).tolist()
     [True, False, False]
@@ -89,9 +89,9 @@ def stable(losses: ArrayLike, limit: float = STABLE_LOSS) -> Flags:
 
 
 def max_stable_lr(losses: ArrayLike, lrs: ArrayLike, limit: float = STABLE_LOSS) -> Rates:
-    """The largest LR whose run is stable, [...]; 0 where no run of the curve is.
+    """The largest LR whose run is stable, [...]; 0 where no run of the curve is stable.
 
-    `losses`: [..., L]; `lrs`: [L]. Raises ValueError where the lengths differ.
+    `losses`: [..., L]; `lrs`: [L]. Raises ValueError if the lengths differ.
 
     >>> float(max_stable_lr([0.5, 0.01, 0.05, 2.3], [1e-3, 1e-2, 0.1, 1.0]))
     0.1
@@ -101,12 +101,13 @@ def max_stable_lr(losses: ArrayLike, lrs: ArrayLike, limit: float = STABLE_LOSS)
 
 
 def share(flags: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
-    """The share of runs that are flagged, with Wilson's interval.
+    """The share of flagged runs, with Wilson's interval.
 
     (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n), n flags of any shape, p their mean, z the normal quantile.
-    It holds for independent runs. The LRs of a grid have different chances to fail, which makes it wider than
-    need be; runs that share a seed are alike, which makes it too narrow.
-    Raises ValueError without flags. Source: Wilson 1927; Brown, Cai & DasGupta 2001, section 3.1.1.
+    It assumes independent runs with the same probability. The LRs of a grid fail with different probabilities,
+    which makes the interval wider than necessary; runs that share a seed are correlated, which makes it too
+    narrow. Raises ValueError without flags.
+    Source: Wilson 1927; Brown, Cai & DasGupta 2001, section 3.1.1.
 
     >>> [round(number, 3) for number in share([True] + [False] * 9)]
     [0.1, 0.018, 0.404]
@@ -114,20 +115,20 @@ def share(flags: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
     given = np.asarray(flags)
     if given.dtype != np.bool_ or not given.size:
         raise ValueError(f"flags={given.dtype} {list(given.shape)} must be bool, one or more")
-    from scipy.stats import binomtest  # slow to import, and not there in asv's environments
+    from scipy.stats import binomtest  # slow to import, and missing in asv's environments
 
     p = float(given.mean())
     interval = binomtest(int(given.sum()), given.size).proportion_ci(_chance(confidence), method="wilson")
-    # At p = 0 and p = 1 one end is p itself; rounding must not put it on the other side.
+    # At p = 0 and p = 1 one end is p itself; rounding must not move it past p.
     return Estimate(p, min(p, float(interval.low)), max(p, float(interval.high)))
 
 
 def mean(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
     """The mean over seeds, with Student's interval: x̄ ± t(n−1)·s/√n.
 
-    `values`: x [n], finite. Of one value there is no interval: NaN.
-    Student's, not a bootstrap: with the 3 to 10 seeds that one can afford, resampling knows no values but these few
-    and its interval is too short (at n = 5 by √(4/5) in s, and by 1.96/2.78 in the quantile).
+    `values`: x [n], finite. A single value has no interval: NaN.
+    Student's rather than a bootstrap: with the usual 3 to 10 seeds, resampling sees only these few values and its
+    interval is too short (at n = 5 by √(4/5) in s, and by 1.96/2.78 in the quantile).
     Raises ValueError for other shapes and for values that are not finite. Source: Student 1908.
 
     >>> [round(number, 3) for number in mean([1.0, 2.0, 3.0])]
@@ -146,9 +147,9 @@ def mean(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
 
 
 def paired_difference(values: ArrayLike, others: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
-    """The mean of the differences `values` − `others` of pairs with the same seed, [n] each, with its interval.
+    """The mean of `values` − `others`, [n] each and paired by seed, with its interval.
 
-    Pairing takes the seeds' own spread out of the interval. Raises ValueError as `mean` does, and for other lengths.
+    Pairing removes the variance between seeds. Raises ValueError as `mean` does, and if the lengths differ.
 
     >>> [round(number, 3) for number in paired_difference([1.1, 5.2, 9.0], [1.0, 5.0, 8.7])]
     [0.2, -0.048, 0.448]
@@ -160,12 +161,12 @@ def paired_difference(values: ArrayLike, others: ArrayLike, confidence: float = 
 
 
 def _chance(confidence: float) -> float:
-    """The confidence; ValueError unless it is between 0 and 1."""
+    """The confidence level; ValueError unless it is between 0 and 1."""
     return real("confidence", confidence, above=0.0, below=1.0)
 
 
 def _curves(losses: ArrayLike, lrs: ArrayLike) -> tuple[Rates, Rates]:
-    """Losses [..., L] and the LRs [L] of their last axis."""
+    """Losses [..., L] and the LRs [L] of their last axis, as arrays; ValueError if the lengths differ."""
     values, rates = np.asarray(losses, dtype=np.float64), np.asarray(lrs, dtype=np.float64)
     if rates.ndim != 1 or not rates.size or values.shape[-1:] != rates.shape:
         raise ValueError(f"lrs={list(rates.shape)} must be as long as the last axis of losses={list(values.shape)}")

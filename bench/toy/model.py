@@ -1,4 +1,4 @@
-"""The model: ``nn.Transformer`` between an embedding with positions and a projection to the vocabulary."""
+"""The model: token embedding with positions, ``nn.Transformer``, and a projection to the vocabulary."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .task import PAD, VOCABULARY, digits_needed
 
 
 def positions(length: int, d_model: int) -> Tensor:
-    """The sinusoidal encoding of positions: float64 [length, d_model].
+    """Sinusoidal positional encoding: float64 [length, d_model].
 
     PE(p, 2i) = sin(p / 10000^(2i/d)), PE(p, 2i+1) = cos(p / 10000^(2i/d)).
     Source: Vaswani et al. 2017, section 3.5.
@@ -31,7 +31,7 @@ def positions(length: int, d_model: int) -> Tensor:
 
 
 def causal_mask(length: int, device: torch.device | str = "cpu") -> Tensor:
-    """Bool [length, length], True where a query (row) may not see a key (column): the future.
+    """Bool [length, length], True where a query (row) must not attend to a key (column): the future.
 
     >>> causal_mask(2).tolist()
     [[False, True], [False, False]]
@@ -42,9 +42,9 @@ def causal_mask(length: int, device: torch.device | str = "cpu") -> Tensor:
 class ToyTransformer(nn.Module):
     """Tokens of source [n, s] and target [n, t] → logits [n, t, vocabulary].
 
-    Embeddings are drawn from N(0, 1) and so are not scaled by √d_model, as in the tutorial;
-    the paper draws them √d_model times smaller and scales.
-    Positions are added, padded keys and the future are masked.
+    As in the tutorial, embeddings are drawn from N(0, 1) and therefore not scaled by √d_model;
+    the paper draws them √d_model times smaller and scales them.
+    Positions are added; padded keys and the future are masked.
     """
 
     positions: Tensor
@@ -52,7 +52,7 @@ class ToyTransformer(nn.Module):
     def __init__(self, config: Config, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.embedding = nn.Embedding(len(VOCABULARY), config.d_model)
-        with warnings.catch_warnings():  # pre-LN has no nested tensors, and torch says so at each construction
+        with warnings.catch_warnings():  # pre-LN does not support nested tensors; torch warns at each construction
             warnings.filterwarnings("ignore", message="enable_nested_tensor is True")
             self.transformer = nn.Transformer(
                 config.d_model,
@@ -64,10 +64,10 @@ class ToyTransformer(nn.Module):
                 batch_first=True,
                 norm_first=config.norm_first,
             )
-        # A prototype that torch warns of, and that would drop columns in which all of a batch is padding.
+        # Nested tensors are a prototype: torch warns, and columns that are padding in the whole batch are dropped.
         self.transformer.encoder.use_nested_tensor = False
         self.output = nn.Linear(config.d_model, len(VOCABULARY))
-        self.to(dtype)  # drawn in float32, whatever the dtype: one seed, one model
+        self.to(dtype)  # always drawn in float32, so that a seed gives the same model in every dtype
         length = digits_needed(config.limit) + 1
         self.register_buffer("positions", positions(length, config.d_model).to(dtype), persistent=False)
 
@@ -83,7 +83,7 @@ class ToyTransformer(nn.Module):
             self.embed(source),
             self.embed(target),
             tgt_mask=causal_mask(target.shape[1], target.device),
-            tgt_is_causal=False,  # said, or torch compares the mask at each call, and a GPU has to wait for it
+            tgt_is_causal=False,  # otherwise torch inspects the mask at each call, which synchronises a GPU
             src_key_padding_mask=padded,
             tgt_key_padding_mask=target == PAD,
             memory_key_padding_mask=padded,
@@ -94,7 +94,7 @@ class ToyTransformer(nn.Module):
 
 @contextlib.contextmanager
 def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Draw by `seed` inside the block, and leave the global generators as they were."""
+    """Seed torch's global generators inside the block, and restore them afterwards."""
     device = torch.device(device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(integer("seed", seed))
@@ -102,6 +102,6 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
 
 
 def build(config: Config, seed: int, dtype: torch.dtype = torch.float32) -> ToyTransformer:
-    """The model that `seed` draws, on the CPU: the same weights in every trainer and on every device."""
+    """The model initialised by `seed`, drawn on the CPU: the same weights in every trainer and on every device."""
     with seeded(seed):
         return ToyTransformer(config, dtype)

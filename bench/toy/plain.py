@@ -1,4 +1,4 @@
-"""One run as a user would write it: nn.Transformer, a torch optimizer, a loop."""
+"""The plain trainer, written as a user would: nn.Transformer, a torch optimizer, a loop."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from .task import PAD, Pairs, Task, batch_order, steps_per_epoch
 
 #: Builds the optimizer from the parameters and the base LR.
 OptimizerFactory = Callable[[Iterable[nn.Parameter], float], Optimizer]
-#: Called after each optimizer step with the step, the LR that it used and the loss before it.
-Report = Callable[[int, float, float], None]
+#: Called after each optimizer step with the step's index, the LR it used and the loss before it.
+StepReport = Callable[[int, float, float], None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
-    """What one run measured.
+class PlainRun:
+    """The measurements of one run.
 
     * `lrs`: the LR in force when optimizer step t ran, read from the optimizer at that moment;
-    * `losses`: the training loss of the batch of step t, before the step; nats per token;
-    * `validation`: validation loss by the number of optimizer steps taken; 0 is the untrained model;
+    * `losses`: the training loss on the batch of step t, before the step; nats per token;
+    * `validation`: validation loss, keyed by the number of optimizer steps taken (0: the untrained model);
     * `model`: the trained model.
     """
 
@@ -41,12 +41,12 @@ class Run:
 
 
 def token_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Mean cross-entropy in nats over the tokens that are not padding: [n, t, v], [n, t] → scalar."""
+    """Mean cross-entropy in nats over all tokens except padding: [n, t, v], [n, t] → scalar."""
     return nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), target.reshape(-1), ignore_index=PAD)
 
 
 def evaluate(model: ToyTransformer, pairs: Pairs) -> float:
-    """The loss of a model on pairs, without dropout; leaves the model as it was."""
+    """The loss of a model on pairs, without dropout; restores the model's mode."""
     was_training = model.training
     model.eval()
     with torch.no_grad():
@@ -56,7 +56,7 @@ def evaluate(model: ToyTransformer, pairs: Pairs) -> float:
 
 
 def adam(config: Config) -> OptimizerFactory:
-    """The default optimizer: Adam with the constants of the configuration, in one fused kernel."""
+    """The default optimizer: fused Adam with the constants of the configuration."""
 
     def make(parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
         return torch.optim.Adam(parameters, lr=lr, betas=config.betas, eps=config.eps, fused=True)
@@ -65,7 +65,7 @@ def adam(config: Config) -> OptimizerFactory:
 
 
 class Driver:
-    """Sets or steps the LR of an optimizer, by a reference schedule or a scheduler of torch."""
+    """Controls an optimizer's LR: sets it from a reference schedule, or steps a torch scheduler."""
 
     def __init__(
         self,
@@ -86,22 +86,22 @@ class Driver:
         self.used.append(float(optimizer.param_groups[0]["lr"]))
 
     def before(self, step: int) -> None:
-        """Set the LR of this step, if a reference schedule says it."""
+        """Set the LR of this step if a reference schedule gives it."""
         if self.rates is not None:
             for group in self.optimizer.param_groups:
                 group["lr"] = float(self.rates[step])
 
     def after(self, step: int) -> None:
-        """Step torch's scheduler, if its clock ticks after this step."""
+        """Step the torch scheduler if its clock ticks after this step."""
         if self.scheduler is not None and (step + 1) % self.every == 0:
             self.scheduler.step()
 
 
-class Loop:
-    """The plain trainer, one optimizer step at a time; `train` runs it to its end and says what the arguments mean.
+class PlainLoop:
+    """The plain trainer, one optimizer step at a time; `train` runs it to the end and documents the arguments.
 
     `used`: the LR of every step so far, read from the optimizer when it stepped;
-    `driver`: what sets or steps the LR; its `before` and `after` are all that a schedule costs in a step.
+    `driver`: sets or steps the LR; its `before` and `after` are the whole cost of the schedule in a step.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Loop:
         self.used = self.driver.used
 
     def step(self) -> float:
-        """One optimizer step: the loss of its batch before it. IndexError after the last step."""
+        """Take one optimizer step and return the loss of its batch before it; IndexError after the last step."""
         step = len(self.used)
         batch = self.task.pairs.take(self.order[step]).to(self.device)
         self.driver.before(step)
@@ -139,7 +139,7 @@ class Loop:
         return loss.item()
 
     def evaluate(self) -> float:
-        """The validation loss now."""
+        """The current validation loss."""
         return evaluate(self.model, self.held)
 
 
@@ -155,16 +155,16 @@ def train(
     validate_every: int = 0,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
-    report: Report | None = None,
-) -> Run:
+    report: StepReport | None = None,
+) -> PlainRun:
     """Train one model for `steps` optimizer steps.
 
     `rule` is a reference schedule, or a function that builds a torch scheduler on the optimizer.
-    Either moves at every optimizer step, or with ``clock="epoch"`` after each pass over the numbers.
-    `base_lr` multiplies the schedule, and is the LR that the optimizer is made with.
+    Either advances at every optimizer step, or with ``clock="epoch"`` after each pass over the numbers.
+    `base_lr` multiplies the schedule, and is the LR the optimizer is created with.
     `seed` draws the weights, the order of the batches and dropout.
-    Validation loss is measured before the first step, after the last, and every `validate_every` (0: never).
-    Raises TypeError or ValueError for arguments outside these ranges.
+    Validation loss is measured before the first step, after the last, and every `validate_every` steps (0: not).
+    Raises TypeError or ValueError for invalid arguments.
 
     >>> from reference import parse
     >>> from .config import Config
@@ -178,7 +178,7 @@ def train(
     one_of("clock", clock, CLOCKS)
     if not callable(rule):  # schedules are callable too
         raise TypeError(f"rule={rule!r} must be a schedule or a function from an optimizer to a scheduler")
-    loop = Loop(config, rule, steps, seed, base_lr, clock, optimizer, dtype, device)
+    loop = PlainLoop(config, rule, steps, seed, base_lr, clock, optimizer, dtype, device)
     losses: list[float] = []
     validation = {0: loop.evaluate()}
     with seeded(seed, device):
@@ -188,4 +188,4 @@ def train(
                 report(step, loop.used[-1], losses[-1])
             if step + 1 == steps or (validate_every and (step + 1) % validate_every == 0):
                 validation[step + 1] = loop.evaluate()
-    return Run(loop.used, losses, validation, loop.model)
+    return PlainRun(loop.used, losses, validation, loop.model)

@@ -1,6 +1,6 @@
-"""Warmups as a user of torch writes them, and the reference schedule that each claims to follow.
+"""Warmups as a torch user writes them, and the reference schedule that each is meant to follow.
 
-All begin at (t+1)/W (family B), so that no step is wasted at an LR of 0, and decay along a cosine.
+All start at (t+1)/W (family B), so that no step is wasted at an LR of 0, and decay along a cosine.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import reference as ref
 from reference.check import integer, one_of
 
 from .config import Config
-from .plain import Loop, OptimizerFactory
+from .plain import OptimizerFactory, PlainLoop
 from .rates import SchedulerFactory
 
 CONSTANT, START, LEVELS, GAMMA = 0.1, 0.01, 5, 2.0
-#: A warmup of its own kind, by name, as the reference has it: of W steps and T in all.
+#: The reference's warmups that have a length, by name: functions of W in steps.
 _OF_A_LENGTH: dict[str, Callable[[int], ref.Warmup]] = {
     "none": lambda steps: ref.LinearWarmup(0),
     "constant": lambda steps: ref.ConstantWarmup(steps, start_factor=CONSTANT),
@@ -38,17 +38,17 @@ _UNTUNED: dict[str, Callable[[float], ref.Warmup]] = {
     "radam": ref.RAdamWarmup,
 }
 WARMUPS = (*_OF_A_LENGTH, *_UNTUNED, "noam")
-#: The same linear warmup and cosine, applied in different ways; `chained` can express the product only.
+#: Ways to apply the same linear warmup and cosine; `chained` can express only their product.
 WAYS = ("sequential", "chained", "lambda", "closed")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Rule:
-    """How the LR of a run is made.
+    """How the LR of a run is controlled.
 
-    * `apply`: what the plain trainer takes, a function that builds a torch scheduler or a reference schedule;
-    * `claims`: the schedule that the optimizer's LR follows; `base_lr` multiplies both;
-    * `optimizer`: builds the optimizer; None is the trainer's own, fused Adam.
+    * `apply`: the plain trainer's rule: a function that builds a torch scheduler, or a reference schedule;
+    * `claims`: the schedule that the optimizer's LR must follow; `base_lr` multiplies both;
+    * `optimizer`: builds the optimizer; None: the trainer's default, fused Adam.
     """
 
     apply: ref.Schedule | SchedulerFactory
@@ -57,22 +57,22 @@ class Rule:
     optimizer: OptimizerFactory | None = None
 
     def scheduler(self, optimizer: Optimizer) -> Any:
-        """The torch scheduler, built on an optimizer; TypeError for a rule that has none."""
+        """Build the torch scheduler on an optimizer; TypeError for a rule that has none."""
         if isinstance(self.apply, ref.Schedule):
             raise TypeError(f"rule={self.apply.slug} must build a torch scheduler, not set values in the loop")
         return self.apply(optimizer)
 
-    def loop(self, config: Config, steps: int, device: str = "cpu") -> Loop:
-        """The plain trainer under this rule, seed 0, before its first step."""
-        return Loop(config, self.apply, steps, 0, self.base_lr, optimizer=self.optimizer, device=device)
+    def loop(self, config: Config, steps: int, device: str = "cpu") -> PlainLoop:
+        """The plain trainer under this rule with seed 0, before its first step."""
+        return PlainLoop(config, self.apply, steps, 0, self.base_lr, optimizer=self.optimizer, device=device)
 
 
 def effective(warmup: str, config: Config, warmup_steps: int, total_steps: int) -> ref.Schedule:
-    """The factor that Adam's update is multiplied by under a named warmup, whoever applies it; peak at most 1.
+    """The factor on Adam's update under a named warmup, whichever way it is applied; its peak is at most 1.
 
-    Untuned warmups have no milestone at which a decay could begin: theirs is multiplied, as its authors do.
-    So is `radam`: the rectification of RAdam as a warmup of Adam.
-    Noam is scaled to a peak of 1. Raises ValueError for another name or for W outside 2 … T − 1.
+    Untuned warmups have no milestone at which a decay could start, so they are multiplied by it, as their authors
+    do. So is `radam`, RAdam's rectification seen as a warmup of Adam.
+    Noam is scaled to a peak of 1. Raises ValueError for an unknown name or for W outside 2 … T − 1.
 
     >>> from .config import CONFIGS
     >>> effective("linear", CONFIGS["small16"], 2, 4).trace(4).round(12).tolist()
@@ -89,10 +89,10 @@ def effective(warmup: str, config: Config, warmup_steps: int, total_steps: int) 
 
 
 def by_warmup(warmup: str, config: Config, warmup_steps: int, total_steps: int, peak_lr: float = 1e-3) -> Rule:
-    """The usual way in torch to write a named warmup with W steps of T, its peak at `peak_lr`.
+    """The usual way to write a named warmup of W of T steps in torch, with its peak at `peak_lr`.
 
-    Kinds that torch has a class for use it, the others a function in ``LambdaLR``; Noam is one function, and
-    RAdam warms up inside the optimizer, so the LR that it is given has no warmup.
+    Kinds for which torch has a class use it, the others a function in ``LambdaLR``; Noam is a single function;
+    RAdam warms up inside the optimizer, so the LR it is given has no warmup.
     Raises ValueError as `effective` does.
 
     >>> from .config import CONFIGS
@@ -102,7 +102,7 @@ def by_warmup(warmup: str, config: Config, warmup_steps: int, total_steps: int, 
     schedule = effective(warmup, config, warmup_steps, total_steps)
     steps, total = warmup_steps, total_steps
     if warmup == "noam":
-        # As the paper has it: the function gives LRs, so the optimizer is made with lr=1.
+        # As in the paper: the function returns LRs, so the optimizer is created with lr=1.
         factor = peak_lr * math.sqrt(config.d_model * steps)
         scale = factor / math.sqrt(config.d_model)
         paper = ref.Noam(steps, config.d_model, factor=factor)
@@ -120,8 +120,8 @@ def by_warmup(warmup: str, config: Config, warmup_steps: int, total_steps: int, 
 def by_way(way: str, config: Config, warmup_steps: int, total_steps: int, peak_lr: float = 1e-3) -> Rule:
     """Linear warmup of W steps and cosine over T, applied in a named way.
 
-    ``chained`` multiplies both from step 0 (family G), the others follow one another (family B).
-    Raises ValueError for another name or for W outside 2 … T − 1.
+    ``chained`` multiplies the two from step 0 (family G); the other ways run one after the other (family B).
+    Raises ValueError for an unknown name or for W outside 2 … T − 1.
 
     >>> from .config import CONFIGS
     >>> by_way("chained", CONFIGS["small16"], 2, 4).claims.trace(3).round(4).tolist()
@@ -143,7 +143,7 @@ def by_way(way: str, config: Config, warmup_steps: int, total_steps: int, peak_l
 def _lengths(warmup_steps: int, total_steps: int) -> tuple[int, int]:
     steps, total = integer("warmup_steps", warmup_steps, 2), integer("total_steps", total_steps, 1)
     if steps >= total:
-        raise ValueError(f"warmup_steps={steps} must be < {total}, the steps in all")
+        raise ValueError(f"warmup_steps={steps} must be < {total}, the total number of steps")
     return steps, total
 
 
@@ -151,7 +151,7 @@ def _linear_lr(optimizer: Optimizer, steps: int) -> lrs.LRScheduler:
     return lrs.LinearLR(optimizer, start_factor=1 / steps, total_iters=steps - 1)  # (t+1)/W, so 1 at t = W−1
 
 
-#: How torch makes the first part of a sequence, by warmup.
+#: The torch scheduler of the first part of a sequence, by warmup.
 _FIRST_PARTS: dict[str, Callable[[Optimizer, int], lrs.LRScheduler]] = {
     "constant": lambda optimizer, steps: lrs.ConstantLR(optimizer, CONSTANT, steps),
     "linear": _linear_lr,
@@ -195,7 +195,7 @@ def _untuned(warmup: str, beta2: float, total: int) -> Callable[[int], float]:
 
 
 def _radam(config: Config) -> OptimizerFactory:
-    """RAdam as torch has it; there is no fused kernel of it."""
+    """torch's RAdam, which has no fused kernel."""
 
     def make(parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
         return torch.optim.RAdam(parameters, lr=lr, betas=config.betas, eps=config.eps)

@@ -1,6 +1,6 @@
-"""The task: a number in digits is translated to its digits in words (123 → "one two three").
+"""The task: translate a number in digits into words (123 → "one two three").
 
-Numbers are encoded once, as two tables of tokens with one row for each number; a batch is a choice of rows.
+Numbers are encoded once, as two token tables with one row per number; a batch is a selection of rows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from reference.check import integer, real
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SPECIAL = ("<pad>", "<sos>", "<eos>")
-#: One vocabulary for both sides, as the model has one embedding: 3 marks, 10 words, 10 digits.
+#: Source and target share one vocabulary, as the model has one embedding: 3 special tokens, 10 words, 10 digits.
 VOCABULARY = (*SPECIAL, *WORDS, *"0123456789")
 PAD, SOS, EOS = range(3)
 FIRST_WORD = len(SPECIAL)
@@ -25,8 +25,8 @@ FIRST_DIGIT = FIRST_WORD + len(WORDS)
 class Pairs:
     """Token tables, int64: `source` [n, digits] and `target` [n, digits + 2], padded on the right.
 
-    A target row is <sos>, the words, <eos>: the decoder reads all but its last column
-    and is asked for all but its first.
+    A target row is <sos>, the words, <eos>: the decoder reads all columns but the last
+    and must predict all but the first.
     """
 
     source: Tensor
@@ -34,12 +34,12 @@ class Pairs:
 
     @property
     def target_in(self) -> Tensor:
-        """What the decoder reads: [..., digits + 1]."""
+        """The decoder's input: [..., digits + 1]."""
         return self.target[..., :-1]
 
     @property
     def target_out(self) -> Tensor:
-        """What the decoder shall say: [..., digits + 1]; <pad> is not scored."""
+        """The labels, what the decoder must predict: [..., digits + 1]; <pad> is not scored."""
         return self.target[..., 1:]
 
     def take(self, rows: Tensor) -> Pairs:
@@ -47,7 +47,7 @@ class Pairs:
         return Pairs(self.source[rows], self.target[rows])
 
     def with_empty(self) -> Pairs:
-        """The tables with one more row: a pair that is read without harm and never scored."""
+        """The tables with one more row: a dummy pair that is safe to read and never scored."""
         source = torch.full_like(self.source[:1], PAD)
         target = torch.full_like(self.target[:1], PAD)
         source[:, 0] = FIRST_DIGIT  # softmax over padding alone would be NaN
@@ -60,7 +60,7 @@ class Pairs:
 
 
 def digits_needed(limit: int) -> int:
-    """How many digits the longest number below `limit` has.
+    """The number of digits of the longest number below `limit`.
 
     >>> digits_needed(1000), digits_needed(1001)
     (3, 4)
@@ -69,7 +69,7 @@ def digits_needed(limit: int) -> int:
 
 
 def encode(numbers: Tensor, digits: int) -> Pairs:
-    """Token tables of whole numbers, [n] → [n, digits] and [n, digits + 2].
+    """Token tables of integers, [n] → [n, digits] and [n, digits + 2].
 
     Digit i of a number with c digits is n // 10^(c−1−i) mod 10, for i < c; the rest is <pad>.
     Raises ValueError for a number that is negative or longer than `digits`.
@@ -97,7 +97,7 @@ def encode(numbers: Tensor, digits: int) -> Pairs:
 
 
 def decode(tokens: Tensor) -> str:
-    """The text of one row of tokens: what stands before <eos>, without <sos> and <pad>.
+    """The text of one row of tokens: everything before <eos>, without <sos> and <pad>.
 
     >>> decode(encode(torch.tensor([120]), 3).target[0])
     'one two zero'
@@ -108,10 +108,10 @@ def decode(tokens: Tensor) -> str:
 
 
 def split(limit: int, validation_share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """The numbers below `limit` to train on and to validate on, each in rising order.
+    """The training and the validation numbers below `limit`, each in ascending order.
 
     The validation part has round(limit · share) numbers, drawn by `seed`.
-    Raises ValueError unless both parts have at least one number.
+    Raises ValueError unless both parts contain at least one number.
 
     >>> [len(part) for part in split(1000, 0.1, seed=0)]
     [900, 100]
@@ -126,7 +126,7 @@ def split(limit: int, validation_share: float, seed: int) -> tuple[Tensor, Tenso
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """All numbers below a limit as tokens (row n is number n), and which of them are for what."""
+    """All numbers below a limit as tokens (row n is number n), and their split into training and validation."""
 
     pairs: Pairs
     train: Tensor
@@ -134,13 +134,13 @@ class Task:
 
     @classmethod
     def make(cls, limit: int, validation_share: float, split_seed: int) -> Task:
-        """The task of the numbers 0 … limit − 1; see `split` for the errors."""
+        """The task with the numbers 0 … limit − 1; raises what `split` raises."""
         train, validation = split(limit, validation_share, split_seed)
         return cls(encode(torch.arange(limit), digits_needed(limit)), train, validation)
 
 
 def steps_per_epoch(numbers: int, batch_size: int) -> int:
-    """Whole batches in one pass over the numbers; the incomplete last one is left out.
+    """Full batches in one pass over the numbers; an incomplete last batch is dropped.
 
     >>> steps_per_epoch(900, 32)
     28
@@ -151,10 +151,10 @@ def steps_per_epoch(numbers: int, batch_size: int) -> int:
 
 
 def batch_order(numbers: Tensor, batch_size: int, steps: int, seed: int) -> Tensor:
-    """The numbers of every batch: int64 [steps, batch_size], the same for every trainer.
+    """The numbers of every batch: int64 [steps, batch_size], the same in every trainer.
 
-    Each epoch is a fresh permutation drawn by `seed`; no number comes twice in one epoch.
-    A longer run begins with the batches of a shorter one.
+    Each epoch is a new permutation drawn by `seed`; no number occurs twice in an epoch.
+    A longer run starts with the batches of a shorter one.
     """
     length = steps_per_epoch(len(numbers), batch_size)
     generator = _generator("seed", seed)
@@ -165,5 +165,5 @@ def batch_order(numbers: Tensor, batch_size: int, steps: int, seed: int) -> Tens
 
 
 def _generator(name: str, seed: int) -> torch.Generator:
-    """A generator on the CPU, so that a seed means the same on every device."""
+    """A generator on the CPU, so that a seed gives the same numbers on every device."""
     return torch.Generator().manual_seed(integer(name, seed))

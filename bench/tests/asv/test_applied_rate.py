@@ -12,7 +12,7 @@ from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from bench.tests.toy_models import one_thread
-from bench.toy.captured import BEFORE, KINDS, Captured, optimizer_of
+from bench.toy.captured import KINDS, WARMUP_CALLS, Captured, optimizer_of
 from bench.toy.config import Config
 from bench.toy.plain import OptimizerFactory
 from bench.toy.rules import by_way
@@ -151,7 +151,7 @@ def test_capture_warms_up_and_then_only_replays(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(torch.cuda, name, value)
     result = torch.zeros(1)
     captured = Captured(lambda: done.append("work") or result)  # type: ignore[func-returns-value]
-    assert done == ["wait", *["work"] * BEFORE, "wait", "work"]
+    assert done == ["wait", *["work"] * WARMUP_CALLS, "wait", "work"]
     done.clear()
     assert [captured() is result, captured() is result] == [True, True]
     assert done == ["replay", "replay"]

@@ -79,7 +79,7 @@ def test_radam_is_torch_s_own() -> None:
         (lambda: by_warmup("slow", ODD, 2, 4), f"warmup='slow' must be one of {', '.join(WARMUPS)}"),
         (lambda: by_way("magic", ODD, 2, 4), f"way='magic' must be one of {', '.join(WAYS)}"),
         (lambda: by_way("lambda", ODD, 1, 4), "warmup_steps=1 must be >= 2"),
-        (lambda: by_warmup("linear", ODD, 4, 4), "warmup_steps=4 must be < 4, the steps in all"),
+        (lambda: by_warmup("linear", ODD, 4, 4), "warmup_steps=4 must be < 4, the total number of steps"),
     ],
 )
 def test_bad_arguments_are_named(make, message: str) -> None:  # type: ignore[no-untyped-def]

@@ -122,7 +122,7 @@ def test_a_damaged_shard_is_run_again(whole: dict[Run, Result], tmp_path: Path) 
 
 def test_a_worker_with_other_code_is_refused() -> None:
     """Results of other code must not be mixed in."""
-    with pytest.raises(OtherCode, match=r"^worker=\S+ has other code or other versions"):
+    with pytest.raises(OtherCode, match=r"^worker=\S+ must have the same code and versions"):
         train_runs(Job(GRID, tuple(GRID.runs()[:1]), "0" * 16))
 
 
@@ -142,7 +142,7 @@ def test_a_full_disk_is_said_and_what_is_written_stays(
         patch.setattr(shards, "write_whole", full_after_two)
         with pytest.raises(DiskError, match="No space left") as raised:
             run_sweep(GRID, Here(), tmp_path, size=6)
-    line = f"out={tmp_path}: No space left on device; 12 of 24 runs are kept, the same command goes on from there"
+    line = f"out={tmp_path}: No space left on device; 12 of 24 runs are saved, rerun the same command to resume"
     assert str(raised.value) == line
     executor = Here()
     assert same(run_sweep(GRID, executor, tmp_path, size=6), whole)

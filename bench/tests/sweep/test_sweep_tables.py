@@ -13,8 +13,8 @@ import pytest
 from bench.sweep.options import length, rates
 from bench.sweep.pictures import heatmap, sensitivity
 from bench.sweep.progress import Lines
-from bench.sweep.show import print_tables
 from bench.sweep.spec import Run, Setting, Spec
+from bench.sweep.sweep_report import print_tables
 from bench.sweep.tables import runs_table, summary_table
 from bench.sweep.train import Result
 from bench.tests.sweeps import TINY
@@ -150,7 +150,7 @@ def test_title_of_the_heat_map_is_what_was_found() -> None:
 @pytest.mark.parametrize("text", ["-1", "1.5", "101%", "nan", "ten", ""])
 def test_a_length_that_is_none_is_refused(text: str) -> None:
     """A share is at most 1, a number of steps is whole."""
-    with pytest.raises(ValueError, match=rf"^warmup={text} must be a share such as 0.05 or 5%"):
+    with pytest.raises(ValueError, match=rf"^warmup={text} must be a share up to 1, such as 0.05 or 5%"):
         length(text, 200)
 
 

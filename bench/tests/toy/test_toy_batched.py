@@ -187,9 +187,9 @@ def test_row_adam_is_adam() -> None:
 @pytest.mark.parametrize(
     ("config", "rates", "seeds", "options", "message"),
     [
-        (ODD, torch.zeros(2, 3), [0], {}, "rates=[2, 3] must be [1, steps], one row for each seed, >= 1"),
-        (ODD, torch.zeros(3), [0, 1, 2], {}, "rates=[3] must be [3, steps], one row for each seed, >= 1"),
-        (ODD, torch.zeros(0, 3), [], {}, "rates=[0, 3] must be [0, steps], one row for each seed, >= 1"),
+        (ODD, torch.zeros(2, 3), [0], {}, "rates=[2, 3] must be [1, steps], one row per seed, at least 1"),
+        (ODD, torch.zeros(3), [0, 1, 2], {}, "rates=[3] must be [3, steps], one row per seed, at least 1"),
+        (ODD, torch.zeros(0, 3), [], {}, "rates=[0, 3] must be [0, steps], one row per seed, at least 1"),
         (ODD, torch.tensor([[0.1, torch.nan]]), [0], {}, "lr=nan must be finite and >= 0"),
         (ODD, torch.tensor([[0.5, -0.5]]), [0], {}, "lr=-0.5 must be finite and >= 0"),
         (ODD, torch.zeros(1, 3), [-1], {}, "seed=-1 must be >= 0"),
@@ -199,14 +199,14 @@ def test_row_adam_is_adam() -> None:
             torch.zeros(1, 3),
             [0],
             {},
-            "dropout=0.1 must be 0: its random numbers would depend on the neighbours",
+            "dropout=0.1 must be 0: random numbers would depend on other replicas",
         ),
         (
             Config(8, 8),
             torch.zeros(1, 3),
             [0],
             {},
-            "d_model=8 must be a multiple of 16, so that replicas lie alike",
+            "d_model=8 must be a multiple of 16, so that replicas align",
         ),
     ],
 )
@@ -228,5 +228,5 @@ def test_mask_of_another_shape_is_refused() -> None:
     """Retiring needs one bool for each replica alive."""
     runs = short(ODD, [0, 1])
     for mask in (torch.tensor([True]), torch.tensor([1, 0])):
-        with pytest.raises(ValueError, match=r"^failed=\[\d\] must be \[2\], bool, one for each alive$"):
+        with pytest.raises(ValueError, match=r"^failed=\[\d\] must be bool \[2\], one per replica alive$"):
             runs.retire(mask)

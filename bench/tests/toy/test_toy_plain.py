@@ -128,5 +128,5 @@ def test_grid_has_a_row_for_each_replica() -> None:
     rows = grid([TWIN, ref.LinearLR(0.5)], [1.0, 0.1], 8)
     assert rows[0].tolist() == TWIN.trace(8).tolist()
     assert rows[1].tolist() == planned(ref.LinearLR(0.5), 8, 0.1).tolist()
-    with pytest.raises(ValueError, match=r"^base_lrs=1 numbers must be as many as the 2 schedules, >= 1$"):
+    with pytest.raises(ValueError, match=r"^base_lrs=1 values must match the 2 schedules, at least 1$"):
         grid([TWIN, TWIN], [1.0], 8)

@@ -1,1 +1,1 @@
-"""Many replicas trained at once, each exactly as if it were alone."""
+"""The batched trainer: many replicas at once, each trained exactly as if it were alone."""

@@ -1,4 +1,4 @@
-"""Adam for many replicas at once: one row of parameters and one LR for each."""
+"""Adam for many replicas at once: one row of parameters and one LR per replica."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 class RowAdam:
-    """Adam on rows [K, P], with an LR for each row.
+    """Adam on rows [K, P], with one LR per row.
 
     m ← m + (1−β1)(g − m), v ← β2·v + (1−β2)·g², θ ← θ − lr/(1−β1^s) · m / (√v/√(1−β2^s) + eps),
-    s = t + 1 the number of the step. Nothing is shared between rows.
+    with s = t + 1. Rows share nothing.
     Source: Kingma & Ba 2015, algorithm 1, in the order of operations of ``torch.optim.Adam``.
     """
 
@@ -20,14 +20,14 @@ class RowAdam:
         self.square = torch.zeros_like(parameters)
 
     def step(self, parameters: Tensor, gradient: Tensor, rates: Tensor, group: slice, t: int) -> None:
-        """Update t, in place, of the rows in `group`: their parameters and gradients [n, P], their LRs [n]."""
+        """Apply update t in place to the rows in `group`: parameters and gradients [n, P], LRs [n]."""
         if parameters.device.type == "cpu":
             self._row_by_row(parameters, gradient, rates, group, t)
         else:
             self._together(parameters, gradient, rates, group, t)
 
     def _row_by_row(self, parameters: Tensor, gradient: Tensor, rates: Tensor, group: slice, t: int) -> None:
-        """With torch's fused kernel, which has one LR but passes only once through the memory."""
+        """Use torch's fused kernel: it takes a single LR, but reads the memory only once."""
         (beta1, beta2), count = self.betas, torch.tensor(t + 1.0)
         rows = (each.unbind() for each in (parameters, gradient, self.mean[group], self.square[group]))
         for lr, row, grad, mean, square in zip(rates.tolist(), *rows, strict=True):
@@ -48,7 +48,7 @@ class RowAdam:
             )
 
     def _together(self, parameters: Tensor, gradient: Tensor, rates: Tensor, group: slice, t: int) -> None:
-        """All rows in each operation: on a GPU the number of calls is what costs."""
+        """Update all rows in each operation: on a GPU the number of calls dominates the cost."""
         beta1, beta2 = self.betas
         root = (1 - beta2 ** (t + 1)) ** 0.5
         sizes = (rates.double() / (beta1 ** (t + 1) - 1)).to(parameters.device, parameters.dtype)[:, None]
@@ -59,5 +59,5 @@ class RowAdam:
         parameters.addcmul_(torch.div(mean, scaled, out=scaled), sizes)
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with these rows only, moved together; `rows` int64 [kept]."""
+        """Keep only these rows; `rows`: int64 [kept]."""
         self.mean, self.square = self.mean[rows], self.square[rows]

@@ -1,8 +1,8 @@
-"""Attention of many replicas over very short sequences, without one small matrix product.
+"""Attention of many replicas over very short sequences, without small matrix products.
 
-A sequence here has 3 or 4 tokens, so one head of one number is a 4×4 matrix: calling a matrix product,
-or a softmax over 4 neighbours in memory, for each of the 10⁵ of them costs more than the arithmetic.
-So replica, head and number together become the last axis, the *lanes* L = K·h·B,
+A sequence has 3 or 4 tokens, so the attention matrix of one head and one number is 4×4: a matrix product,
+or a softmax over 4 neighbours in memory, called for each of the 10⁵ matrices costs more than the arithmetic.
+Therefore replica, head and number are merged into the last axis, the *lanes* L = K·h·B,
 and all arithmetic is elementwise along it.
 """
 
@@ -16,9 +16,9 @@ from torch import Tensor
 
 from bench.toy.task import PAD
 
-#: Is shown logits [n, s, L].
-Watch = Callable[[Tensor], None]
-#: Up to so many features of a head, sums over them are added up one by one in the cache.
+#: Receives the attention logits [n, s, L].
+LogitHook = Callable[[Tensor], None]
+#: Up to this many features per head, sums over features are accumulated one by one, which stays in the cache.
 FEW = 8
 
 
@@ -30,16 +30,16 @@ def to_lanes(x: Tensor, batch: int, heads: int, parts: int) -> Tensor:
 
 
 def from_lanes(x: Tensor, batch: int, heads: int) -> Tensor:
-    """The way back: [parts, d/heads, n, K·heads·B] → [K, n·B, parts·d], stored feature by feature."""
+    """The inverse of `to_lanes`: [parts, d/heads, n, K·heads·B] → [K, n·B, parts·d], stored feature by feature."""
     parts, features, length, lanes = x.shape
     apart = x.view(parts, features, length, lanes // (heads * batch), heads, batch).permute(3, 0, 4, 1, 2, 5)
     return apart.reshape(len(apart), parts * heads * features, length * batch).mT
 
 
 def blocked(keys: Tensor, queries: int, heads: int, *, causal: bool, dtype: torch.dtype) -> Tensor:
-    """What is added to the attention logits: 0, or −∞ at padded keys and, if `causal`, at the future.
+    """The additive attention mask: 0, or −∞ at padded keys and, if `causal`, at future ones.
 
-    `keys`: tokens [K, s, B] → [queries, s, K·heads·B]; `queries` is 1 where all see the same.
+    `keys`: tokens [K, s, B] → [queries, s, K·heads·B]; `queries` is 1 if all queries share a mask.
     """
     hidden = (keys == PAD).transpose(0, 1)[None, :, :, None]
     if causal:
@@ -54,8 +54,8 @@ def match(x: Tensor, y: Tensor) -> Tensor:
     if len(x) > FEW:
         return (x[:, :, None] * y[:, None]).sum(0)
     total = x[0][:, None] * y[0]
-    for one, other in zip(x[1:], y[1:], strict=True):
-        total.addcmul_(one[:, None], other)
+    for x_c, y_c in zip(x[1:], y[1:], strict=True):
+        total.addcmul_(x_c[:, None], y_c)
     return total
 
 
@@ -71,24 +71,24 @@ class Attention:
     """Σ_j softmax_j(Σ_c q_ci·k_cj/√C + added_ij)·v_cj in every lane, and its gradients.
 
     `query` [C, n, L], `key` and `value` [C, s, L], `added` [n or 1, s, L]; C is d/heads.
-    `mixed` is the result [C, n, L]; `watch` is shown the logits before `added`.
+    `mixed` is the result [C, n, L]; `hook` receives the logits before `added`.
 
-    >>> one = torch.ones(2, 1, 1)
-    >>> Attention(one, one, 3 * one, torch.zeros(1, 1, 1)).mixed.flatten().tolist()
+    >>> ones = torch.ones(2, 1, 1)
+    >>> Attention(ones, ones, 3 * ones, torch.zeros(1, 1, 1)).mixed.flatten().tolist()
     [3.0, 3.0]
     """
 
-    def __init__(self, query: Tensor, key: Tensor, value: Tensor, added: Tensor, watch: Watch | None = None) -> None:
+    def __init__(self, query: Tensor, key: Tensor, value: Tensor, added: Tensor, hook: LogitHook | None = None) -> None:
         self.query, self.key, self.value = query, key, value
         self.scale = 1.0 / math.sqrt(len(query))
         logits = match(query, key).mul_(self.scale)
-        if watch is not None:
-            watch(logits)
+        if hook is not None:
+            hook(logits)
         self.shares = logits.add_(added).softmax(1)
         self.mixed = mix(self.shares, value)
 
     def gradients(self, mixed: Tensor, query: Tensor, key: Tensor, value: Tensor) -> None:
-        """From the gradient of `mixed`, write those of query, key and value."""
+        """Given the gradient of `mixed`, write the gradients of query, key and value."""
         mix(self.shares.transpose(0, 1), mixed, out=value)
         shares = match(mixed, self.value)
         logits = torch._softmax_backward_data(shares, self.shares, 1, shares.dtype).mul_(self.scale)

@@ -1,6 +1,6 @@
-"""K runs at once: learning rates, schedules and seeds differ by replica, and nothing else is shared.
+"""The batched trainer: K runs at once, each with its own LRs, schedule and seed.
 
-A replica's numbers do not depend, to the last bit, on which other replicas run beside it.
+A replica's results do not depend, to the last bit, on which other replicas run beside it.
 """
 
 from __future__ import annotations
@@ -25,38 +25,38 @@ from .parameters import ALIGNED, Layout, initial
 from .records import Peaks, update_ratio
 from .workers import Workers
 
-#: Features times replicas that go through the model together on a CPU: more would not find room in its caches.
+#: Features times replicas of a group, which goes through the model together on a CPU: more would overflow its caches.
 GROUP = 1024
-#: But so many at least: or a step would be mostly calls.
+#: Minimum group size; below it call overhead dominates.
 SMALLEST_GROUP = 8
 
 
 def _filled(rows: Tensor, empty: int) -> Tensor:
-    """Rows of pairs [..., B], with the empty pair added until B is a multiple of `ALIGNED`.
+    """Rows of pairs [..., B], padded with the empty pair until B is a multiple of `ALIGNED`.
 
-    So the numbers of every replica begin at the same place in a cache line and fill whole vectors.
+    The numbers of every replica then start at the same offset in a cache line and fill whole vectors.
     """
     return torch.nn.functional.pad(rows, (0, -rows.shape[-1] % ALIGNED), value=empty)
 
 
 class Batched:
-    """Trains K replicas of one configuration, each for T steps at most.
+    """Trains K replicas of one configuration, each for at most T steps.
 
     * `rates`: float64 [K, T], the LR of replica k at optimizer step t (see `rates.grid`);
     * `seeds`: K seeds; each draws the weights and the order of the batches, as in the plain trainer;
-    * `threads`: on a CPU, how many cores share the replicas; each operation runs on one, so that it rounds
-      alike for every K (results do not depend on `threads`);
-    * `compiled`: compile the forward and backward pass; the first step costs minutes, and what is said here of
-      bits holds without it only;
-    * `instruments`: also keep the last three records; this changes no bit of the training.
+    * `threads`: on a CPU, the number of cores that share the replicas; each operation runs on one core, so that
+      it rounds the same way for every K (results do not depend on `threads`);
+    * `compiled`: compile the forward and backward pass; the first step takes minutes, and results are then
+      no longer identical to the last bit;
+    * `instruments`: also keep the last three records; the training stays identical to the last bit.
 
-    The records, float64 [K, T] on the CPU, have one row for each replica that ever was, NaN where it did not run:
+    The records, float64 [K, T] on the CPU, keep one row per replica, retired ones included; NaN where it did not run:
     `lrs` and `losses`, the LR used and the training loss before the step;
-    with `instruments`, and NaN without, `attention_logits`, the largest |attention logit| in the forward pass
+    with `instruments` (NaN without): `attention_logits`, the largest |attention logit| in the forward pass
     of the step (see `Peaks`), `gradient_norms`, ‖∇‖₂ of the whole gradient, and `update_ratios`,
     ‖θ_{t+1} − θ_t‖ / ‖θ_t‖ over all parameters.
-    `alive`: int64, which replicas are still running; row i of `parameters` [alive, P] belongs to ``alive[i]``.
-    Raises TypeError or ValueError for arguments of the wrong shape or range, and for a model with dropout.
+    `alive`: int64, the replicas still running; row i of `parameters` [alive, P] belongs to ``alive[i]``.
+    Raises TypeError or ValueError for arguments of the wrong shape or out of range, and for a model with dropout.
 
     >>> tiny = Config(d_model=16, feed_forward=4, heads=1, layers=1, limit=10, batch_size=3)
     >>> runs = Batched(tiny, torch.tensor([[0.0, 0.5], [0.0, 0.25]]), seeds=[0, 0])
@@ -78,11 +78,11 @@ class Batched:
         instruments: bool = False,
     ) -> None:
         if config.dropout:
-            raise ValueError(f"dropout={config.dropout:g} must be 0: its random numbers would depend on the neighbours")
+            raise ValueError(f"dropout={config.dropout:g} must be 0: random numbers would depend on other replicas")
         if config.d_model % ALIGNED:
-            raise ValueError(f"d_model={config.d_model} must be a multiple of {ALIGNED}, so that replicas lie alike")
+            raise ValueError(f"d_model={config.d_model} must be a multiple of {ALIGNED}, so that replicas align")
         if rates.ndim != 2 or len(rates) != len(seeds) or not len(seeds):
-            raise ValueError(f"rates={list(rates.shape)} must be [{len(seeds)}, steps], one row for each seed, >= 1")
+            raise ValueError(f"rates={list(rates.shape)} must be [{len(seeds)}, steps], one row per seed, at least 1")
         self.config, self.device = config, torch.device(device)
         self.rates = torch.from_numpy(checked(rates.double().cpu().numpy()))
         self.step_count = 0
@@ -114,50 +114,50 @@ class Batched:
         self._view()
 
     def _size(self, rows: int) -> int:
-        """How many of these rows make a group."""
+        """The group size for this many rows."""
         if self.device.type != "cpu":
             return rows
         return min(max(GROUP // self.config.d_model, SMALLEST_GROUP), -(-rows // self.workers.threads))
 
     def _view(self) -> None:
-        """Cut the rows into groups, each with room for its gradients."""
+        """Cut the rows into groups and allocate their gradients."""
         rows = len(self.parameters)
         size = self._size(rows) if self.compiled is None else self.compiled.size
         self.groups = [slice(i, min(i + size, rows)) for i in range(0, rows, max(size, 1))]
         self.gradients = torch.zeros_like(self.parameters)
 
     def _each(self, job: Callable[[slice], None]) -> None:
-        """Do a job for every group of replicas."""
+        """Run a job for every group of replicas."""
 
         def without_graph(group: slice) -> None:
-            with torch.no_grad():  # set anew: it holds for one thread
+            with torch.no_grad():  # set in each worker: it applies to one thread only
                 job(group)
 
         self.workers.run(partial(without_graph, group) for group in self.groups)
 
     def _pass(self, group: slice, batch: Pairs) -> tuple[Tensor, Tensor, Tensor]:
-        """Losses [n], gradients [n, P] and, if they are watched, largest attention logits [n] of a group."""
+        """Losses [n], gradients [n, P] and, with instruments, largest attention logits [n] of a group."""
         rows, gradient = self.parameters[group], self.gradients[group]
         if self.compiled is not None:
             return self.compiled(rows, batch)
         peaks = Peaks(batch) if self.instruments else None
         model = Model(self.layout.views(rows), self.layout.views(gradient))
-        going = Pass(self.config, self.positions, model, batch, peaks=peaks)
-        losses = going.losses
-        going.backward()
+        current = Pass(self.config, self.positions, model, batch, peaks=peaks)
+        losses = current.losses
+        current.backward()
         return losses, gradient, losses if peaks is None else peaks.largest()
 
     def step(self) -> Tensor:
-        """One optimizer step of every replica alive: their losses before it, [alive], on the CPU, float64.
+        """Take one optimizer step of every replica alive; return their losses before it: float64 [alive], on the CPU.
 
-        Raises RuntimeError when the schedule is over.
+        Raises RuntimeError after the last step of the schedules.
         """
         t = self.step_count
         if t == self.rates.shape[1]:
             raise RuntimeError(f"step={t} must be < {t}, the length of the schedules")
         rates = self.rates[self.alive, t]
         losses = self.parameters.new_empty(len(self.alive))
-        seen = self.parameters.new_empty(3, len(self.alive))
+        readings = self.parameters.new_empty(3, len(self.alive))
 
         def job(group: slice) -> None:
             rows, batch = self.parameters[group], self.pairs.take(self.orders[self.order_of[group], t])
@@ -165,14 +165,14 @@ class Batched:
             before = rows.clone() if self.instruments else None
             self.adam.step(rows, gradient, rates[group], group, t)
             if before is not None:
-                seen[0, group] = peaks
-                seen[1, group] = torch.linalg.vector_norm(gradient, dim=1)
-                seen[2, group] = update_ratio(before, rows)
+                readings[0, group] = peaks
+                readings[1, group] = torch.linalg.vector_norm(gradient, dim=1)
+                readings[2, group] = update_ratio(before, rows)
 
         self._each(job)
         if self.instruments:
             records = (self.attention_logits, self.gradient_norms, self.update_ratios)
-            for record, values in zip(records, seen.double().cpu(), strict=True):
+            for record, values in zip(records, readings.double().cpu(), strict=True):
                 record[self.alive, t] = values
         self.lrs[self.alive, t] = rates
         self.losses[self.alive, t] = losses.double().cpu()
@@ -180,7 +180,7 @@ class Batched:
         return self.losses[self.alive, t]
 
     def run(self, steps: int | None = None) -> None:
-        """Take `steps` steps, or all that are left."""
+        """Take `steps` steps, or all remaining ones."""
         for _ in range(self.rates.shape[1] - self.step_count if steps is None else integer("steps", steps)):
             self.step()
 
@@ -197,12 +197,12 @@ class Batched:
         return losses.double().cpu()
 
     def retire(self, failed: Tensor) -> None:
-        """Drop replicas for good; the others go on unchanged, to the last bit.
+        """Drop replicas for good; the others continue unchanged, to the last bit.
 
         `failed`: bool [alive], in the order of `alive`. Raises ValueError for another shape or type.
         """
         if failed.dtype != torch.bool or failed.shape != self.alive.shape:
-            raise ValueError(f"failed={list(failed.shape)} must be [{len(self.alive)}], bool, one for each alive")
+            raise ValueError(f"failed={list(failed.shape)} must be bool [{len(self.alive)}], one per replica alive")
         kept = torch.nonzero(~failed.cpu())[:, 0]
         self.alive = self.alive[kept]
         on_device = kept.to(self.device)

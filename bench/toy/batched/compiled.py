@@ -1,4 +1,4 @@
-"""The pass forward and back through ``torch.compile``, for one number of replicas only."""
+"""The forward and backward pass through ``torch.compile``, for a fixed number of replicas."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .records import Peaks
 
 
 class Traced(Model):
-    """Gives its gradients as new rows: a compiler writes those well, and parts of given rows badly."""
+    """A model that returns its gradients as new rows: the compiler handles those better than writes into slices."""
 
     def __init__(self, layout: Layout, rows: Tensor) -> None:
         super().__init__(layout.views(rows), {})
@@ -23,11 +23,11 @@ class Traced(Model):
         self.parts: dict[tuple[str, int], Tensor] = {}
 
     def put(self, name: str, part: slice, value: Tensor) -> None:
-        """Keep a gradient under the name and the place where it begins."""
+        """Store a gradient under its name and start index."""
         self.parts[name, part.start or 0] = value
 
     def put_product(self, name: str, part: slice, left: Tensor, right: Tensor) -> None:
-        """The same, of a product."""
+        """Store a product as a gradient."""
         self.put(name, part, torch.bmm(left, right))
 
     def gradient(self) -> Tensor:
@@ -40,9 +40,9 @@ class Traced(Model):
 
 
 class Compiled:
-    """Losses, gradients and largest attention logits of `size` replicas; fewer are filled up.
+    """Losses, gradients and largest attention logits of `size` replicas; a smaller group is padded.
 
-    So there is one shape, and one compilation, however many replicas are left.
+    There is thus one shape, and one compilation, however many replicas are left.
     """
 
     def __init__(self, config: Config, positions: Tensor, layout: Layout, size: int, *, watched: bool) -> None:
@@ -50,20 +50,20 @@ class Compiled:
         self.function = torch.compile(self.traced, dynamic=False, fullgraph=True)
 
     def traced(self, rows: Tensor, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What is compiled: rows [size, P] and their tokens → losses [size], gradients [size, P], peaks [size]."""
+        """The compiled function: rows [size, P] and tokens → losses [size], gradients [size, P], peaks [size]."""
         model, pairs = Traced(self.layout, rows), Pairs(source, target)
         peaks = Peaks(pairs) if self.watched else None
-        going = Pass(self.config, self.positions, model, pairs, peaks=peaks)
-        losses = going.losses
-        going.backward()
+        current = Pass(self.config, self.positions, model, pairs, peaks=peaks)
+        losses = current.losses
+        current.backward()
         return losses, model.gradient(), losses.new_empty(0) if peaks is None else peaks.largest()
 
     def __call__(self, rows: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
-        """The same for n ≤ size replicas."""
+        """Losses, gradients and peaks of n ≤ size replicas; the last replica is repeated as padding."""
         n = len(rows)
         if n == self.size:
             return self.function(rows, pairs.source, pairs.target)
-        filled = torch.arange(self.size, device=rows.device).clamp_(max=n - 1)
-        results = self.function(rows[filled], pairs.source[filled], pairs.target[filled])
+        padded = torch.arange(self.size, device=rows.device).clamp_(max=n - 1)
+        results = self.function(rows[padded], pairs.source[padded], pairs.target[padded])
         losses, gradient, peaks = (each[:n] for each in results)
         return losses, gradient, peaks

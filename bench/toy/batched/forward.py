@@ -1,8 +1,8 @@
-"""The loss of K replicas at once and its gradient, each replica with its own weights and its own batch.
+"""The losses of K replicas at once and their gradients, each replica with its own weights and batch.
 
 Everything is [K, …]: matrices are multiplied replica by replica, the rest is elementwise or along
-a replica's own axes. So no number of one replica reaches another.
-B is the batch, n the tokens of a sequence, N = n·B, d the features.
+a replica's own axes, so no value of one replica reaches another.
+B is the batch size, n the number of tokens in a sequence, N = n·B, d the number of features.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from torch.nn import functional as F
 from bench.toy.config import Config
 from bench.toy.task import PAD, Pairs
 
-from .attention import Attention, Watch, blocked, from_lanes, to_lanes
+from .attention import Attention, LogitHook, blocked, from_lanes, to_lanes
 from .layers import EVERYTHING, Back, Model
 from .records import Peaks
 
-#: What a block adds to its input.
+#: A block without its residual connection: input → what is added to it, and the backward function.
 Inner = Callable[[Tensor], tuple[Tensor, Back]]
 
 
 class Pass:
-    """One pass forward through the model of a configuration without dropout, and back.
+    """One forward pass through the model of a configuration without dropout, and its backward pass.
 
-    `losses`: mean cross-entropy of each replica over its own tokens that are not padding: [K], nats.
-    `backward` may be called once, if `trained`, and puts the gradients of the losses into the model.
-    `peaks` watches the attention.
+    `losses`: mean cross-entropy of each replica over its own tokens except padding: [K], nats.
+    `backward` writes the gradients of the losses into the model; call it at most once, and only if `trained`.
+    `peaks` collects the attention logits.
     """
 
     def __init__(
@@ -44,63 +44,63 @@ class Pass:
         trained: bool = True,
     ) -> None:
         self.config, self.positions, self.model, self.trained = config, positions, model, trained
-        # Position before number: so features stored one by one are cut into lanes of whole vectors.
-        source, said, asked = (x.transpose(1, 2) for x in (pairs.source, pairs.target_in, pairs.target_out))
+        # Position before number, so that values stored feature by feature split into lanes of whole vectors.
+        source, target, labels = (x.transpose(1, 2) for x in (pairs.source, pairs.target_in, pairs.target_out))
         self.batch = source.shape[2]
         self.tape: list[Back] = []
-        watches: list[Watch | None] = [None] * 3
+        hooks: list[LogitHook | None] = [None] * 3
         if peaks is not None:
             keys, queries = peaks.source, peaks.target
-            watches = [peaks.between(keys, keys), peaks.between(queries, queries), peaks.between(queries, keys)]
-        in_source, in_target, across = watches
-        see_source = blocked(source, 1, config.heads, causal=False, dtype=positions.dtype)
-        see_target = blocked(said, said.shape[1], config.heads, causal=True, dtype=positions.dtype)
+            hooks = [peaks.between(keys, keys), peaks.between(queries, queries), peaks.between(queries, keys)]
+        source_hook, target_hook, cross_hook = hooks
+        source_mask = blocked(source, 1, config.heads, causal=False, dtype=positions.dtype)
+        target_mask = blocked(target, target.shape[1], config.heads, causal=True, dtype=positions.dtype)
 
         x = self._embed(source)
         for i in range(config.layers):
             name = f"transformer.encoder.layers.{i}"
-            x = self._block(x, f"{name}.norm1", partial(self._self, f"{name}.self_attn", see_source, in_source))
+            x = self._block(x, f"{name}.norm1", partial(self._self, f"{name}.self_attn", source_mask, source_hook))
             x = self._block(x, f"{name}.norm2", partial(self._hidden, name))
         self.memory = self._note(*model.norm(x, "transformer.encoder.norm"))
         self.d_memory = torch.zeros_like(self.memory)
         self.encoded = len(self.tape)
 
-        x = self._embed(said)
+        x = self._embed(target)
         for i in range(config.layers):
             name = f"transformer.decoder.layers.{i}"
-            x = self._block(x, f"{name}.norm1", partial(self._self, f"{name}.self_attn", see_target, in_target))
-            x = self._block(x, f"{name}.norm2", partial(self._cross, f"{name}.multihead_attn", see_source, across))
+            x = self._block(x, f"{name}.norm1", partial(self._self, f"{name}.self_attn", target_mask, target_hook))
+            x = self._block(x, f"{name}.norm2", partial(self._cross, f"{name}.multihead_attn", source_mask, cross_hook))
             x = self._block(x, f"{name}.norm3", partial(self._hidden, name))
         x = self._note(*model.norm(x, "transformer.decoder.norm"))
         logits = self._note(*model.linear(x, "output.weight", "output.bias"))
 
-        self.tokens = (source, said)
-        self.asked = asked.reshape(len(asked), -1)
-        self.scored = self.asked != PAD
+        self.tokens = (source, target)
+        self.labels = labels.reshape(len(labels), -1)
+        self.scored = self.labels != PAD
         self.log_shares = F.log_softmax(logits, 2)
-        each = self.log_shares.gather(2, self.asked[:, :, None])[:, :, 0].masked_fill(~self.scored, 0)
+        each = self.log_shares.gather(2, self.labels[:, :, None])[:, :, 0].masked_fill(~self.scored, 0)
         self.losses = -each.sum(1) / self.scored.sum(1)
 
     def backward(self) -> None:
-        """Put the gradients of the losses into the model."""
+        """Write the gradients of the losses into the model."""
         dx = self.log_shares.exp_()
-        dx.scatter_add_(2, self.asked[:, :, None], dx.new_full((1, 1, 1), -1).expand(*self.asked.shape, 1))
+        dx.scatter_add_(2, self.labels[:, :, None], dx.new_full((1, 1, 1), -1).expand(*self.labels.shape, 1))
         dx.mul_((self.scored.to(dx.dtype) / self.scored.sum(1, keepdim=True))[:, :, None])
         while len(self.tape) > self.encoded:
-            dx = self.tape.pop()(dx)  # and with it goes all that the layer kept
-        d_said, dx = dx, self.d_memory
+            dx = self.tape.pop()(dx)  # also frees what the layer saved
+        d_target, dx = dx, self.d_memory
         while self.tape:
             dx = self.tape.pop()(dx)
-        self._embed_back((dx, d_said))
+        self._embed_back((dx, d_target))
 
     def _note(self, x: Tensor, back: Back) -> Tensor:
-        """Keep the way back for later; the output goes on."""
+        """Record the backward function and return the output unchanged."""
         if self.trained:
             self.tape.append(back)
         return x
 
     def _block(self, x: Tensor, norm: str, inner: Inner) -> Tensor:
-        """One residual block and its LayerNorm, on the side that the configuration says."""
+        """One residual block with its LayerNorm, before or after it as configured."""
         if self.config.norm_first:
             normed, norm_back = self.model.norm(x, norm)
             y, inner_back = inner(normed)
@@ -118,13 +118,13 @@ class Pass:
         """The feed-forward block."""
         return self.model.hidden(x, name)
 
-    def _self(self, name: str, added: Tensor, watch: Watch | None, x: Tensor) -> tuple[Tensor, Back]:
-        """Self-attention with its projections."""
+    def _self(self, name: str, added: Tensor, hook: LogitHook | None, x: Tensor) -> tuple[Tensor, Back]:
+        """Self-attention including its projections."""
         heads, batch, joint = self.config.heads, self.batch, (f"{name}.in_proj_weight", f"{name}.in_proj_bias")
         projected, joint_back = self.model.linear(x, *joint, to_columns=True)
         lanes = to_lanes(projected, batch, heads, 3)
         query, key, value = lanes
-        attention = Attention(query, key, value, added, watch)
+        attention = Attention(query, key, value, added, hook)
         y, out_back = self._out(name, attention)
 
         def back(dy: Tensor) -> Tensor:
@@ -135,15 +135,15 @@ class Pass:
 
         return y, back
 
-    def _cross(self, name: str, added: Tensor, watch: Watch | None, x: Tensor) -> tuple[Tensor, Back]:
-        """Attention from the target to the encoder's output, with its projections."""
+    def _cross(self, name: str, added: Tensor, hook: LogitHook | None, x: Tensor) -> tuple[Tensor, Back]:
+        """Attention from the target to the encoder's output, including its projections."""
         heads, batch, joint = self.config.heads, self.batch, (f"{name}.in_proj_weight", f"{name}.in_proj_bias")
         first, rest = slice(self.config.d_model), slice(self.config.d_model, None)
         projected, query_back = self.model.linear(x, *joint, first, to_columns=True)
         query = to_lanes(projected, batch, heads, 1)
         projected, pair_back = self.model.linear(self.memory, *joint, rest, to_columns=True)
         pair = to_lanes(projected, batch, heads, 2)
-        attention = Attention(query[0], pair[0], pair[1], added, watch)
+        attention = Attention(query[0], pair[0], pair[1], added, hook)
         y, out_back = self._out(name, attention)
 
         def back(dy: Tensor) -> Tensor:
@@ -155,14 +155,14 @@ class Pass:
         return y, back
 
     def _out(self, name: str, attention: Attention) -> tuple[Tensor, Back]:
-        """The output projection of attention; its way back ends in lanes."""
+        """The output projection of attention; its backward function returns lanes."""
         heads, batch = self.config.heads, self.batch
         mixed = from_lanes(attention.mixed[None], batch, heads)
         y, back = self.model.linear(mixed, f"{name}.out_proj.weight", f"{name}.out_proj.bias", from_columns=True)
         return y, lambda dy: to_lanes(back(dy), batch, heads, 1)[0]
 
     def _rows(self, tokens: Tensor) -> Tensor:
-        """Tokens [K, n, B] as rows of all embeddings, replica after replica."""
+        """Tokens [K, n, B] as row indices into the embeddings of all replicas, one replica after another."""
         size = self.model.weights["embedding.weight"].shape[1]
         return tokens + torch.arange(len(tokens), device=tokens.device)[:, None, None] * size
 
@@ -173,7 +173,7 @@ class Pass:
         return embedded.add_(self.positions[: tokens.shape[1], None]).view(len(table), -1, table.shape[2])
 
     def _embed_back(self, gradients: tuple[Tensor, Tensor]) -> None:
-        """Put the gradient of the embedding, from those of its outputs for source and target."""
+        """Write the gradient of the embedding, given those of its outputs for source and target."""
         table = self.model.weights["embedding.weight"]
         rows = torch.cat([self._rows(tokens).flatten(1) for tokens in self.tokens], 1)
         count = table.shape[0] * table.shape[1]

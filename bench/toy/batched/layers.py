@@ -1,9 +1,9 @@
-"""The layers of the model for K replicas at once, each with its way back.
+"""The layers of the model for K replicas at once, each with its backward function.
 
-A layer gives its output and a function from the output's gradient to the input's, which also hands over
-the gradients of the layer's weights. Written out, because so each is written once, in its place in the
-replica's row, and nothing is kept or copied for a general case.
-N = n·B is the number of tokens; position n is before number B.
+A layer returns its output and a function from the output's gradient to the input's, which also stores
+the gradients of the layer's weights. The backward pass is written by hand so that each gradient is written once,
+directly into the replica's row, with nothing saved or copied that autograd would need in general.
+N = n·B is the number of tokens; position n comes before number B.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ Weights = Mapping[str, Tensor]
 #: From the gradient of a layer's output to that of its input.
 Back = Callable[[Tensor], Tensor]
 EVERYTHING = slice(None)
-#: From so many numbers on, a matrix product is worth a call for each replica, which spares a copy.
+#: From this size of the result on, one matrix product call per replica pays off, as it saves a copy.
 LARGE = 4096
 
 
 class Model:
-    """Weights, and where their gradients go: both by name, each [K, *shape]."""
+    """Weights and the buffers of their gradients, by name, each [K, *shape]."""
 
     def __init__(self, weights: Weights, gradients: Weights) -> None:
         self.weights, self.gradients = weights, gradients
 
     def put(self, name: str, part: slice, value: Tensor) -> None:
-        """A gradient [K, *shape] of a part of the first axis of a parameter."""
+        """Store a gradient [K, *shape] for a part of the first axis of a parameter."""
         self.gradients[name][:, part].copy_(value)
 
     def put_product(self, name: str, part: slice, left: Tensor, right: Tensor) -> None:
-        """The same, as the product of [K, o, N] and [K, N, i]."""
+        """Store the product of [K, o, N] and [K, N, i] as a gradient."""
         target = self.gradients[name][:, part]
         if target.device.type != "cpu" or target[0].numel() < LARGE:
             target.copy_(torch.bmm(left, right))
         else:
-            for one, other, out in zip(left.unbind(), right.unbind(), target.unbind(), strict=True):
-                torch.mm(one, other, out=out)
+            for left_k, right_k, out in zip(left.unbind(), right.unbind(), target.unbind(), strict=True):
+                torch.mm(left_k, right_k, out=out)
 
     def linear(
         self,
@@ -53,7 +53,7 @@ class Model:
     ) -> tuple[Tensor, Back]:
         """x·Wᵀ + b for each replica, with the rows `part` of W and b: [K, N, i] → [K, N, o].
 
-        `from_columns` and `to_columns` say that input or output are stored feature by feature.
+        `from_columns`, `to_columns`: the input or the output is stored feature by feature.
         """
         w, b = self.weights[weight][:, part], self.weights[bias][:, part]
         y = torch.baddbmm(b[:, :, None], w, x.mT).mT if to_columns else torch.baddbmm(b[:, None], x, w.mT)

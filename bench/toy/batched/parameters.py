@@ -1,4 +1,4 @@
-"""Where each parameter of the model lies in a replica's row of numbers."""
+"""The layout of the model's parameters in a replica's row of numbers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from torch import Tensor, nn
 from bench.toy.config import Config
 from bench.toy.model import build
 
-#: Rows are filled up to a multiple of this many numbers, 64 bytes of float32: so each row begins at the same
-#: place in a cache line. A matrix product chooses its kernel, and with it its rounding, by that place too
+#: Rows are padded to a multiple of this many numbers, 64 bytes of float32, so that each row starts at the same
+#: offset in a cache line. A matrix product chooses its kernel, and thereby its rounding, by that offset too
 #: (Intel oneMKL, "Obtaining Numerically Reproducible Results", asks for arrays aligned to 64 bytes).
 ALIGNED = 16
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Names and shapes of the numbers of a row, in the order of ``model.named_parameters()``.
+    """Names and shapes of the parameters in a row, in the order of ``model.named_parameters()``.
 
-    A row has P numbers: those of the parameters, and zeros up to a multiple of `ALIGNED`.
+    A row has P numbers: those of the parameters, then zeros up to a multiple of `ALIGNED`.
     """
 
     shapes: tuple[tuple[str, tuple[int, ...]], ...]
@@ -34,14 +34,14 @@ class Layout:
 
     @property
     def sizes(self) -> list[int]:
-        """How many numbers each parameter has, and last the zeros at the end; their sum is P."""
+        """The number of elements of each parameter, then the number of zeros at the end; their sum is P."""
         used = [math.prod(shape) for _, shape in self.shapes]
         return [*used, -sum(used) % ALIGNED]
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
-        """Rows [K, P] as one tensor [K, *shape] for each parameter, sharing their memory.
+        """Rows [K, P] as one tensor [K, *shape] per parameter, sharing memory.
 
-        Raises ValueError unless the rows are P long.
+        Raises ValueError unless the rows have length P.
         """
         total = sum(self.sizes)
         if flat.shape[-1] != total:
@@ -56,18 +56,18 @@ class Layout:
 
 
 def row_of(model: nn.Module) -> Tensor:
-    """A model's parameters as one row [P], a copy."""
+    """A copy of a model's parameters as one row [P]."""
     return Layout.of(model).join({name: value.detach()[None] for name, value in model.named_parameters()})[0]
 
 
 def write(row: Tensor, model: nn.Module) -> None:
-    """Put a row [P] back into a model."""
+    """Write a row [P] back into a model."""
     with torch.no_grad():
         for name, value in Layout.of(model).views(row[None]).items():
             model.get_parameter(name).copy_(value[0])
 
 
 def initial(config: Config, seeds: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
-    """One row for each seed, [K, P], on the CPU: the weights that the plain trainer begins with."""
+    """One row per seed, [K, P], on the CPU: the plain trainer's initial weights."""
     drawn = {seed: row_of(build(config, seed, dtype)) for seed in dict.fromkeys(seeds)}
     return torch.stack([drawn[seed] for seed in seeds])

@@ -1,4 +1,4 @@
-"""What a run is watched by: the largest attention logit, the size of the gradient, the size of the update."""
+"""The instruments of a run: largest attention logit, update ratio, and the first step at a target loss."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 from bench.toy.task import PAD, Pairs
 
-from .attention import Watch
+from .attention import LogitHook
 
 
 class Peaks:
     """The largest |attention logit| of each replica, collected during one forward pass.
 
     max |q·k| / √(d/heads) over layers, heads and batch, before masks are added; padded keys and queries
-    and the pairs that only fill up a batch do not count, keys in the future do.
+    and the pairs that pad a batch do not count, future keys do.
     Source: Wortsman et al. 2023, section 3.1.1 (arXiv:2309.14322).
     """
 
@@ -22,25 +22,25 @@ class Peaks:
         scored = (pairs.target_out != PAD).any(2, keepdim=True)
         self.source = (pairs.source != PAD) & scored
         self.target = (pairs.target_in != PAD) & scored
-        self.seen: list[Tensor] = []
+        self.maxima: list[Tensor] = []
 
-    def between(self, queries: Tensor, keys: Tensor) -> Watch:
-        """What takes the logits [n, s, K·h·B] between tokens of which these count: bool [K, B, n], [K, B, s]."""
+    def between(self, queries: Tensor, keys: Tensor) -> LogitHook:
+        """A hook for the logits [n, s, K·h·B] between the tokens that count: bool [K, B, n] and [K, B, s]."""
         counted = (queries[:, :, :, None] & keys[:, :, None]).permute(2, 3, 0, 1)[:, :, :, None]
 
-        def watch(logits: Tensor) -> None:
+        def hook(logits: Tensor) -> None:
             sizes = logits.abs().view(*counted.shape[:3], -1, counted.shape[4])
-            self.seen.append(torch.where(counted, sizes, 0).amax((0, 1, 3, 4)))
+            self.maxima.append(torch.where(counted, sizes, 0).amax((0, 1, 3, 4)))
 
-        return watch
+        return hook
 
     def largest(self) -> Tensor:
-        """The largest of all that was seen: [K]."""
-        return torch.stack(self.seen).amax(0)
+        """The largest logit so far: [K]."""
+        return torch.stack(self.maxima).amax(0)
 
 
 def update_ratio(before: Tensor, after: Tensor) -> Tensor:
-    """‖θ' − θ‖ / ‖θ‖ for each row: [n, P], [n, P] → [n].
+    """‖θ' − θ‖ / ‖θ‖ of each row: [n, P], [n, P] → [n].
 
     >>> update_ratio(torch.tensor([[3.0, 4.0]]), torch.tensor([[3.0, 4.5]])).tolist()
     [0.10000000149011612]
@@ -50,7 +50,7 @@ def update_ratio(before: Tensor, after: Tensor) -> Tensor:
 
 
 def first_at_or_below(losses: Tensor, target: float) -> Tensor:
-    """The first step at which the loss is at or below a target: int64 [K], −1 where it never is.
+    """The first step whose loss is at or below a target: int64 [K], −1 where there is none.
 
     `losses`: [K, T], NaN where a replica did not run.
 

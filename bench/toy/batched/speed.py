@@ -1,7 +1,7 @@
-"""Replica-steps per second of the batched trainer over those of a loop over nn.Transformer, side by side.
+"""Replica steps per second of the batched trainer, compared with a loop over nn.Transformer.
 
-``python -m bench.toy.batched.speed small16`` prints one measurement as JSON. It is a program of its own because
-the memory allocator reads its settings at start; ``bench/speed/test_batched_speed.py`` starts it with them.
+``python -m bench.toy.batched.speed small16`` prints one measurement as JSON. It is a separate program because the
+memory allocator reads its settings at start-up; ``bench/speed/test_batched_speed.py`` starts it with them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable
 import torch
 
 from bench.toy.config import Config, named
+from bench.toy.devices import settle
 from bench.toy.model import build
 from bench.toy.plain import adam, token_loss
 from bench.toy.rates import grid
@@ -26,7 +27,7 @@ from reference import parse
 
 from .batched import Batched
 
-#: What is measured: the configuration and how many replicas at once, on a CPU and on a GPU.
+#: The configuration, and the number of replicas at once on a CPU and on a GPU.
 WIDTHS = {
     "small16": (named("small16"), 256, 1024),
     "small32": (named("small32"), 128, 512),
@@ -41,11 +42,11 @@ STEPS = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Speed:
-    """What one measurement found; rates in (replica-)steps per second, one for each round.
+    """One measurement; rates in (replica) steps per second, one per round.
 
-    `products`: the matrix products of forward and backward pass alone, the most that any batching could reach.
-    `cores`: the share of its threads' time that the products got; far below 1, other programs were running,
-    and the ratios say nothing: torch's own threads, which wait for each other, suffer most from that.
+    `products`: the matrix products of forward and backward pass alone, an upper bound for any batching.
+    `cores`: CPU time over wall time and threads during the products; if it is far below 1, other programs were
+    running and the ratios mean nothing: torch's own threads, which wait for each other, suffer most.
     """
 
     replicas: int
@@ -61,7 +62,7 @@ class Speed:
         return [ours / theirs for ours, theirs in zip(self.batched, self.plain, strict=True)]
 
     def summary(self) -> dict[str, float]:
-        """Median, least and largest ratio; the ratio of the best rounds; the same for the products alone."""
+        """Median, minimum and maximum ratio; the ratio of the best rounds; that ratio for the products alone."""
         ratios = self.ratios()
         best = max(self.plain)
         return {
@@ -77,14 +78,15 @@ def shapes(config: Config) -> list[tuple[int, int, int]]:
     """Tokens, inputs and outputs of every linear layer in one step of one replica."""
     d, hidden = config.d_model, config.feed_forward
     digits = digits_needed(config.limit)
-    known, said = config.batch_size * digits, config.batch_size * (digits + 1)
-    encoder = [(known, d, 3 * d), (known, d, d), (known, d, hidden), (known, hidden, d)]
-    decoder = [(said, d, 3 * d), *[(said, d, d)] * 3, (known, d, 2 * d), (said, d, hidden), (said, hidden, d)]
-    return (encoder + decoder) * config.layers + [(said, d, len(VOCABULARY))]
+    source, target = config.batch_size * digits, config.batch_size * (digits + 1)
+    encoder = [(source, d, 3 * d), (source, d, d), (source, d, hidden), (source, hidden, d)]
+    self_attention, cross_attention = [(target, d, 3 * d), (target, d, d)], [(target, d, d)] * 2 + [(source, d, 2 * d)]
+    decoder = [*self_attention, *cross_attention, (target, d, hidden), (target, hidden, d)]
+    return (encoder + decoder) * config.layers + [(target, d, len(VOCABULARY))]
 
 
 def products_of(config: Config, runs: Batched) -> Callable[[], None]:
-    """A function that does the matrix products of one step, and nothing else, on the threads of `runs`."""
+    """A function that computes only the matrix products of one step, on the threads of `runs`."""
     size = runs.groups[0].stop
 
     def job() -> Callable[[], None]:
@@ -106,26 +108,20 @@ def products_of(config: Config, runs: Batched) -> Callable[[], None]:
 
 
 def rate(step: Callable[[], object], each: int, seconds: float, device: torch.device) -> float:
-    """How many times `each` a step is done per second, repeating it for `seconds`."""
-    _wait(device)
+    """Steps per second times `each`, repeating the step for `seconds`."""
+    settle(device.type)
     start, count = time.perf_counter(), 0
     while time.perf_counter() - start < seconds:
         step()
         count += 1
-    _wait(device)
+    settle(device.type)
     return count * each / (time.perf_counter() - start)
 
 
-def _wait(device: torch.device) -> None:
-    """Until a GPU has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-
-
 def measure(name: str, *, threads: int, device: str, compiled: bool, rounds: int, replicas: int = 0) -> Speed:
-    """Measure one width; the two trainers take turns, `rounds` times.
+    """Measure one width; the two trainers take turns for `rounds` rounds.
 
-    Raises RuntimeError if they do not have the same losses.
+    Raises RuntimeError if their losses differ.
     """
     config, on_cpu, on_gpu = WIDTHS[name]
     place, count = torch.device(device), replicas or (on_cpu if device == "cpu" else on_gpu)
@@ -165,14 +161,14 @@ def measure(name: str, *, threads: int, device: str, compiled: bool, rounds: int
 
 
 def main() -> None:
-    """Measure one width and print what was found."""
+    """Measure one width and print the result as JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench.toy.batched.speed", description=__doc__)
     parser.add_argument("name", choices=WIDTHS)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--compiled", action="store_true")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--replicas", type=int, default=0, help="0: as many as suit the width")
+    parser.add_argument("--replicas", type=int, default=0, help="default: the number that suits the width")
     speed = measure(**vars(parser.parse_args()))
     json.dump({**dataclasses.asdict(speed), **speed.summary()}, sys.stdout)
 

@@ -1,7 +1,7 @@
-"""Python threads that each run torch on one core: whole replicas are shared out, never one operation.
+"""Python threads that each run torch on one core: they share whole replicas, never a single operation.
 
-torch's own threads would split a matrix product differently for 1 replica than for 2, and then round
-differently; they also meet after every operation, of which a step has over a thousand.
+torch's own threads would split a matrix product differently for 1 replica than for 2, and so round
+differently; they also synchronise after every operation, of which a step has over a thousand.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from reference.check import integer
 
 
 class Workers:
-    """Runs jobs on `threads` threads (1: on the caller's), each with torch set to one thread."""
+    """Runs jobs on `threads` threads (1: the caller's), each with torch set to one thread."""
 
     def __init__(self, threads: int) -> None:
         self.threads = integer("threads", threads, 1)
@@ -24,7 +24,7 @@ class Workers:
             self.pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
 
     def run(self, jobs: Iterable[Callable[[], None]]) -> None:
-        """Run all jobs; the first error of a job is raised here. The caller's own setting is put back."""
+        """Run all jobs and raise the first error; the caller's number of torch threads is restored."""
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:

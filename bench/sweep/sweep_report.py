@@ -1,4 +1,4 @@
-"""A sweep's summary as text: the kinds of warmup at equal length, and at equal effective period."""
+"""A sweep's summary as text tables: kinds of warmup at equal length, and at equal effective period."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 TITLES = {
     "steps": "at equal length W",
-    "period": "at equal effective period Σ(1−w): as long as that of a linear warmup of W steps",
+    "period": "at equal effective period Σ(1−w), that of a linear warmup of W steps",
 }
-#: Tables keep their width where the terminal is narrower: a line that wraps is better than a number that is cut.
+#: Tables keep this width on a narrower terminal: a wrapped line is better than a truncated number.
 WIDEST = 120
 
 
 def student(row: dict[str, Any], name: str, form: str = ".2f") -> str:
-    """A mean with the half of its interval, where it has one.
+    """A mean ± half the width of its interval, if it has one.
 
     >>> student({"x": 0.5, "x_low": 0.25, "x_high": 0.75}, "x"), student({"x": 1, "x_high": math.nan}, "x")
     ('0.50 ± 0.25', '1.00')
@@ -34,7 +34,7 @@ def student(row: dict[str, Any], name: str, form: str = ".2f") -> str:
 
 
 def wilson(row: dict[str, Any], name: str) -> str:
-    """A share with its interval, in per cent.
+    """A share with its interval, in percent.
 
     >>> wilson({"x": 0.1, "x_low": 0.018, "x_high": 0.404}, "x")
     '10 (2–40)'
@@ -44,7 +44,7 @@ def wilson(row: dict[str, Any], name: str) -> str:
 
 
 def print_tables(console: Console, summary: DataFrame, spec: Spec) -> None:
-    """Print the comparisons of a sweep; with one kind of warmup both are the same, and one is printed."""
+    """Print a sweep's comparisons; with one kind of warmup both are the same, so only one is printed."""
     rows = {Setting(*row[:6]): dict(zip(summary.columns, row, strict=True)) for row in summary.itertuples(index=False)}
     kinds = [kind for kind in spec.kinds if kind != "none"]
     console.width = max(console.width, WIDEST)
@@ -67,17 +67,17 @@ def print_tables(console: Console, summary: DataFrame, spec: Spec) -> None:
                 console.print(table)
     console.print(
         f"{spec.name}, {spec.steps} steps, {len(spec.lrs)} LRs {spec.lrs[0]:g} … {spec.lrs[-1]:g}, "
-        f"{len(spec.seeds)} seeds; ± and (): 95 % intervals over seeds, and over runs.\n"
-        "W: length in steps; Σ(1−w): effective period, the full steps that the warmup holds back.\n"
+        f"{len(spec.seeds)} seeds; ±: 95 % interval over seeds; (): 95 % interval over runs.\n"
+        "W: warmup length in steps; Σ(1−w): effective period, the number of full-LR steps that the warmup costs.\n"
         "LR sensitivity: mean over these LRs of min(loss, loss at initialisation) − best loss, nats per token;\n"
-        "change: the same minus that without warmup, paired by seed.\n"
-        f"max LR: the largest with a validation loss < {STABLE_LOSS:g}, median over seeds.\n"
-        f"failed: not finite, or a loss > {FAILED_LOSS:g} at an LR above the best."
+        "change: difference to the LR sensitivity without warmup, paired by seed.\n"
+        f"max LR: the largest LR with a validation loss < {STABLE_LOSS:g}, median over seeds.\n"
+        f"failed: loss not finite, or > {FAILED_LOSS:g} at an LR above the best one."
     )
 
 
 def cells(row: dict[str, Any], warmup_steps: int, spec: Spec) -> dict[str, str]:
-    """One line of a comparison, by the heads of its columns."""
+    """One line of a comparison, keyed by column heading."""
     return {
         "W": f"{warmup_steps} ({warmup_steps / spec.steps:.0%})",
         "kind": row["kind"],
