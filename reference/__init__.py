@@ -1,4 +1,4 @@
-"""Closed forms of learning-rate schedules: NumPy only, evaluated directly from the step."""
+"""Learning-rate schedules in closed form: NumPy only, each value computed directly from its step."""
 
 from .clock import Clocked, per_epoch, per_micro_batch, per_process
 from .compose import ChainedScheduler, SequentialLR, chain, sequential

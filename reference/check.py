@@ -1,4 +1,4 @@
-"""Validation of parameters: every message is ``name=value`` first, then the rule."""
+"""Parameter validation; every error message starts with ``name=value``, then states the rule."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Rates = NDArray[np.float64]
 
 
 def plain_repr(value: object) -> str:
-    """The value as a reader would type it: NumPy scalars lose their wrapper."""
+    """The value as a user would type it: a NumPy scalar prints like a Python number."""
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def integer(name: str, value: Any, minimum: int = 0) -> int:
-    """Return `value` as an int; raise unless it is a whole number >= `minimum`."""
+    """Return `value` as an int; raise TypeError unless it is an integer, ValueError if it is < `minimum`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name}={plain_repr(value)} must be an integer")
     if value < minimum:
@@ -36,7 +36,7 @@ def real(
     above: float | None = None,
     below: float | None = None,
 ) -> float:
-    """Return `value` as a float; raise unless it is finite, in [low, high], > above, < below."""
+    """Return `value` as a float; raise unless it is a finite real number in [low, high], > `above` and < `below`."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name}={plain_repr(value)} must be a real number")
     if not math.isfinite(value):
@@ -53,21 +53,21 @@ def real(
 
 
 def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
-    """Return `value`; raise unless it is one of `choices`."""
+    """Return `value`; raise ValueError unless it is one of `choices`."""
     if value not in choices:
         raise ValueError(f"{name}={plain_repr(value)} must be one of {', '.join(choices)}")
     return str(value)
 
 
 def flag(name: str, value: Any) -> bool:
-    """Return `value`; raise unless it is True or False."""
+    """Return `value` as a bool; raise TypeError unless it is True or False."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name}={plain_repr(value)} must be True or False")
     return bool(value)
 
 
 def integer_steps(step: ArrayLike) -> Steps:
-    """Return `step` as an int64 array of its own shape; raise unless all are whole and >= 0."""
+    """Return `step` as an int64 array of the same shape; raise unless all entries are integers in [0, 2**63)."""
     array = np.asarray(step)
     if array.size and (array.dtype == np.bool_ or not np.issubdtype(array.dtype, np.integer)):
         first = array.ravel()[0]

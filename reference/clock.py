@@ -1,6 +1,6 @@
-"""Schedules read by another clock than the optimizer step.
+"""Schedules that advance on a clock other than the optimizer step.
 
-The question is always the same: how many scheduler steps were made before optimizer step t.
+Each clock is defined by the number of scheduler steps made before optimizer step t.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from .slug import register
 
 @schedule
 class Clocked(Schedule):
-    """A schedule at ⌊t·times/every⌋ + ahead instead of t.
+    """A schedule evaluated at ⌊t·times/every⌋ + ahead instead of t.
 
-    `schedule`: any schedule; `times`, `every` >= 1 and `ahead` >= 0 are whole numbers of scheduler steps,
-    optimizer steps and scheduler steps.
-    Inside a chain it acts by the ratio of its consecutive values.
-    Raises TypeError or ValueError for bad numbers, and for a step whose count would pass 2**63.
+    `schedule`: any schedule; `times` >= 1 (scheduler steps) per `every` >= 1 (optimizer steps);
+    `ahead` >= 0 (scheduler steps made before the first update). All three are integers.
+    Inside a chain each step multiplies by the ratio of consecutive values.
+    Raises TypeError or ValueError for bad numbers, and for a step whose scheduler step would reach 2**63.
     Source: the step convention of this package (reference/schedule.py).
 
     >>> from reference.warmup import LinearWarmup
@@ -41,9 +41,9 @@ class Clocked(Schedule):
         self._set("ahead", integer("ahead", self.ahead, 0))
 
     def _values(self, t: Steps, base: float) -> Rates:
-        most = int(t.max(initial=0))
-        if most * self.times + self.ahead >= 2**63:
-            raise ValueError(f"step={most} must be < (2**63 - {self.ahead}) / {self.times}")
+        last = int(t.max(initial=0))
+        if last * self.times + self.ahead >= 2**63:
+            raise ValueError(f"step={last} must be < (2**63 - {self.ahead}) / {self.times}")
         return self.schedule._values(t * self.times // self.every + self.ahead, base)
 
     def _multiplies_until(self) -> float:
@@ -57,7 +57,7 @@ class Clocked(Schedule):
 def per_epoch(schedule: Schedule, steps_per_epoch: int) -> Clocked:
     """A schedule stepped once per epoch: s(⌊t/steps_per_epoch⌋), a staircase.
 
-    Raises TypeError or ValueError unless `steps_per_epoch` is a whole number >= 1.
+    `steps_per_epoch`: optimizer steps per epoch, an integer >= 1; raises TypeError or ValueError otherwise.
     Source: ViT warmup tutorial, section 4 (per-epoch updates).
 
     >>> from reference.warmup import LinearWarmup
@@ -68,11 +68,12 @@ def per_epoch(schedule: Schedule, steps_per_epoch: int) -> Clocked:
 
 
 def per_micro_batch(schedule: Schedule, accumulation: int) -> Clocked:
-    """A schedule written in optimizer steps but stepped after every micro-batch: s(k·t + k − 1).
+    """A schedule meant for optimizer steps but stepped after every micro-batch: s(k·t + k − 1).
 
-    k: `accumulation`, the micro-batches of one optimizer step. Step t runs in micro-batch k·t + k − 1,
-    counted from 0, and every one before it made a scheduler step: the k − 1 of the same group too.
-    Raises TypeError or ValueError unless k is a whole number >= 1.
+    k: `accumulation`, the number of micro-batches per optimizer step.
+    Optimizer step t runs in micro-batch k·t + k − 1, counted from 0, and each earlier micro-batch,
+    including the k − 1 of the same group, has made one scheduler step.
+    Raises TypeError or ValueError unless k is an integer >= 1.
     Source: the step convention of this package, applied to a loop that calls scheduler.step() outside
     the `if` that guards optimizer.step().
 
@@ -87,7 +88,7 @@ def per_micro_batch(schedule: Schedule, accumulation: int) -> Clocked:
 def per_process(schedule: Schedule, processes: int) -> Clocked:
     """A schedule stepped once per process after each optimizer step: s(n·t).
 
-    n: `processes`. Raises TypeError or ValueError unless it is a whole number >= 1.
+    n: `processes`. Raises TypeError or ValueError unless it is an integer >= 1.
     Source: accelerate, AcceleratedScheduler.step with split_batches=False.
 
     >>> from reference.warmup import LinearWarmup

@@ -1,10 +1,10 @@
-"""SequentialLR and ChainedScheduler at any nesting, by the affine algebra of a step.
+"""SequentialLR and ChainedScheduler at any depth of nesting.
 
-Per step each scheduler is a map of the current LR, lr ← A(t)·lr + B(t).
+Each step of a scheduler is an affine map of the current LR, lr ← A(t)·lr + B(t).
 `ChainedScheduler` composes the maps of its parts in order.
 `SequentialLR` starts part i at its milestone, from the base LR and at local step 0.
 
-Where the documentation leaves a choice, the choice is one of the readings in ``suite/known/readings.toml``.
+Where torch's documentation is ambiguous, ``suite/known/readings.toml`` states our reading and the reason for it.
 """
 
 from __future__ import annotations
@@ -16,28 +16,30 @@ from .scan import affine_scan
 from .schedule import Schedule, arg, child, schedule
 from .shapes import BLOCK, segments
 from .slug import register
-from .torch_factor import schedule_field
+from .torch_factor import checked_schedule
 from .torch_plateau import ReduceLROnPlateau
 
 
-def _parts(owner: str, schedulers: object) -> tuple[Schedule, ...]:
+def _checked_parts(owner: str, schedulers: object) -> tuple[Schedule, ...]:
+    """Return `schedulers` as a tuple; raise unless each is a schedule that `owner` can contain."""
     if not isinstance(schedulers, tuple | list):
         raise TypeError(f"schedulers={schedulers!r} must be a list or tuple of schedules")
     if not schedulers:
-        raise ValueError("schedulers=[] must hold at least one schedule")
+        raise ValueError("schedulers=[] must contain at least one schedule")
     for i, part in enumerate(schedulers):
-        schedule_field(f"schedulers[{i}]", part)
+        checked_schedule(f"schedulers[{i}]", part)
         if isinstance(part, ReduceLROnPlateau):
-            raise ValueError(f"schedulers[{i}]=ReduceLROnPlateau must stand alone: {owner} gives it no metric")
+            raise ValueError(f"schedulers[{i}]=ReduceLROnPlateau must be used on its own: {owner} passes no metric")
     return tuple(schedulers)
 
 
 @schedule
 class SequentialLR(Schedule):
-    """One schedule after the other; a milestone belongs to the later one.
+    """One schedule after another; the step at a milestone belongs to the later one.
 
-    lr(t) = part_i(t − m_i) for m_i <= t < m_(i+1), with m_0 = 0 and every part started from the base LR.
-    Raises ValueError unless there is one milestone fewer than parts, in rising order and whole.
+    lr(t) = part_i(t − m_i) for m_i <= t < m_(i+1), with m_0 = 0; every part starts from the base LR.
+    Raises TypeError or ValueError unless `milestones` are integers in ascending order, one fewer than `schedulers`.
+    Source: docstring of torch SequentialLR, release 2.13, and the readings named above.
 
     >>> from reference import ConstantLR, ExponentialLR
     >>> SequentialLR((ConstantLR(0.1, 2), ExponentialLR(0.5)), (2,)).trace(4).tolist()
@@ -49,21 +51,22 @@ class SequentialLR(Schedule):
     slug_name = "seq"
 
     def _check(self) -> None:
-        self._set("schedulers", _parts("SequentialLR", self.schedulers))
+        self._set("schedulers", _checked_parts("SequentialLR", self.schedulers))
         milestones = tuple(integer(f"milestones[{i}]", m) for i, m in enumerate(self.milestones))
         if len(milestones) != len(self.schedulers) - 1:
             raise ValueError(
-                f"milestones={list(milestones)} must number one fewer than the schedulers "
+                f"milestones={list(milestones)} must have one entry fewer than the schedulers "
                 f"(got {len(milestones)} for {len(self.schedulers)})"
             )
         if list(milestones) != sorted(milestones):
-            raise ValueError(f"milestones={list(milestones)} must be in rising order")
+            raise ValueError(f"milestones={list(milestones)} must be in ascending order")
         self._set("milestones", milestones)
 
     def _is_direct(self, last: int) -> bool:
         return all(part._is_direct(last) for part in self.schedulers)
 
     def _start(self, i: int) -> int:
+        """The step at which part i starts."""
         return self.milestones[i - 1] if i else 0
 
     def _values(self, t: Steps, base: float) -> Rates:
@@ -73,18 +76,18 @@ class SequentialLR(Schedule):
         return values
 
     def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
-        """The maps of the active part, except that a milestone restarts it from the base LR.
+        """The maps of the active part, except at a milestone, where the next part starts from the base LR.
 
-        The restart acts by the ratio of consecutive values, unless the part overwrites the LR anyway.
+        That step multiplies by the ratio of consecutive values, unless the part overwrites the LR anyway.
         """
-        slope, jump = np.empty(t.shape), np.empty(t.shape)
+        slope, offset = np.empty(t.shape), np.empty(t.shape)
         for i, inside in segments(t, self.milestones):
             local = t[inside] - self._start(i)
-            slope[inside], jump[inside] = self.schedulers[i]._maps(local, base)
+            slope[inside], offset[inside] = self.schedulers[i]._maps(local, base)
         restart = (t > 0) & np.isin(t, self.milestones) & (slope != 0)
         if restart.any():
-            slope[restart], jump[restart] = super()._maps(t[restart], base)
-        return slope, jump
+            slope[restart], offset[restart] = super()._maps(t[restart], base)
+        return slope, offset
 
     def _multiplies_until(self) -> float:
         edges = [0, *self.milestones, np.inf]
@@ -97,10 +100,12 @@ class SequentialLR(Schedule):
 
 @schedule
 class ChainedScheduler(Schedule):
-    """All schedules at once: each step applies the map of every part, in order.
+    """Several schedules at once: each step applies the maps of all parts, in order.
 
-    Parts that only multiply give the product of their factors, lr(t) = base_lr · Π_i f_i(t), evaluated
-    directly; a part with an absolute term (eta_min, or a value that overwrites) makes it one cumulative pass.
+    If all parts only multiply, the LR is the product of their factors, lr(t) = base_lr · Π_i f_i(t), evaluated
+    directly. With a part that has an absolute term (eta_min, or a value that overwrites) it takes a cumulative pass.
+    Raises TypeError or ValueError for an empty list or for a part that cannot be chained.
+    Source: docstring of torch ChainedScheduler, release 2.13, and the readings named above.
 
     >>> from reference import ConstantLR, ExponentialLR
     >>> ChainedScheduler((ConstantLR(0.1, 2), ExponentialLR(0.5))).trace(4).tolist()
@@ -111,7 +116,7 @@ class ChainedScheduler(Schedule):
     slug_name = "chain"
 
     def _check(self) -> None:
-        self._set("schedulers", _parts("ChainedScheduler", self.schedulers))
+        self._set("schedulers", _checked_parts("ChainedScheduler", self.schedulers))
 
     def _is_direct(self, last: int) -> bool:
         return last <= self._multiplies_until() and all(part._is_direct(last) for part in self.schedulers)
@@ -123,20 +128,20 @@ class ChainedScheduler(Schedule):
             for part in self.schedulers:
                 values = values * part._values(t, 1.0)
             return values
-        slope, jump = np.empty(last + 1), np.empty(last + 1)
+        slope, offset = np.empty(last + 1), np.empty(last + 1)
         width = BLOCK if all(part._is_direct(last) for part in self.schedulers) else last + 1
         for i in range(0, last + 1, width):
             steps = np.arange(i, min(i + width, last + 1))
             block = slice(i, i + width)
-            slope[block], jump[block] = self._maps(steps, base)
-        return affine_scan(slope, jump, base)[t]
+            slope[block], offset[block] = self._maps(steps, base)
+        return affine_scan(slope, offset, base)[t]
 
     def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
-        slope, jump = np.ones(t.shape), np.zeros(t.shape)
+        slope, offset = np.ones(t.shape), np.zeros(t.shape)
         for part in self.schedulers:
             a, b = part._maps(t, base)
-            slope, jump = a * slope, a * jump + b
-        return slope, jump
+            slope, offset = a * slope, a * offset + b
+        return slope, offset
 
     def _multiplies_until(self) -> float:
         return min(part._multiplies_until() for part in self.schedulers)

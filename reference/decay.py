@@ -1,8 +1,8 @@
-"""Decays: the learning rate as a function of n, the steps since the decay began.
+"""Decays: the learning rate as a function of n, the number of steps since the decay started.
 
-Alone a decay runs from step 0 (n = t) and stays at its end value; behind a warmup see `WarmupDecay`.
-``min_lr`` is a learning rate, not a factor: it must not exceed the base LR of the call.
-A phase of length 0 is over before it starts (p = 1 at n = 0).
+On its own a decay starts at step 0 (n = t) and then stays at its end value; after a warmup see `WarmupDecay`.
+``min_lr`` is a learning rate, not a factor, so it must not exceed the base LR of the call.
+A decay of length 0 is over before it starts (p = 1 at n = 0).
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from .check import Rates, Steps, plain_repr, real
 from .convention import fold
 from .schedule import Schedule, arg, schedule
 from .slug import register
-from .warmup import span
+from .warmup import step_count
 
 
 class Decay(Schedule):
-    """A learning rate that starts at the base LR and falls: base class of every decay."""
+    """Base class of decays: a learning rate that falls from the base LR."""
 
     def _values(self, t: Steps, base: float) -> Rates:
         return self._at(fold(t, self._length(), "clamp"), base)
 
     def _at(self, n: Steps, base: float) -> Rates:
-        """The formula as it is written, for any n >= 0."""
+        """The formula itself, for any n >= 0."""
         raise NotImplementedError
 
     def _length(self) -> int | None:
-        """The n at which the decay has ended; None for a decay without an end."""
+        """The n at which the decay ends; None if it never does."""
         return None
 
     def _check_unbounded(self) -> None:
-        """Raise where the formula has no value past its end."""
+        """Raise ValueError if the formula is undefined past the end of the decay."""
 
     def _multiplies_until(self) -> float:
-        return -1 if getattr(self, "min_lr", 0.0) else np.inf  # a floor is a learning rate, not a factor
+        return -1 if getattr(self, "min_lr", 0.0) else np.inf  # min_lr is a learning rate, not a factor
 
 
-def floor(min_lr: float, base: float) -> float:
+def checked_floor(min_lr: float, base: float) -> float:
     """Return `min_lr`; raise ValueError if it is above the base LR."""
     if min_lr > base:
         raise ValueError(f"min_lr={plain_repr(min_lr)} must be <= base_lr={plain_repr(base)}")
@@ -48,7 +48,7 @@ def floor(min_lr: float, base: float) -> float:
 
 @schedule
 class ConstantDecay(Decay):
-    """No decay: the base LR for ever.
+    """No decay: lr = base.
 
     Source: ViT warmup tutorial and Noam tutorial, linear warmup with constant.
 
@@ -64,11 +64,11 @@ class ConstantDecay(Decay):
 
 @schedule
 class ExponentialDecay(Decay):
-    """Fall by equal ratios: lr = base·g^n, or lr = base·(m/base)^p with p = n/D.
+    """Fall by a constant ratio per step: lr = base·g^n, or lr = base·(m/base)^p with p = n/D.
 
-    Either g: `gamma` in (0, 1], per step, without an end;
+    Either g: `gamma` in (0, 1] per step, without an end;
     or D: `decay_steps` (steps) and m: `min_lr` > 0 (a learning rate), reached exactly at n = D.
-    Raises ValueError outside these ranges, for both or neither, and when called with base_lr < m.
+    Raises ValueError outside these ranges, if both or neither are given, and when called with base_lr < m.
     Source: torch ExponentialLR; ViT warmup tutorial, section 3 (exp).
 
     >>> ExponentialDecay(gamma=0.5)([0, 1, 2]).tolist()
@@ -87,12 +87,12 @@ class ExponentialDecay(Decay):
         if self.gamma is not None:
             self._set("gamma", real("gamma", self.gamma, high=1.0, above=0.0))
             if self.decay_steps is not None or self.min_lr:
-                raise ValueError(f"gamma={self.gamma!r} must stand alone, without decay_steps and min_lr")
+                raise ValueError(f"gamma={self.gamma!r} must be given without decay_steps and min_lr")
         elif self.decay_steps is None:
-            raise ValueError("gamma=None must be a number, or decay_steps and min_lr be given")
+            raise ValueError("gamma=None must be a number unless decay_steps and min_lr are given")
         else:
-            self._set("decay_steps", span("decay_steps", self.decay_steps))
-            real("min_lr", self.min_lr, above=0.0)  # equal ratios never lead to 0
+            self._set("decay_steps", step_count("decay_steps", self.decay_steps))
+            real("min_lr", self.min_lr, above=0.0)  # no constant ratio reaches 0
 
     def _length(self) -> int | None:
         return self.decay_steps
@@ -100,7 +100,7 @@ class ExponentialDecay(Decay):
     def _at(self, n: Steps, base: float) -> Rates:
         if self.gamma is not None:
             return base * np.power(self.gamma, n.astype(np.float64))
-        low, steps = floor(self.min_lr, base), self.decay_steps
+        low, steps = checked_floor(self.min_lr, base), self.decay_steps
         if not steps:
             return np.full(n.shape, low)
         return np.where(n == steps, low, base * np.power(low / base, n / steps))
@@ -108,7 +108,7 @@ class ExponentialDecay(Decay):
 
 @schedule
 class StepDecay(Decay):
-    """Fall by a factor every so many steps: lr = base·g^⌊n/k⌋.
+    """Drop by a factor every k steps: lr = base·g^⌊n/k⌋.
 
     k: `step_size` >= 1 (steps), g: `gamma` in (0, 1].
     Raises ValueError outside these ranges. Source: torch StepLR.
@@ -122,7 +122,7 @@ class StepDecay(Decay):
     gamma: float = arg("g", default=0.1)
 
     def _check(self) -> None:
-        self._set("step_size", span("step_size", self.step_size, 1))
+        self._set("step_size", step_count("step_size", self.step_size, 1))
         self._set("gamma", real("gamma", self.gamma, high=1.0, above=0.0))
 
     def _at(self, n: Steps, base: float) -> Rates:
@@ -131,10 +131,10 @@ class StepDecay(Decay):
 
 @schedule
 class MultiStepDecay(Decay):
-    """Fall by a factor at each milestone: lr = base·g^(number of milestones <= n).
+    """Drop by a factor at each milestone: lr = base·g^(number of milestones <= n).
 
-    `milestones`: whole numbers in ascending order on the decay's own clock; one given twice counts twice.
-    g: `gamma` in (0, 1]. Raises TypeError or ValueError outside these. Source: torch MultiStepLR.
+    `milestones`: values of n in ascending order; a repeated one counts twice. g: `gamma` in (0, 1].
+    Raises TypeError or ValueError for other values. Source: torch MultiStepLR.
 
     >>> MultiStepDecay((2, 3))([1, 2, 3]).round(12).tolist()
     [1.0, 0.1, 0.01]
@@ -149,8 +149,8 @@ class MultiStepDecay(Decay):
         if not isinstance(given, tuple | list):
             raise TypeError(f"milestones={plain_repr(given)} must be a tuple of integers")
         if not given:
-            raise ValueError("milestones=() must hold at least one step")
-        milestones = tuple(span(f"milestones[{i}]", m) for i, m in enumerate(given))
+            raise ValueError("milestones=() must contain at least one step")
+        milestones = tuple(step_count(f"milestones[{i}]", m) for i, m in enumerate(given))
         if list(milestones) != sorted(milestones):
             raise ValueError(f"milestones={milestones} must be in ascending order")
         self._set("milestones", milestones)
@@ -165,7 +165,7 @@ class MultiStepDecay(Decay):
 class InverseSqrtDecay(Decay):
     """Fall like 1/√n: lr = base/√((n+k)/k).
 
-    k: `timescale` >= 1 (steps); with k = W behind a linear warmup this is Noam's shape.
+    k: `timescale` >= 1 (steps); after a linear warmup, k = W gives the shape of Noam.
     Raises ValueError outside this range.
     Source: Vaswani et al. 2017, section 5.3; transformers get_inverse_sqrt_schedule.
 
@@ -177,7 +177,7 @@ class InverseSqrtDecay(Decay):
     timescale: int = arg()
 
     def _check(self) -> None:
-        self._set("timescale", span("timescale", self.timescale, 1))
+        self._set("timescale", step_count("timescale", self.timescale, 1))
 
     def _at(self, n: Steps, base: float) -> Rates:
         return base * np.sqrt(self.timescale / (n.astype(np.float64) + self.timescale))

@@ -1,4 +1,4 @@
-"""The schedule of the Transformer paper, in the three ways it is counted."""
+"""The schedule of the Transformer paper, with the three step counts in use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from .check import Rates, Steps, integer, one_of, real
 from .schedule import Schedule, arg, schedule
 from .slug import register
-from .warmup import span
+from .warmup import step_count
 
 COUNTS = ("from_one", "max_one", "from_zero")
 
@@ -19,14 +19,14 @@ COUNTS = ("from_one", "max_one", "from_zero")
 class Noam(Schedule):
     """Linear warmup, then 1/√s: lr = base·factor·d^(−½)·min(s^(−½), s·W^(−3/2)).
 
-    W: `warmup_steps`, d: `d_model` >= 1, `factor` > 0; s is the step as `count` has it:
+    W: `warmup_steps`, d: `d_model` >= 1, `factor` > 0; `count` defines s:
 
-    * ``from_one``: s = t+1, the paper's step_num, LR 1/W of the peak at t = 0 and the peak at t = W−1;
-    * ``max_one``: s = max(t, 1), the annotated Transformer under LambdaLR: the first value comes twice;
-    * ``from_zero``: s = t, LR 0 at t = 0: a class that is stepped after an optimizer made with lr=0.
+    * ``from_one``: s = t+1, the paper's step_num; the LR is 1/W of the peak at t = 0 and peaks at t = W−1;
+    * ``max_one``: s = max(t, 1), as in The Annotated Transformer with LambdaLR; steps 0 and 1 have the same LR;
+    * ``from_zero``: s = t, so the LR is 0 at t = 0; a class stepped after the update, on an optimizer with lr=0.
 
-    These are learning rates, not factors: the base LR of a call multiplies them and is 1 by default.
-    W = 0 is a warmup that is over before it starts: s^(−½) alone.
+    The values are learning rates, not factors; the base LR of a call multiplies them and defaults to 1.
+    With W = 0 the warmup is over before it starts, leaving s^(−½).
     Raises TypeError or ValueError outside these ranges.
     Source: Vaswani et al. 2017, section 5.3, equation 3; The Annotated Transformer; fairseq2 NoamLR.
 
@@ -44,7 +44,7 @@ class Noam(Schedule):
     count: str = arg("c", default="from_one")
 
     def _check(self) -> None:
-        self._set("warmup_steps", span("warmup_steps", self.warmup_steps))
+        self._set("warmup_steps", step_count("warmup_steps", self.warmup_steps))
         self._set("d_model", integer("d_model", self.d_model, 1))
         self._set("factor", real("factor", self.factor, above=0.0))
         one_of("count", self.count, COUNTS)
@@ -62,7 +62,7 @@ class Noam(Schedule):
         s = t.astype(np.float64)
         s = s + 1.0 if self.count == "from_one" else np.maximum(s, 1.0)
         w = float(self.warmup_steps)
-        # s·W^(−3/2) as (s/W)/√W, and both sides over one common root: few roundings, and exact at s = W.
+        # s·W^(−3/2) as (s/W)/√W, and one common root for both branches: few roundings, and equal at s = W.
         scale = base * self.factor / math.sqrt(self.d_model)
         values = scale * np.where(s < w, s / max(w, 1.0), 1.0) / np.sqrt(np.maximum(s, w))
         return np.where(t == 0, 0.0, values) if self.count == "from_zero" else values

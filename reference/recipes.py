@@ -1,4 +1,4 @@
-"""Published settings, from epochs or fractions to steps."""
+"""Published warmup settings, converted from epochs or fractions to steps."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .warmup import LinearWarmup
 
 @dataclass(frozen=True)
 class Recipe:
-    """A published setting: how long to warm up, to which LR, and how to decay.
+    """A published setting: length of the warmup, base LR, and decay.
 
-    `base_lr`: lowest and highest base LR; `warmup`: shortest and longest warmup in `unit`
-    (``fraction`` of all epochs, ``epochs`` or ``steps``); `min_lr`: the floor, a learning rate;
-    `decay`: ``cosine``, ``linear`` or ``noam``; `source`: where it stands.
-    `d_model`, `factor` and `total_steps` (of the published run) belong to ``noam`` and are 0, 1 and 0
-    elsewhere; its base LR is 1 because its values are learning rates.
+    `base_lr`: lowest and highest base LR; `warmup`: shortest and longest warmup, in `unit`
+    (``fraction`` of all steps, ``epochs`` or ``steps``); `min_lr`: a learning rate, the end of the decay;
+    `decay`: ``cosine``, ``linear`` or ``noam``; `source`: publication.
+    `d_model`, `factor` and `total_steps` (of the published run) apply to ``noam`` only and are 0, 1 and 0 elsewhere;
+    the base LR of ``noam`` is 1 because its values are learning rates already.
 
     Raises ValueError for an unknown unit or decay. Source: ViT warmup tutorial, section 5.
 
@@ -47,32 +47,32 @@ class Recipe:
         one_of("decay", self.decay, ("cosine", "linear", "noam"))
 
     def warmup_steps(self, total_epochs: int, steps_per_epoch: int, position: float = 0.0) -> int:
-        """Whole warmup steps, rounded half up from the exact decimal fraction.
+        """The number of warmup steps, computed exactly and rounded half up.
 
-        `position` picks from the range: 0 its lower end, 1 its upper end.
-        Raises TypeError or ValueError for bad numbers, and for a warmup longer than the training.
+        `position`: place in the published range, from 0 (shortest) to 1 (longest).
+        Raises TypeError or ValueError for bad numbers, and for a warmup longer than the training run.
 
         >>> RECIPES["vit-imagenet"].warmup_steps(300, 1251, position=1.0)
         25020
         """
         epochs = integer("total_epochs", total_epochs, 1)
-        each = integer("steps_per_epoch", steps_per_epoch, 1)
-        place = Fraction(repr(real("position", position, 0.0, 1.0)))
-        low, high = (Fraction(repr(end)) for end in self.warmup)  # 0.05 means 1/20, not its binary neighbour
-        amount = low + (high - low) * place
-        steps = amount * {"fraction": epochs * each, "epochs": each, "steps": 1}[self.unit]
+        per_epoch = integer("steps_per_epoch", steps_per_epoch, 1)
+        share = Fraction(repr(real("position", position, 0.0, 1.0)))
+        low, high = (Fraction(repr(end)) for end in self.warmup)  # 0.05 means 1/20, not the nearest binary fraction
+        amount = low + (high - low) * share
+        steps = amount * {"fraction": epochs * per_epoch, "epochs": per_epoch, "steps": 1}[self.unit]
         rounded = int(steps + Fraction(1, 2))
-        if rounded > epochs * each:
+        if rounded > epochs * per_epoch:
             raise ValueError(
                 f"total_epochs={epochs} must be >= the warmup of {self.name}, {float(amount):g} {self.unit}"
             )
         return rounded
 
     def schedule(self, total_epochs: int, steps_per_epoch: int, position: float = 0.0) -> Schedule:
-        """The recipe as a schedule in steps: call it with a base LR from `base_lr`.
+        """The recipe as a schedule in steps, to be called with a base LR from `base_lr`.
 
-        The decay ends with the training: family A. Noam has no end; `total_epochs` only bounds its warmup.
-        Raises as `warmup_steps` does.
+        The decay ends with the run (family A). Noam has no end, so `total_epochs` only limits its warmup.
+        Raises the same errors as `warmup_steps`.
 
         >>> RECIPES["transformer-base"].schedule(10, 10000).slug
         'noam4000_d512'
@@ -80,15 +80,15 @@ class Recipe:
         steps = self.warmup_steps(total_epochs, steps_per_epoch, position)
         if self.decay == "noam":
             return Noam(steps, self.d_model, self.factor)
-        rest = total_epochs * steps_per_epoch - steps
-        kind = CosineDecay if self.decay == "cosine" else LinearDecay
-        return WarmupDecay(LinearWarmup(steps), kind(rest, min_lr=self.min_lr))
+        decay_steps = total_epochs * steps_per_epoch - steps
+        decay = CosineDecay if self.decay == "cosine" else LinearDecay
+        return WarmupDecay(LinearWarmup(steps), decay(decay_steps, min_lr=self.min_lr))
 
 
-#: The settings table of the ViT warmup tutorial (section 5) and the Transformer base model, by name.
+#: The recipes by name: the settings table of the ViT warmup tutorial (section 5) and the Transformer base model.
 RECIPES: dict[str, Recipe] = {
-    r.name: r
-    for r in (
+    recipe.name: recipe
+    for recipe in (
         Recipe(
             "vit-small", (1e-4, 3e-4), (0.05, 0.05), "fraction", 1e-6, "cosine",
             "ViT on small datasets; Steiner et al. 2021",

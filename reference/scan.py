@@ -1,4 +1,4 @@
-"""The cumulative pass: lr(t) = A(t)·lr(t−1) + B(t) for all t at once."""
+"""Cumulative evaluation of lr(t) = A(t)·lr(t−1) + B(t) over all steps at once."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from .check import Rates
 
 
 def affine_scan(a: Rates, b: Rates, start: float) -> Rates:
-    """Run lr ← a[t]·lr + b[t] from `start` and return every lr.
+    """Iterate lr ← a[t]·lr + b[t] from `start`; return the lr after each step.
 
-    The steps are cut into about √n blocks of √n steps.
-    Each block is first run as a map (slope and offset) with all blocks side by side,
-    then the blocks are joined by one short loop: 2·√n vector operations instead of n scalar ones.
-    Slopes of 0 (schedulers that overwrite) need no special case, because nothing is divided.
+    The n steps are split into about √n blocks of √n steps. The maps within each block are composed
+    (all blocks in parallel), then a short loop carries the lr from block to block:
+    2·√n vector operations instead of n scalar ones.
+    There is no division, so slopes of 0 (schedulers that overwrite) need no special case.
     """
     n = a.size
     width = max(1, int(np.sqrt(n)))
     rows = -(-n // width)
     pad = rows * width - n
-    # One row per block; padding with the identity map changes nothing.
+    # One row per block, padded with the identity map.
     slope = np.concatenate([a, np.ones(pad)]).reshape(rows, width).T.copy()
     offset = np.concatenate([b, np.zeros(pad)]).reshape(rows, width).T.copy()
     for k in range(1, width):

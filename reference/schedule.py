@@ -1,11 +1,10 @@
-"""What a schedule is, and the one meaning of a step.
+"""The base class of every schedule, and the definition of a step.
 
-**The step convention, stated once.**
-Entry ``t`` of a schedule is the learning rate in force when optimizer step ``t`` runs;
-``t = 0`` is the first update.
-It equals the number of ``scheduler.step()`` calls made before that update.
+**The step convention.**
+``schedule(t)`` is the learning rate in force when optimizer step ``t`` runs; ``t = 0`` is the first update.
+Equivalently, ``t`` is the number of ``scheduler.step()`` calls made before that update.
 
-A schedule is a frozen dataclass: it compares, hashes, prints and pickles by value.
+A schedule is a frozen dataclass: equality, hash, repr and pickling depend on its fields alone.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from .slug import render
 
 if sys.version_info >= (3, 11):
     from typing import dataclass_transform
-else:  # Python 3.10 has none, and only type checkers read it
+else:  # new in Python 3.11; only type checkers need it
 
     def dataclass_transform(**options):
         """Do nothing at run time."""
@@ -31,11 +30,11 @@ else:  # Python 3.10 has none, and only type checkers read it
 
 
 def arg(key: str = "", *, default: Any = dataclasses.MISSING, absolute: bool = False, per_group: bool = False) -> Any:
-    """A field of a schedule.
+    """Declare a field of a schedule.
 
-    `key` is its mark in a slug (empty: the value follows the name directly).
-    `absolute` says that the value is a learning rate, not a factor of the base LR.
-    `per_group` says that torch takes a list here, one value for each parameter group.
+    `key`: the letters before the value in a slug; if empty, the value follows the schedule's name directly.
+    `absolute`: the value is a learning rate, not a factor of the base LR.
+    `per_group`: torch accepts a list here, one value per parameter group.
     """
     meta = {"key": key, "absolute": absolute, "per_group": per_group}
     if default is dataclasses.MISSING:
@@ -44,9 +43,10 @@ def arg(key: str = "", *, default: Any = dataclasses.MISSING, absolute: bool = F
 
 
 def child(*, many: bool = False, mark: str = "", default: Any = dataclasses.MISSING) -> Any:
-    """A field that holds a schedule (or, with `many`, a tuple of them); in a slug it follows after a dot.
+    """Declare a field whose value is a schedule or, with `many`, a tuple of schedules.
 
-    An optional child has the default None and announces itself by its `mark`.
+    In a slug a child follows its parent after a dot.
+    An optional child has the default None; if present, the parent's token ends in ``_`` and its `mark`.
     """
     meta = {"key": ".", "many": many, "mark": mark}
     if default is dataclasses.MISSING:
@@ -58,19 +58,19 @@ class Schedule:
     """A learning rate as a function of the step.
 
     Subclasses are frozen dataclasses that define ``_check`` (validate and normalise the fields)
-    and ``_values`` (evaluate directly, without validation of the steps).
+    and ``_values`` (evaluate at steps that are already validated).
     """
 
-    #: The name that begins the slug: letters only.
+    #: The name at the start of the slug; lower-case letters only.
     slug_name: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         self._check()
 
     def __call__(self, step: ArrayLike, base_lr: float = 1.0) -> Rates:
-        """The learning rate at `step`: float64 of the shape of `step`, in the unit of `base_lr`.
+        """The learning rate at `step`: float64, of the same shape as `step`, in the unit of `base_lr`.
 
-        Raises TypeError for steps that are not whole numbers and ValueError for negative ones.
+        Raises TypeError for steps that are not integers and ValueError for negative ones.
         """
         t = integer_steps(step)
         base = real("base_lr", base_lr, low=0.0)
@@ -78,7 +78,7 @@ class Schedule:
 
     @property
     def slug(self) -> str:
-        """The schedule as a short text that `reference.parse` turns back into an equal schedule."""
+        """A short text id; `reference.parse` turns it back into an equal schedule."""
         return render(self)
 
     def trace(self, total_steps: int, base_lr: float = 1.0) -> Rates:
@@ -86,7 +86,7 @@ class Schedule:
         return self(np.arange(integer("total_steps", total_steps)), base_lr)
 
     def _in_blocks(self, t: Steps, base: float) -> Rates:
-        """The values of many steps, block by block, so that the intermediate arrays stay in the cache."""
+        """Evaluate many steps block by block, so that intermediate arrays stay in the CPU cache."""
         if t.size <= BLOCK or not self._is_direct(int(t.max())):
             return np.asarray(self._values(t, base), dtype=np.float64)
         values = np.empty(t.shape)
@@ -94,42 +94,48 @@ class Schedule:
             values[i : i + BLOCK] = self._values(t[i : i + BLOCK], base)
         return values
 
-    # -- what a subclass provides -------------------------------------------------
+    # -- methods for subclasses to override ---------------------------------------
 
     def _check(self) -> None:
-        """Raise ValueError or TypeError for bad parameters."""
+        """Validate and normalise the fields; raise ValueError or TypeError for bad ones."""
 
     def _values(self, t: Steps, base: float) -> Rates:
+        """The learning rates at validated steps `t`."""
         raise NotImplementedError
 
     def _is_direct(self, last: int) -> bool:
-        """Whether the steps up to `last` are evaluated each for itself, with no pass over the steps before."""
+        """Whether each step up to `last` is evaluated independently, without a pass over earlier steps."""
         return True
 
     def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
-        """The step as an affine map of the current rate: lr(t) = A(t)·lr(t−1) + B(t).
+        """The slope A and offset B of each step as an affine map of the current LR: lr(t) = A(t)·lr(t−1) + B(t).
 
-        By default a schedule multiplies: A is the ratio of its consecutive values, B is 0,
-        and the map at t = 0 leads from the base LR to the first value.
+        By default a schedule multiplies: A is the ratio of consecutive values and B is 0.
+        The map at t = 0 takes the base LR to the first value.
+        Raises ValueError where the LR leaves 0, since no factor does that.
         """
         now = self._values(t, base)
         before = np.where(t > 0, self._values(np.maximum(t - 1, 0), base), base)
-        lost = (before == 0) & (now != 0)
-        if lost.any():
-            at = int(t[lost][0])
-            raise ValueError(f"step={at} leaves a learning rate of 0: no factor leads from 0 to {now[lost][0]:g}")
-        # A factor that stays at 0 is unchanged, and so leaves alone what other schedulers added since.
+        from_zero = (before == 0) & (now != 0)
+        if from_zero.any():
+            at, value = int(t[from_zero][0]), now[from_zero][0]
+            raise ValueError(f"step={at} must not follow a learning rate of 0: no factor takes 0 to {value:g}")
+        # From 0 to 0 use a factor of 1, which keeps whatever other schedulers have added since.
         return np.where(before == 0, 1.0, now / np.where(before == 0, 1.0, before)), np.zeros(t.shape)
 
     def _multiplies_until(self) -> float:
-        """Up to this step the schedule is the base LR times a factor that ignores the LR before it."""
+        """The last step up to which the schedule is the base LR times a factor that ignores the previous LR.
+
+        -1 if it never is, infinity if it always is.
+        """
         return np.inf
 
     def _set(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)  # frozen: only `_check` may normalise a field
+        """Set a field of the frozen dataclass; only `_check` may do this."""
+        object.__setattr__(self, name, value)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(arg, child))
 def schedule(cls: type) -> Any:
-    """Class decorator: a frozen dataclass that is a `Schedule`."""
+    """Class decorator: make a `Schedule` subclass a frozen dataclass."""
     return dataclasses.dataclass(frozen=True)(cls)

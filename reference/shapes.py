@@ -1,4 +1,4 @@
-"""Elementary curves, written so that they keep their relative accuracy next to zero."""
+"""Elementary curves, computed so that they keep full relative accuracy near zero."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from numpy.typing import NDArray
 
 from .check import Rates, Steps
 
-#: Steps that are evaluated at a time: their float64 arrays fill half of a small second-level cache.
+#: Steps evaluated at a time: a float64 array of this size (128 KiB) fits twice in a small L2 cache.
 BLOCK = 16_384
 
 
 @functools.lru_cache(maxsize=16)
-def _turns(angle: float) -> tuple[Rates, Rates]:
+def _angle_table(angle: float) -> tuple[Rates, Rates]:
     """sin(j·angle) and cos(j·angle) for every j of a block."""
-    turned = np.arange(BLOCK) * angle
-    return np.sin(turned), np.cos(turned)
+    angles = np.arange(BLOCK) * angle
+    return np.sin(angles), np.cos(angles)
 
 
 def _sine_squared(k: Steps, angle: float, offset: float = 0.0) -> Rates:
-    """sin²((k + offset)·angle) for whole k and angles in [0, π/4].
+    """sin²((k + offset)·angle) for integers k, where (k + offset)·angle is in [0, π/4].
 
-    Consecutive steps, the usual argument, cost one angle addition each instead of one sine:
-    sin(a + b) = sin a·cos b + cos a·sin b, a sum of two terms >= 0, so nothing cancels.
+    For consecutive steps, the usual case, the angle addition formula replaces one sine per step:
+    sin(a + b) = sin a·cos b + cos a·sin b. Both terms are >= 0, so there is no cancellation.
     """
     first, last, size = (int(k[0]), int(k[-1]), k.size) if k.size else (0, 0, 0)
-    # A table of a whole block pays from about a sixteenth of it on.
+    # The table pays off from about a sixteenth of a block.
     if BLOCK >= size > BLOCK // 16 and abs(last - first) == size - 1:
-        way = 1 if last > first else -1
-        if (np.diff(k) == way).all():
+        direction = 1 if last > first else -1
+        if (np.diff(k) == direction).all():
             start = (min(first, last) + offset) * angle
-            sines, cosines = _turns(angle)
+            sines, cosines = _angle_table(angle)
             waves = math.sin(start) * cosines[:size]
             waves += math.cos(start) * sines[:size]
             waves *= waves
-            return waves[::way]
+            return waves[::direction]
     return np.asarray(np.sin((k + offset) * angle) ** 2)
 
 
 def half_cosine(k: Steps, n: int) -> Rates:
-    """½(1 + cos(πk/n)) for whole k >= 0 and n >= 1.
+    """½(1 + cos(πk/n)) for integers k >= 0 and n >= 1.
 
-    The angle is reduced in whole numbers to at most π/4, where sin² and 1 − sin² keep all their digits:
-    1 + cos(x) next to x = π would lose them to cancellation.
+    Integer arithmetic first reduces the angle to at most π/4, where sin² and 1 − sin² are accurate;
+    near x = π, 1 + cos(x) would lose its digits to cancellation.
     """
     angle = math.pi / (2 * n)
     low, high = (int(k.min()), int(k.max())) if k.size else (0, 0)
@@ -62,15 +62,15 @@ def half_cosine(k: Steps, n: int) -> Rates:
     return np.where(near_one, 1.0 - wave, wave)
 
 
-def between(start: float, end: float, share: Rates) -> Rates:
-    """start·share + end·(1 − share): exact at both ends, and a sum of positive terms inside."""
+def blend(start: float, end: float, share: Rates) -> Rates:
+    """start·share + end·(1 − share): exact at both ends and a sum of positive terms in between."""
     return np.asarray(start * share + end * (1.0 - share))
 
 
-def cosine_left(t: Steps, begin: float, end: float) -> Rates:
-    """½(1 + cos(π·(t − begin)/(end − begin))): the same curve between corners that need not be whole.
+def cosine_between(t: Steps, begin: float, end: float) -> Rates:
+    """½(1 + cos(π·(t − begin)/(end − begin))): the half cosine between ends that need not be integers.
 
-    A phase of length 0 is over: the value is 0.
+    Returns 0 if the phase has length 0: it is over before it starts.
     """
     if end <= begin:
         return np.zeros(t.shape)
@@ -84,12 +84,12 @@ def cosine_left(t: Steps, begin: float, end: float) -> Rates:
     return np.where(near_one, 1.0 - wave, wave)
 
 
-#: Where in an array some steps lie: a mask, or all of it.
-Places = NDArray[np.bool_] | slice
+#: Selects some entries of an array, or all of them.
+Selection = NDArray[np.bool_] | slice
 
 
-def segments(t: Steps, edges: tuple[int, ...]) -> list[tuple[int, Places]]:
-    """Cut steps at sorted `edges`: (number of edges at or below, the places of the steps there)."""
+def segments(t: Steps, edges: tuple[int, ...]) -> list[tuple[int, Selection]]:
+    """Group steps by the number of sorted `edges` at or below them: pairs of that number and a selection of steps."""
     sorted_edges = np.array(edges, dtype=np.int64)
     ends = (t.min(initial=np.iinfo(np.int64).max), t.max(initial=0))
     low, high = (int(i) for i in np.searchsorted(sorted_edges, ends, "right"))
@@ -99,8 +99,8 @@ def segments(t: Steps, edges: tuple[int, ...]) -> list[tuple[int, Places]]:
     return [(i, count == i) for i in range(low, high + 1)]
 
 
-def levels(t: Steps, edges: tuple[int, ...], heights: Rates) -> Rates:
-    """The height of a staircase: heights[number of sorted `edges` at or below t]."""
+def staircase(t: Steps, edges: tuple[int, ...], heights: Rates) -> Rates:
+    """A step function: heights[number of sorted `edges` <= t]."""
     sorted_edges = np.array(edges, dtype=np.int64)
     if t.size:
         low, high = np.searchsorted(sorted_edges, (t.min(), t.max()), "right")

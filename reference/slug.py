@@ -1,17 +1,19 @@
-"""Schedules as short texts that parse back: ``linear500+cosine9500``.
+"""Slugs: short text ids of schedules, such as ``linear500+cosine9500``, that parse back to an equal schedule.
 
-Grammar (letters, digits, ``_ . +`` only, so that ``pytest -k`` accepts every slug)::
+Grammar (letters, digits and ``_ . +`` only, so that every slug works with ``pytest -k``)::
 
-    schedule  = token { "." schedule }          prefix notation; each token knows how many follow
-    token     = name [value] { "_" key value }  a field at its default is left out
-    pair      = warmup "+" decay                a warmup with a decay, e.g. linear500+cosine9500;
-                                                another convention stands before it: familyb.linear4+cosine8
-    value     = number | list of numbers joined by x | word;   0.1 → 0p1,   1e-06 → 1em06
+    schedule  = token { "." schedule }          prefix notation; the token determines the number of children
+    token     = name [value] { "_" key value }  fields at their defaults are omitted
+    pair      = warmup "+" decay                a token too, e.g. linear500+cosine9500;
+                                                a convention other than the default precedes it as a token
+                                                of its own: familyb.linear4+cosine8
+    value     = number | numbers joined by x | word;   0.1 → 0p1,   1e-06 → 1em06
 """
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -19,55 +21,56 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .schedule import Schedule
 
-#: slug name → class, filled by `register`.
+#: The name under which the class registers that parses tokens with a plus.
+PLUS = "+"
+#: Slug name → class, filled by `register`.
 REGISTRY: dict[str, type[Schedule]] = {}
-#: The one parser of tokens with a plus, filled by `register_pair`.
-_PAIR_PARSERS: list[Callable[[str], Schedule]] = []
 _NUMBER = re.compile(r"m?\d+(p\d+)?(em?\d+)?")
 
 
 class SlugError(ValueError):
-    """A text that names no schedule."""
+    """The text is not a valid slug."""
 
 
 def register(*classes: type[Schedule], names: tuple[str, ...] = ()) -> None:
-    """Make schedule classes known by their slug_name, and by further `names` that they parse."""
+    """Let slugs start with the slug_name of each class, or with one of the additional `names`."""
     for cls in classes:
         for name in (cls.slug_name, *names):
-            if not re.fullmatch("[a-z]+", name) or REGISTRY.get(name, cls) is not cls:
-                raise ValueError(f"slug_name={name!r} must be unique letters ({cls.__name__})")
+            if not (re.fullmatch("[a-z]+", name) or name == PLUS) or REGISTRY.get(name, cls) is not cls:
+                raise ValueError(
+                    f"slug_name={name!r} must be unique and consist of lower-case letters ({cls.__name__})"
+                )
             REGISTRY[name] = cls
 
 
-def register_pair(parse_pair: Callable[[str], Schedule]) -> None:
-    """Hand over the parser of a token that joins a warmup and a decay with a plus."""
-    _PAIR_PARSERS[:] = [parse_pair]
-
-
 def _value_text(value: Any) -> str:
+    """A field's value in a slug."""
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, tuple):
         return "x".join(_value_text(v) for v in value)
     if isinstance(value, str):
-        return value.replace("_", "")  # the class lists its words, so that they are found again
+        return value.replace("_", "")  # `_build` finds the word in the class's `words`
     return repr(value).replace(".", "p").replace("-", "m").replace("+", "")
 
 
-def _number(text: str) -> int | float:
+def _number(text: str, token: str) -> int | float:
+    """The inverse of `_value_text` for a number."""
     if not _NUMBER.fullmatch(text):
-        raise SlugError(f"value={text!r} must be a number such as 5, 0p1 or 1em06")
+        raise SlugError(f"slug={token!r}: {text!r} must be a number such as 5, 0p1 or 1em06")
     plain = text.replace("m", "-").replace("p", ".")
     return float(plain) if "p" in text or "e" in text else int(plain)
 
 
 def _fields(cls: type[Schedule]) -> tuple[list[dataclasses.Field[Any]], list[dataclasses.Field[Any]]]:
+    """The fields with plain values, and the fields whose values are schedules."""
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]  # every Schedule is a dataclass
     children = [f for f in fields if f.metadata.get("key") == "."]
     return [f for f in fields if f not in children], children
 
 
 def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Whether the value equals the field's default, type included."""
     return field.default is not dataclasses.MISSING and type(value) is type(field.default) and value == field.default
 
 
@@ -84,7 +87,7 @@ def render(schedule: Schedule) -> str:
         if isinstance(value, tuple):
             head += str(len(parts))
         elif value is not None and f.default is None:
-            tail += f"_{f.metadata['mark']}"  # an optional child announces itself
+            tail += f"_{f.metadata['mark']}"  # an optional child is present
         below += [render(p) for p in parts]
     for f in plain:
         value = getattr(schedule, f.name)
@@ -98,38 +101,45 @@ def render(schedule: Schedule) -> str:
 
 
 def parse(text: str) -> Schedule:
-    """The schedule that a slug names; raises SlugError (a ValueError) with what is wrong."""
+    """The schedule with this slug; raises SlugError (a ValueError) that says what is wrong with the text."""
     if not isinstance(text, str) or not text:
         raise SlugError(f"slug={text!r} must be a text such as linear500+cosine9500")
     tokens = text.split(".")
-    found = _parse_tokens(tokens)
+    schedule = _parse_tokens(tokens)
     if tokens:
-        raise SlugError(f"slug={text!r} has {'.'.join(tokens)!r} left over after a whole schedule")
-    return found
+        raise SlugError(f"slug={text!r} must end after one complete schedule; {'.'.join(tokens)!r} is left over")
+    return schedule
 
 
 def _parse_tokens(tokens: list[str]) -> Schedule:
+    """Parse one schedule from the front of `tokens` and remove what it uses."""
     if not tokens:
-        raise SlugError("slug ends where a schedule is expected")
+        raise SlugError("slug is incomplete: another schedule must follow its last token")
     token = tokens.pop(0)
-    if "+" in token:
-        return _PAIR_PARSERS[0](token)
-    match = re.match(r"[a-z]+", token)
-    name = match.group() if match else ""
-    if name not in REGISTRY:
-        raise SlugError(f"slug={token!r} begins with no known name; known: {', '.join(sorted(REGISTRY))}")
-    cls = REGISTRY[name]
+    cls = _class_of(token)
     custom = getattr(cls, "_parse", None)
     if custom is not None:
-        return custom(token, tokens)  # type: ignore[no-any-return]
-    return build(cls, token, lambda: _parse_tokens(tokens))
+        return custom(token, tokens)  # type: ignore[no-any-return]  # getattr hides the type
+    return _build(cls, token, lambda: _parse_tokens(tokens))
 
 
-def build(cls: type[Schedule], token: str, child: Any) -> Schedule:
-    """Make a `cls` from one token; `child()` parses the next child."""
+def _class_of(token: str) -> type[Schedule]:
+    """The class that the start of a token names."""
+    match = re.match(r"[a-z]+", token)
+    name = PLUS if PLUS in token else match.group() if match else ""
+    if name in REGISTRY:
+        return REGISTRY[name]
+    names = sorted(REGISTRY.keys() - {PLUS})
+    close = difflib.get_close_matches(name, names)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(names)}"
+    raise SlugError(f"slug={token!r} does not start with a schedule name; {hint}")
+
+
+def _build(cls: type[Schedule], token: str, next_child: Callable[[], Schedule]) -> Schedule:
+    """Build a `cls` from its token; `next_child` parses the next child."""
     head, *marks = token[len(cls.slug_name) :].split("_")
     plain, children = _fields(cls)
-    known = {f.metadata["key"]: f for f in plain}
+    by_key = {f.metadata["key"]: f for f in plain}
     optional = {f.metadata["mark"]: f for f in children if f.default is None}
     kwargs: dict[str, Any] = {}
     present: set[str] = set()
@@ -137,34 +147,33 @@ def build(cls: type[Schedule], token: str, child: Any) -> Schedule:
         if mark in optional:
             present.add(optional[mark].name)
             continue
-        keys = [k for k in known if k and mark.startswith(k)]
+        keys = [key for key in by_key if key and mark.startswith(key)]
         if not keys:
-            raise SlugError(
-                f"slug={token!r}: {mark!r} is no field of {cls.slug_name} ({', '.join(k for k in known if k)})"
-            )
-        key = max(keys, key=len)
-        kwargs[known[key].name] = _typed(known[key], mark[len(key) :], token)
-        for word in getattr(cls, "words", ()):
-            if word.replace("_", "") == kwargs[known[key].name]:
-                kwargs[known[key].name] = word
+            allowed = ", ".join(key for key in by_key if key) or "none"
+            raise SlugError(f"slug={token!r}: {cls.slug_name} has no field {mark!r} (fields: {allowed})")
+        field = by_key[max(keys, key=len)]
+        value = _typed(field, mark.removeprefix(field.metadata["key"]), token)
+        kwargs[field.name] = {word.replace("_", ""): word for word in getattr(cls, "words", ())}.get(value, value)
     for f in children:
         if f.default is None:
             if f.name in present:
-                kwargs[f.name] = child()
+                kwargs[f.name] = next_child()
         elif f.metadata.get("many"):
-            count = _number(head)
-            if not isinstance(count, int):
-                raise SlugError(f"slug={token!r} must begin with the number of its parts")
-            kwargs[f.name] = tuple(child() for _ in range(count))
+            if not head.isdecimal():
+                raise SlugError(f"slug={token!r} must give the number of its parts, as in {cls.slug_name}2")
+            kwargs[f.name] = tuple(next_child() for _ in range(int(head)))
             head = ""
         else:
-            kwargs[f.name] = child()
+            kwargs[f.name] = next_child()
     if head:
-        if "" not in known:
-            raise SlugError(f"slug={token!r}: {cls.slug_name} takes no value {head!r}")
-        kwargs[known[""].name] = _typed(known[""], head, token)
-    elif "" in known and known[""].default is dataclasses.MISSING and "tuple" in str(known[""].type):
-        kwargs[known[""].name] = ()  # an empty list leaves no mark
+        if "" not in by_key:
+            raise SlugError(f"slug={token!r}: {cls.slug_name} does not take a value ({head!r})")
+        kwargs[by_key[""].name] = _typed(by_key[""], head, token)
+    elif "" in by_key and by_key[""].default is dataclasses.MISSING and "tuple" in str(by_key[""].type):
+        kwargs[by_key[""].name] = ()  # an empty tuple renders as nothing
+    for f in plain:
+        if f.default is dataclasses.MISSING and f.name not in kwargs:
+            raise SlugError(f"slug={token!r} must give a value for {f.name}")
     try:
         return cls(**kwargs)
     except (TypeError, ValueError) as error:
@@ -172,12 +181,13 @@ def build(cls: type[Schedule], token: str, child: Any) -> Schedule:
 
 
 def _typed(field: dataclasses.Field[Any], text: str, token: str) -> Any:
+    """The value of a field, converted to the field's type."""
     kind = str(field.type)
     if "tuple" in kind:
-        return tuple(_number(part) for part in text.split("x")) if text else ()
+        return tuple(_number(part, token) for part in text.split("x")) if text else ()
     if "str" in kind and not _NUMBER.fullmatch(text):
         return text
     if not text:
-        raise SlugError(f"slug={token!r}: a value is missing")
-    number = _number(text)
+        raise SlugError(f"slug={token!r} must give a value for {field.name}")
+    number = _number(text, token)
     return bool(number) if "bool" in kind and number in (0, 1) else number

@@ -1,46 +1,46 @@
-"""Decays that reach ``min_lr`` after a number of steps, and stay there when alone."""
+"""Decays that reach ``min_lr`` after a given number of steps."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .check import Rates, Steps, one_of, real
-from .decay import Decay, floor
+from .decay import Decay, checked_floor
 from .schedule import arg, schedule
-from .shapes import between, half_cosine
+from .shapes import blend, half_cosine
 from .slug import register
-from .warmup import span
+from .warmup import step_count
 
 
-def _left(n: Steps, length: int) -> Rates:
-    """1 − n/D, counted in whole numbers; 0 for D = 0."""
+def _remaining(n: Steps, length: int) -> Rates:
+    """1 − n/D with an exact numerator; 0 if D = 0."""
     return (length - n) / length if length else np.zeros(n.shape)
 
 
-class _Timed(Decay):
-    """A decay from the base LR to `min_lr` in `decay_steps` steps."""
+class _TimedDecay(Decay):
+    """Base class: a decay from the base LR to `min_lr` in `decay_steps` steps."""
 
     decay_steps: int
     min_lr: float
 
     def _check(self) -> None:
-        self._set("decay_steps", span("decay_steps", self.decay_steps))
+        self._set("decay_steps", step_count("decay_steps", self.decay_steps))
         self._set("min_lr", real("min_lr", self.min_lr, low=0.0))
 
     def _length(self) -> int | None:
         return self.decay_steps
 
     def _at(self, n: Steps, base: float) -> Rates:
-        return between(base, floor(self.min_lr, base), self._share(n))
+        return blend(base, checked_floor(self.min_lr, base), self._share(n))
 
     def _share(self, n: Steps) -> Rates:
-        """How much of base − min_lr is left."""
+        """The remaining share of base − min_lr."""
         raise NotImplementedError
 
 
 @schedule
-class LinearDecay(_Timed):
-    """Fall by equal steps: lr = m + (base−m)(1 − p), p = n/D.
+class LinearDecay(_TimedDecay):
+    """Fall linearly: lr = m + (base−m)(1 − p), p = n/D.
 
     D: `decay_steps` (steps), m: `min_lr` >= 0 (a learning rate).
     Raises ValueError outside these ranges, and when called with base_lr < m.
@@ -55,11 +55,11 @@ class LinearDecay(_Timed):
     min_lr: float = arg("m", default=0.0, absolute=True)
 
     def _share(self, n: Steps) -> Rates:
-        return _left(n, self.decay_steps)
+        return _remaining(n, self.decay_steps)
 
 
 @schedule
-class CosineDecay(_Timed):
+class CosineDecay(_TimedDecay):
     """Fall along half a cosine: lr = m + (base−m)·½(1 + cos πp), p = n/D.
 
     D: `decay_steps` (steps), m: `min_lr` >= 0 (a learning rate).
@@ -79,12 +79,12 @@ class CosineDecay(_Timed):
 
 
 @schedule
-class PolynomialDecay(_Timed):
-    """Fall along a power: lr = m + (base−m)(1 − p)^power, p = n/D.
+class PolynomialDecay(_TimedDecay):
+    """Fall as a power: lr = m + (base−m)(1 − p)^power, p = n/D.
 
     D: `decay_steps` (steps), `power` > 0, m: `min_lr` >= 0 (a learning rate).
     Raises ValueError outside these ranges, when called with base_lr < m,
-    and in a convention with past_end='unbounded' unless `power` is whole (1 − p is negative there).
+    and in a convention with past_end='unbounded' unless `power` is an integer (1 − p becomes negative).
     Source: torch PolynomialLR; transformers get_polynomial_decay_schedule_with_warmup.
 
     >>> PolynomialDecay(4, power=2.0)([0, 2, 4]).tolist()
@@ -105,18 +105,18 @@ class PolynomialDecay(_Timed):
             raise ValueError(f"power={self.power!r} must be an integer with past_end='unbounded'")
 
     def _share(self, n: Steps) -> Rates:
-        return np.power(_left(n, self.decay_steps), self.power)
+        return np.power(_remaining(n, self.decay_steps), self.power)
 
 
 @schedule
 class StableDecay(Decay):
-    """Warmup–stable–decay: hold the base LR, then fall to m.
+    """The stable and decay phases of warmup–stable–decay (WSD): S steps at the base LR, then a fall to m.
 
     lr = m + (base−m)·f(p), p = 0 while n < S, then (n−S)/D;
     f is 1 − p (`linear`), ½(1 + cos πp) (`cosine`) or 1 − √p (`sqrt`).
 
     S: `stable_steps`, D: `decay_steps` (steps), `shape`: f, m: `min_lr` >= 0 (a learning rate).
-    Its length, for the convention's past_end, is S + D.
+    For the convention's past_end its length is S + D.
     Raises ValueError outside these ranges, and when called with base_lr < m.
     Source: Hu et al. 2024 (MiniCPM), section 4; Hägele et al. 2024 (1 − √p).
 
@@ -131,8 +131,8 @@ class StableDecay(Decay):
     min_lr: float = arg("m", default=0.0, absolute=True)
 
     def _check(self) -> None:
-        self._set("stable_steps", span("stable_steps", self.stable_steps))
-        self._set("decay_steps", span("decay_steps", self.decay_steps))
+        self._set("stable_steps", step_count("stable_steps", self.stable_steps))
+        self._set("decay_steps", step_count("decay_steps", self.decay_steps))
         one_of("shape", self.shape, ("linear", "cosine", "sqrt"))
         self._set("min_lr", real("min_lr", self.min_lr, low=0.0))
 
@@ -140,17 +140,17 @@ class StableDecay(Decay):
         return self.stable_steps + self.decay_steps
 
     def _at(self, n: Steps, base: float) -> Rates:
-        low, length = floor(self.min_lr, base), self.decay_steps
+        low, length = checked_floor(self.min_lr, base), self.decay_steps
         k = np.maximum(n - self.stable_steps, 0)
         if not length:
             return np.where(n < self.stable_steps, base, low)
         if self.shape == "cosine":
             share = half_cosine(k, length)
         elif self.shape == "linear":
-            share = _left(k, length)
-        else:  # 1 − √p = (1 − p)/(1 + √p) without the cancellation next to p = 1
-            share = _left(k, length) / (1.0 + np.sqrt(k / length))
-        return between(base, low, share)
+            share = _remaining(k, length)
+        else:  # 1 − √p = (1 − p)/(1 + √p), which avoids cancellation near p = 1
+            share = _remaining(k, length) / (1.0 + np.sqrt(k / length))
+        return blend(base, low, share)
 
 
 register(LinearDecay, CosineDecay, PolynomialDecay, StableDecay)

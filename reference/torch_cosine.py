@@ -1,7 +1,8 @@
-"""Twins of CosineAnnealingLR, CosineAnnealingWarmRestarts and SWALR: curves with an absolute end.
+"""Twins of CosineAnnealingLR, CosineAnnealingWarmRestarts and SWALR, whose end value is a learning rate.
 
-Sources: docstrings of ``torch/optim/lr_scheduler.py`` and ``torch/optim/swa_utils.py``, release 2.13;
+Sources: the docstrings in ``torch/optim/lr_scheduler.py`` and ``torch/optim/swa_utils.py``, release 2.13;
 Loshchilov & Hutter 2017 (SGDR), section 3; Izmailov et al. 2018 (SWA), section 3.2.
+Every class raises TypeError or ValueError for arguments outside the documented types and ranges.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ import numpy as np
 
 from .check import Rates, Steps, integer, one_of, real
 from .schedule import Schedule, arg, schedule
-from .shapes import between, half_cosine, segments
+from .shapes import blend, half_cosine, segments
 from .slug import register
 
 
 @schedule
 class CosineAnnealingLR(Schedule):
-    """Half a cosine from the base LR to eta_min over T_max steps; past T_max it rises again.
+    """Half a cosine from the base LR to eta_min over T_max steps; after T_max it rises again.
 
-    lr(t) = eta_min + (base_lr − eta_min)·½(1 + cos(πt/T_max))
+    lr(t) = eta_min + (base_lr − eta_min)·½(1 + cos(πt/T_max)); T_max >= 1
 
-    Inside a chain it is the documented recursion: with h(t) = ½(1 + cos(πt/T_max)) and A = h(t)/h(t−1),
+    Inside a chain it follows the documented recursion: with h(t) = ½(1 + cos(πt/T_max)) and A = h(t)/h(t−1),
     lr ← A·lr + eta_min·(1 − A).
-    One step after each minimum h(t−1) is 0, and torch adds (base_lr − eta_min)·h(t) instead.
+    One step after each minimum, where h(t−1) is 0, torch adds (base_lr − eta_min)·h(t) instead.
 
     >>> CosineAnnealingLR(2).trace(4).round(12).tolist()
     [1.0, 0.5, 0.0, 0.5]
@@ -37,7 +38,7 @@ class CosineAnnealingLR(Schedule):
         self._set("eta_min", real("eta_min", self.eta_min))
 
     def _values(self, t: Steps, base: float) -> Rates:
-        return between(base, self.eta_min, half_cosine(t, self.T_max))
+        return blend(base, self.eta_min, half_cosine(t, self.T_max))
 
     def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
         now = half_cosine(t, self.T_max)
@@ -45,8 +46,8 @@ class CosineAnnealingLR(Schedule):
         after_minimum = (t - 1) % (2 * self.T_max) == self.T_max
         slope = np.where(after_minimum, 1.0, now / np.where(after_minimum, 1.0, before))
         slope = np.where(t == 0, 1.0, slope)
-        jump = np.where(after_minimum, (base - self.eta_min) * now, self.eta_min * (1.0 - slope))
-        return slope, np.where(t == 0, 0.0, jump)
+        offset = np.where(after_minimum, (base - self.eta_min) * now, self.eta_min * (1.0 - slope))
+        return slope, np.where(t == 0, 0.0, offset)
 
     def _multiplies_until(self) -> float:
         return self.T_max if self.eta_min == 0 else -1
@@ -54,10 +55,10 @@ class CosineAnnealingLR(Schedule):
 
 @schedule
 class CosineAnnealingWarmRestarts(Schedule):
-    """Cosine cycles that start again from the base LR, each `T_mult` times as long as the one before.
+    """Cosine cycles that restart from the base LR, each `T_mult` times as long as the one before.
 
-    lr(t) = eta_min + (base_lr − eta_min)·½(1 + cos(π T_cur/T_i)), with T_cur the steps since the restart
-    and T_i = T_0·T_mult^i the length of cycle i.
+    lr(t) = eta_min + (base_lr − eta_min)·½(1 + cos(π T_cur/T_i))
+    T_cur: steps since the restart; T_i = T_0·T_mult^i: length of cycle i; T_0 >= 1, T_mult >= 1.
 
     >>> CosineAnnealingWarmRestarts(2).trace(4).round(12).tolist()
     [1.0, 0.5, 1.0, 0.5]
@@ -75,7 +76,7 @@ class CosineAnnealingWarmRestarts(Schedule):
 
     def _values(self, t: Steps, base: float) -> Rates:
         if self.T_mult == 1:
-            return between(base, self.eta_min, half_cosine(t % self.T_0, self.T_0))
+            return blend(base, self.eta_min, half_cosine(t % self.T_0, self.T_0))
         starts, lengths = [0], [self.T_0]
         while starts[-1] + lengths[-1] <= t.max(initial=0):
             starts.append(starts[-1] + lengths[-1])
@@ -83,7 +84,7 @@ class CosineAnnealingWarmRestarts(Schedule):
         values = np.empty(t.shape)
         for i, inside in segments(t, tuple(starts[1:])):
             values[inside] = half_cosine(t[inside] - starts[i], lengths[i])
-        return between(base, self.eta_min, values)
+        return blend(base, self.eta_min, values)
 
     def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
         return np.zeros(t.shape), self._values(t, base)
@@ -94,7 +95,7 @@ class CosineAnnealingWarmRestarts(Schedule):
 
 @schedule
 class SWALR(Schedule):
-    """Anneals from the base LR to swa_lr over `anneal_epochs` steps, then stays there.
+    """From the base LR to swa_lr over `anneal_epochs` steps, then constant.
 
     lr(t) = base_lr·(1 − α(t)) + swa_lr·α(t), α(t) = p or ½(1 − cos πp), p = min(1, t/anneal_epochs)
 
@@ -113,7 +114,7 @@ class SWALR(Schedule):
         one_of("anneal_strategy", self.anneal_strategy, ("cos", "linear"))
 
     def _kept(self, t: Steps) -> Rates:
-        """1 − α(t): the share of the base LR that is left."""
+        """1 − α(t): the remaining share of the base LR."""
         n = self.anneal_epochs
         if n == 0:
             return np.zeros(t.shape)
@@ -122,7 +123,7 @@ class SWALR(Schedule):
         return np.asarray(np.maximum(n - t, 0) / n)
 
     def _values(self, t: Steps, base: float) -> Rates:
-        return between(base, self.swa_lr, self._kept(t))
+        return blend(base, self.swa_lr, self._kept(t))
 
     def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
         now = self._kept(t)

@@ -1,8 +1,9 @@
-"""Twins of OneCycleLR and CyclicLR, which overwrite the LR and move momentum the other way.
+"""Twins of OneCycleLR and CyclicLR, which overwrite the LR and move momentum in the opposite direction.
 
-Sources: docstrings of ``torch/optim/lr_scheduler.py``, release 2.13; Smith & Topin 2018 (super-convergence);
+Sources: the docstrings in ``torch/optim/lr_scheduler.py``, release 2.13; Smith & Topin 2018 (super-convergence);
 Smith 2017 (cyclical learning rates), section 3.
-Both have their own base LR, so the `base_lr` of the call is not used.
+Both define their own LR range, so the `base_lr` of the call is ignored.
+Both raise TypeError or ValueError for arguments outside the documented types and ranges.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from numpy.typing import ArrayLike
 
 from .check import Rates, Steps, flag, integer, integer_steps, one_of, real
 from .schedule import Schedule, arg, child, schedule
-from .shapes import between, cosine_left, segments
+from .shapes import blend, cosine_between, segments
 from .slug import register
-from .torch_factor import schedule_field
+from .torch_factor import checked_schedule
 
 
 @schedule
 class OneCycleLR(Schedule):
-    """Up from max_lr/div_factor to max_lr, then down to that start over final_div_factor.
+    """A rise from max_lr/div_factor to max_lr, then a fall to max_lr/div_factor/final_div_factor.
 
-    With T = total_steps (or epochs·steps_per_epoch) and u = pct_start·T − 1: steps 0 … u rise,
-    steps u … T−1 fall.  With three_phase a fall of the same length back to the start lies between.
-    A rise of length <= 0 is over before it starts, so the fall begins at step 0.
+    With T = total_steps (or epochs·steps_per_epoch) and u = pct_start·T − 1, the LR rises from step 0 to u
+    and falls from u to T−1. With three_phase it first falls back to its start, from u to 2u.
+    A rise of length <= 0 is over before it starts, so the fall starts at step 0.
     Raises ValueError for steps >= T.
 
     >>> OneCycleLR(1.0, total_steps=5, pct_start=0.6, anneal_strategy="linear", div_factor=2.0).trace(3).tolist()
@@ -52,7 +53,7 @@ class OneCycleLR(Schedule):
         if self.total_steps is not None:
             self._set("total_steps", integer("total_steps", self.total_steps, 1))
         elif self.epochs is None or self.steps_per_epoch is None:
-            raise ValueError("total_steps=None must be given, or both epochs and steps_per_epoch")
+            raise ValueError("total_steps=None must be given unless epochs and steps_per_epoch are")
         else:
             self._set("epochs", integer("epochs", self.epochs, 1))
             self._set("steps_per_epoch", integer("steps_per_epoch", self.steps_per_epoch, 1))
@@ -69,13 +70,13 @@ class OneCycleLR(Schedule):
 
     @property
     def length(self) -> int:
-        """The number of steps in the cycle."""
+        """The total number of steps."""
         if self.total_steps is not None:
             return self.total_steps
         return int(self.epochs or 0) * int(self.steps_per_epoch or 0)
 
     def _curve(self, t: Steps, corners: list[float]) -> Rates:
-        """Anneal through the corner values, one phase between each two of them."""
+        """Anneal through the corner values, with one phase between each pair of neighbours."""
         if t.max(initial=0) >= self.length:
             raise ValueError(f"step={int(t.max())} must be < total_steps={self.length}")
         rise = self.pct_start * self.length - 1
@@ -85,17 +86,17 @@ class OneCycleLR(Schedule):
             if end > begin or end == ends[-1]:
                 phases.append((begin, end, start, goal))
             begin = max(begin, end)
-        # A step at the very end of a phase still belongs to it, so the next one owns what lies above.
+        # A step at the end of a phase belongs to that phase; the next phase has the steps after it.
         edges = tuple(math.floor(end) + 1 for _, end, _, _ in phases[:-1])
         values = np.empty(t.shape)
         for i, inside in segments(t, edges):
             begin, end, start, goal = phases[i]
             if self.anneal_strategy == "cos":
-                share = cosine_left(t[inside], begin, end)
+                share = cosine_between(t[inside], begin, end)
             else:
                 left = np.asarray(end - t[inside])
                 share = np.asarray(left / (end - begin)) if end > begin else np.zeros(left.shape)
-            values[inside] = between(start, goal, share)
+            values[inside] = blend(start, goal, share)
         return values
 
     def _values(self, t: Steps, base: float) -> Rates:
@@ -104,7 +105,7 @@ class OneCycleLR(Schedule):
         return self._curve(t, [start, self.max_lr, start, low] if self.three_phase else [start, self.max_lr, low])
 
     def momentum(self, step: ArrayLike) -> Rates:
-        """The momentum (or beta1) at `step`, which moves inversely to the LR."""
+        """The momentum (or beta1) at `step`: lowest where the LR is highest."""
         t = integer_steps(step)
         low, high = self.base_momentum, self.max_momentum
         corners = [high, low, high, high] if self.three_phase else [high, low, high]
@@ -119,11 +120,12 @@ class OneCycleLR(Schedule):
 
 @schedule
 class CyclicLR(Schedule):
-    """A triangle wave between base_lr and max_lr, its height scaled by cycle or by step.
+    """A triangle wave between base_lr and max_lr whose height can shrink by cycle or by step.
 
-    With S = up + down, cycle c = 1 + ⌊t/S⌋ and r = t mod S: height h = r/up while r < up, else (S − r)/down;
-    lr(t) = base_lr + (max_lr − base_lr)·h·scale, where scale is 1 (triangular), 2^(1−c) (triangular2),
-    gamma^t (exp_range), or scale_fn of c or of t (a schedule evaluated at base LR 1).
+    lr(t) = base_lr + (max_lr − base_lr)·h·scale
+    With S = up + down, cycle c = 1 + ⌊t/S⌋ and r = t mod S, the height h is r/up while r < up, else (S − r)/down.
+    scale: 1 (triangular), 2^(1−c) (triangular2), gamma^t (exp_range),
+    or scale_fn, a schedule evaluated at base LR 1, at c (scale_mode cycle) or at t (iterations).
 
     >>> CyclicLR(0.0, 1.0, step_size_up=2, step_size_down=4, cycle_momentum=False).trace(5).tolist()
     [0.0, 0.5, 1.0, 0.75, 0.5]
@@ -150,12 +152,12 @@ class CyclicLR(Schedule):
         if self.step_size_down is not None:
             self._set("step_size_down", integer("step_size_down", self.step_size_down))
         if self.step_size_up + self._down == 0:
-            raise ValueError("step_size_up=0 must be >= 1 where step_size_down is 0 too")
+            raise ValueError("step_size_up=0 must be >= 1 if step_size_down is 0")
         one_of("scale_mode", self.scale_mode, ("cycle", "iterations"))
         if self.scale_fn is None:
             one_of("mode", self.mode, ("triangular", "triangular2", "exp_range"))
         else:
-            schedule_field("scale_fn", self.scale_fn)
+            checked_schedule("scale_fn", self.scale_fn)
         self._set("cycle_momentum", flag("cycle_momentum", self.cycle_momentum))
 
     @property
@@ -165,8 +167,8 @@ class CyclicLR(Schedule):
     def _height(self, t: Steps) -> Rates:
         up, down = self.step_size_up, self._down
         size = up + down
-        cycle, place = 1 + t // size, t % size
-        height = np.where(place < up, place / max(up, 1), (size - place) / max(down, 1))
+        cycle, r = 1 + t // size, t % size
+        height = np.where(r < up, r / max(up, 1), (size - r) / max(down, 1))
         if self.scale_fn is not None:
             return height * self.scale_fn._values(cycle if self.scale_mode == "cycle" else t, 1.0)
         if self.mode == "triangular2":
@@ -174,13 +176,13 @@ class CyclicLR(Schedule):
         return np.asarray(height * self.gamma**t) if self.mode == "exp_range" else height
 
     def _values(self, t: Steps, base: float) -> Rates:
-        return between(self.max_lr, self.base_lr, self._height(t))
+        return blend(self.max_lr, self.base_lr, self._height(t))
 
     def momentum(self, step: ArrayLike) -> Rates:
-        """The momentum (or beta1) at `step`: max_momentum where the LR is lowest."""
+        """The momentum (or beta1) at `step`: lowest where the LR is highest."""
         t = integer_steps(step)
         height = self._height(np.atleast_1d(t)).reshape(t.shape)
-        return between(self.base_momentum, self.max_momentum, height)
+        return blend(self.base_momentum, self.max_momentum, height)
 
     def _maps(self, t: Steps, base: float) -> tuple[Rates, Rates]:
         return np.zeros(t.shape), self._values(t, base)

@@ -1,7 +1,8 @@
-"""Twins of the torch schedulers that multiply the base LR by a factor of the step.
+"""Twins of the torch schedulers that multiply the base LR by a factor that depends on the step.
 
-Source of every class: ``torch/optim/lr_scheduler.py``, docstrings of release 2.13.
-A phase of length 0 is over before it starts: ``LinearLR(total_iters=0)`` is its end factor.
+Source of every class: the docstrings in ``torch/optim/lr_scheduler.py``, release 2.13.
+Every class raises TypeError or ValueError for arguments outside the documented types and ranges.
+A phase of length 0 is over before it starts: ``LinearLR(total_iters=0)`` is at its end factor from step 0.
 """
 
 from __future__ import annotations
@@ -10,35 +11,32 @@ import numpy as np
 
 from .check import Rates, Steps, integer, real
 from .schedule import Schedule, arg, child, schedule
-from .shapes import levels
+from .shapes import staircase
 from .slug import register
 
 
-def schedule_field(name: str, value: object) -> Schedule:
+def checked_schedule(name: str, value: object) -> Schedule:
     """Return `value`; raise TypeError unless it is a Schedule."""
     if not isinstance(value, Schedule):
-        raise TypeError(f"{name}={value!r} must be a schedule of the reference")
+        raise TypeError(f"{name}={value!r} must be a schedule from the reference package")
     return value
 
 
 @schedule
 class LRScheduler(Schedule):
-    """The base class: it has no schedule of its own, so it cannot be built.
-
-    Raises TypeError always.
-    """
+    """Twin of the base class, which defines no learning rates; constructing it always raises TypeError."""
 
     slug_name = "lrscheduler"
 
     def _check(self) -> None:
-        raise TypeError("schedule=LRScheduler must be a subclass with a schedule of its own")
+        raise TypeError("schedule=LRScheduler must be a subclass that defines learning rates")
 
 
 @schedule
 class LambdaLR(Schedule):
-    """The base LR times a function of the step; overwrites what other schedulers did.
+    """The base LR times a function of the step; it overwrites the effect of other schedulers.
 
-    lr(t) = base_lr · λ(t), with λ a schedule evaluated at base LR 1.
+    lr(t) = base_lr · λ(t); λ: `lr_lambda`, a schedule evaluated at base LR 1.
 
     >>> LambdaLR(ExponentialLR(0.5)).trace(3, base_lr=0.8).tolist()
     [0.8, 0.4, 0.2]
@@ -48,7 +46,7 @@ class LambdaLR(Schedule):
     slug_name = "lambdalr"
 
     def _check(self) -> None:
-        schedule_field("lr_lambda", self.lr_lambda)
+        checked_schedule("lr_lambda", self.lr_lambda)
 
     def _values(self, t: Steps, base: float) -> Rates:
         return base * self.lr_lambda._values(t, 1.0)
@@ -65,9 +63,9 @@ class LambdaLR(Schedule):
 
 @schedule
 class MultiplicativeLR(Schedule):
-    """Each step multiplies the LR by λ(t); λ(0) is never used.
+    """Each step t >= 1 multiplies the LR by λ(t); λ(0) is not used.
 
-    lr(t) = base_lr · Π_{s=1..t} λ(s)
+    lr(t) = base_lr · Π_{s=1..t} λ(s); λ: `lr_lambda`, a schedule evaluated at base LR 1.
 
     >>> MultiplicativeLR(LinearLR(0.5, 1.0, 4)).trace(3, base_lr=1.0).tolist()
     [1.0, 0.625, 0.46875]
@@ -77,10 +75,10 @@ class MultiplicativeLR(Schedule):
     slug_name = "multiplicativelr"
 
     def _check(self) -> None:
-        schedule_field("lr_lambda", self.lr_lambda)
+        checked_schedule("lr_lambda", self.lr_lambda)
 
     def _values(self, t: Steps, base: float) -> Rates:
-        # Fresh memory is slow at this size, so the products take the place of the factors.
+        # In place: at this size, allocating another array is slow.
         products = np.array(self.lr_lambda._in_blocks(np.arange(t.max(initial=0) + 1), 1.0))
         products[0] = base
         np.cumprod(products, out=products)
@@ -95,9 +93,9 @@ class MultiplicativeLR(Schedule):
 
 @schedule
 class StepLR(Schedule):
-    """A drop by gamma every `step_size` steps.
+    """A factor gamma every `step_size` steps.
 
-    lr(t) = base_lr · gamma^⌊t / step_size⌋
+    lr(t) = base_lr · gamma^⌊t / step_size⌋; step_size >= 1
 
     >>> StepLR(2, 0.5).trace(5).tolist()
     [1.0, 1.0, 0.5, 0.5, 0.25]
@@ -120,9 +118,9 @@ class StepLR(Schedule):
 
 @schedule
 class MultiStepLR(Schedule):
-    """A drop by gamma at each milestone; a milestone given twice drops twice.
+    """A factor gamma at each milestone; a repeated milestone counts twice.
 
-    lr(t) = base_lr · gamma^(number of milestones <= t)
+    lr(t) = base_lr · gamma^(number of milestones <= t); milestones >= 1, in any order
 
     >>> MultiStepLR((1, 3, 3), 0.5).trace(4).tolist()
     [1.0, 0.5, 0.5, 0.125]
@@ -133,19 +131,19 @@ class MultiStepLR(Schedule):
     slug_name = "multisteplr"
 
     def _check(self) -> None:
-        # Milestone 0 would have to act before the first update, where no step() has been called.
+        # Milestone 0 would have to act before the first update, when step() has not been called yet.
         checked = (integer("milestones", m, 1) for m in self.milestones)
         self._set("milestones", tuple(sorted(checked)))
         self._set("gamma", real("gamma", self.gamma))
 
     def _values(self, t: Steps, base: float) -> Rates:
         powers = np.asarray(base * self.gamma ** np.arange(len(self.milestones) + 1))
-        return levels(t, self.milestones, powers)
+        return staircase(t, self.milestones, powers)
 
 
 @schedule
 class ConstantLR(Schedule):
-    """A constant factor until `total_iters`, then the base LR.
+    """A constant factor for `total_iters` steps, then the base LR.
 
     lr(t) = base_lr · factor for t < total_iters, else base_lr; 0 <= factor <= 1
 
@@ -167,9 +165,10 @@ class ConstantLR(Schedule):
 
 @schedule
 class LinearLR(Schedule):
-    """A factor that goes linearly from `start_factor` to `end_factor` over `total_iters` steps.
+    """A factor that changes linearly from `start_factor` to `end_factor` over `total_iters` steps.
 
-    lr(t) = base_lr · (s + (e − s)·min(t, N)/N); 0 < s <= 1, 0 <= e <= 1, N = total_iters
+    lr(t) = base_lr · (s + (e − s)·min(t, N)/N)
+    s: start_factor in (0, 1], e: end_factor in [0, 1], N: total_iters >= 0
 
     >>> LinearLR(0.5, 1.0, 2).trace(4).tolist()
     [0.5, 0.75, 1.0, 1.0]
@@ -188,13 +187,13 @@ class LinearLR(Schedule):
     def _values(self, t: Steps, base: float) -> Rates:
         n = max(self.total_iters, 1)
         left = np.maximum(self.total_iters - t, 0)
-        # Both shares from whole numbers: 1 − left/n would lose the digits of a small start factor.
+        # Compute both shares from integers: 1 − left/n would lose the digits that a small start factor needs.
         return np.asarray(base * (self.start_factor * (left / n) + self.end_factor * ((n - left) / n)))
 
 
 @schedule
 class ExponentialLR(Schedule):
-    """A factor gamma at every step.
+    """A factor gamma every step.
 
     lr(t) = base_lr · gamma^t
 
@@ -216,7 +215,7 @@ class ExponentialLR(Schedule):
 class PolynomialLR(Schedule):
     """A polynomial decay to 0 over `total_iters` steps.
 
-    lr(t) = base_lr · (1 − min(t, N)/N)^power; N = total_iters
+    lr(t) = base_lr · (1 − min(t, N)/N)^power; N: total_iters >= 0, power > 0
 
     >>> PolynomialLR(4, 2.0).trace(5).tolist()
     [1.0, 0.5625, 0.25, 0.0625, 0.0]

@@ -1,8 +1,8 @@
-"""Warmups of a chosen length: a factor that rises to 1 over W steps.
+"""Warmups of a given length: a factor that rises to 1 over W steps.
 
-A warmup alone is a schedule: it warms up with x = t/W, then holds the base LR.
-With a decay it becomes a `WarmupDecay`, whose `Convention` says what x is.
-The progress x arrives as two whole numbers, x = num/den with 0 <= num <= den.
+On its own a warmup is a schedule that warms up with progress x = t/W, then stays at the base LR.
+Joined with a decay it becomes a `WarmupDecay`, whose `Convention` defines x.
+The code passes progress as two integers, x = num/den with 0 <= num <= den.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import numpy as np
 from .check import Rates, Steps, integer, real
 from .convention import progress
 from .schedule import Schedule, arg, schedule
-from .shapes import between, half_cosine
+from .shapes import blend, half_cosine
 from .slug import register
 
-#: Numbers of steps up to here are exact as float64, so progress is rounded only by its one division.
+#: Up to here integers are exact as float64, so computing progress rounds only once, in its division.
 MOST_STEPS = 2**53
 
 
-def span(name: str, value: object, minimum: int = 0) -> int:
-    """Return a number of steps; raise unless it is whole, >= `minimum` and <= 2**53."""
+def step_count(name: str, value: object, minimum: int = 0) -> int:
+    """Return `value` as a number of steps; raise unless it is an integer >= `minimum` and <= 2**53."""
     steps = integer(name, value, minimum)
     if steps > MOST_STEPS:
         raise ValueError(f"{name}={steps} must be <= 2**53")
@@ -31,7 +31,7 @@ def span(name: str, value: object, minimum: int = 0) -> int:
 
 
 class Warmup(Schedule):
-    """A factor w(t) that rises to 1: base class of every warmup."""
+    """Base class of warmups: a factor w(t) that rises to 1."""
 
     if TYPE_CHECKING:  # a field in most subclasses, computed in the untuned ones
 
@@ -41,13 +41,13 @@ class Warmup(Schedule):
         @property
         def start_factor(self) -> float: ...
 
-    #: A factor of 0 is a possible start; geometric kinds have none.
+    #: Whether the warmup can start at a factor of 0; geometric ones cannot.
     _has_zero: ClassVar[bool] = False
-    #: The kind obeys the convention's `start`; the untuned kinds have a rule of their own.
+    #: Whether the warmup follows the convention's `start`; untuned warmups do not.
     _obeys_start: ClassVar[bool] = True
 
     def _check(self) -> None:
-        self._set("warmup_steps", span("warmup_steps", self.warmup_steps))
+        self._set("warmup_steps", step_count("warmup_steps", self.warmup_steps))
         if self._has_zero:
             self._set("start_factor", real("start_factor", self.start_factor, 0.0, 1.0))
         else:
@@ -57,7 +57,7 @@ class Warmup(Schedule):
         return np.asarray(base * self._weights(t, "affine"))
 
     def _weights(self, t: Steps, start: str) -> Rates:
-        """w(t) under a convention's `start`; W = 0 is over before it starts."""
+        """w(t) under a convention's `start`; with W = 0 the warmup is over before it starts."""
         steps = self.warmup_steps
         if steps == 0:
             return np.ones(t.shape)
@@ -69,16 +69,16 @@ class Warmup(Schedule):
         raise NotImplementedError
 
     def _deficit(self) -> float:
-        """Σ_t (1 − w(t)) for x = t/W: the sum itself, unless a subclass knows it in closed form."""
+        """Σ_t (1 − w(t)) for x = t/W; subclasses with a closed form override this sum."""
         return math.fsum(1.0 - self._weights(np.arange(self.warmup_steps), "affine"))
 
 
 @schedule
 class ConstantWarmup(Warmup):
-    """Hold a small LR for W steps, then jump: w(t) = s for t < W.
+    """Stay at a small LR for W steps, then jump to the base LR: w(t) = s for t < W.
 
     W: `warmup_steps` (steps), s: `start_factor` in (0, 1].
-    The convention's `start` changes nothing: there is no progress to count.
+    The convention's `start` has no effect, because the factor does not depend on progress.
     Raises ValueError outside these ranges. Source: He et al. 2016, section 4.2; torch ConstantLR.
 
     >>> ConstantWarmup(2)([0, 1, 2]).tolist()
@@ -98,9 +98,9 @@ class ConstantWarmup(Warmup):
 
 @schedule
 class LinearWarmup(Warmup):
-    """Rise by equal steps: w = s + (1−s)·x.
+    """Rise linearly: w = s + (1−s)·x.
 
-    W: `warmup_steps` (steps), s: `start_factor` in [0, 1], x: progress, t/W when alone.
+    W: `warmup_steps` (steps), s: `start_factor` in [0, 1], x: progress, t/W without a decay.
     Raises ValueError outside these ranges. Source: Goyal et al. 2017, section 2.2.
 
     >>> LinearWarmup(4)([0, 1, 4, 9]).tolist()
@@ -113,7 +113,7 @@ class LinearWarmup(Warmup):
     _has_zero = True
 
     def _factor(self, num: Steps, den: int) -> Rates:
-        return between(1.0, self.start_factor, num / den)
+        return blend(1.0, self.start_factor, num / den)
 
     def _deficit(self) -> float:
         # Σ (1−s)(1 − t/W) over t < W
@@ -122,9 +122,9 @@ class LinearWarmup(Warmup):
 
 @schedule
 class ExponentialWarmup(Warmup):
-    """Rise by equal ratios: w = s^(1−x).
+    """Rise by a constant ratio per step: w = s^(1−x).
 
-    W: `warmup_steps` (steps), s: `start_factor` in (0, 1], x: progress, t/W when alone.
+    W: `warmup_steps` (steps), s: `start_factor` in (0, 1], x: progress, t/W without a decay.
     Raises ValueError outside these ranges. Source: ViT warmup tutorial, section 3 (exp_warmup).
 
     >>> ExponentialWarmup(2, start_factor=0.25)([0, 1, 2]).tolist()
@@ -142,14 +142,14 @@ class ExponentialWarmup(Warmup):
         s, steps = self.start_factor, self.warmup_steps
         if steps == 0 or s == 1.0:
             return 0.0
-        return steps - (1.0 - s) / math.expm1(-math.log(s) / steps)  # a geometric sum of ratio s^(−1/W)
+        return steps - (1.0 - s) / math.expm1(-math.log(s) / steps)  # a geometric series of ratio s^(−1/W)
 
 
 @schedule
 class CosineWarmup(Warmup):
     """Rise along half a cosine: w = s + (1−s)·½(1 − cos πx).
 
-    W: `warmup_steps` (steps), s: `start_factor` in [0, 1], x: progress, t/W when alone.
+    W: `warmup_steps` (steps), s: `start_factor` in [0, 1], x: progress, t/W without a decay.
     Raises ValueError outside these ranges. Source: Noam tutorial, types of warmup 4.
 
     >>> CosineWarmup(2)([0, 1, 2]).round(12).tolist()
@@ -162,20 +162,20 @@ class CosineWarmup(Warmup):
     _has_zero = True
 
     def _factor(self, num: Steps, den: int) -> Rates:
-        return between(1.0, self.start_factor, half_cosine(den - num, den))  # ½(1−cos πx) = ½(1+cos π(1−x))
+        return blend(1.0, self.start_factor, half_cosine(den - num, den))  # ½(1−cos πx) = ½(1+cos π(1−x))
 
     def _deficit(self) -> float:
-        # Σ ½(1 + cos πt/W) over t < W is (W+1)/2: the cosines cancel in pairs but for t = 0
+        # Σ ½(1 + cos πt/W) over t < W is (W+1)/2: the cosines of t and W−t cancel, leaving that of t = 0.
         return (1.0 - self.start_factor) * (self.warmup_steps + 1) / 2 if self.warmup_steps else 0.0
 
 
 @schedule
 class StepWarmup(Warmup):
-    """Rise in treads, each a factor g above the last: w = g^(⌊L·x⌋ − L).
+    """Rise in L jumps by a factor g: w = g^(⌊L·x⌋ − L).
 
-    W: `warmup_steps` (steps), L: `levels` >= 1 (treads below 1), g: `gamma` > 1, x: progress, t/W when alone.
-    ⌊L·x⌋ is a division of whole numbers, so no rounding moves a tread.
-    Raises ValueError outside these ranges or where g^−L is no normal number.
+    W: `warmup_steps` (steps), L: `levels` >= 1 (levels below 1), g: `gamma` > 1, x: progress, t/W without a decay.
+    ⌊L·x⌋ is an integer division, so rounding never moves a jump.
+    Raises ValueError outside these ranges, or if g^−L is below the smallest normal float64.
     Source: ViT warmup tutorial, section 3 (StepLR with a ratio above 1).
 
     >>> StepWarmup(4, levels=2)([0, 1, 2, 3, 4]).tolist()
@@ -188,17 +188,17 @@ class StepWarmup(Warmup):
     gamma: float = arg("g", default=2.0)
 
     def _check(self) -> None:
-        self._set("warmup_steps", span("warmup_steps", self.warmup_steps))
+        self._set("warmup_steps", step_count("warmup_steps", self.warmup_steps))
         self._set("levels", integer("levels", self.levels, 1))
         self._set("gamma", real("gamma", self.gamma, above=1.0))
         if self.levels * self.warmup_steps >= 2**63:
             raise ValueError(f"levels={self.levels} must be < 2**63 / warmup_steps={self.warmup_steps}")
-        if self.levels * math.log2(self.gamma) > 1022:  # below the smallest normal float64
+        if self.levels * math.log2(self.gamma) > 1022:  # g^−L < 2^−1022, the smallest normal float64
             raise ValueError(f"levels={self.levels} must be <= 1022 / log2(gamma={self.gamma:g})")
 
     @property
     def start_factor(self) -> float:
-        """g^−L, the factor of the lowest tread."""
+        """g^−L, the lowest factor."""
         return self.gamma**-self.levels
 
     def _factor(self, num: Steps, den: int) -> Rates:
@@ -207,9 +207,9 @@ class StepWarmup(Warmup):
 
 @schedule
 class PolynomialWarmup(Warmup):
-    """Rise along a power: w = s + (1−s)·x^power.
+    """Rise as a power of progress: w = s + (1−s)·x^power.
 
-    W: `warmup_steps` (steps), `power` > 0, s: `start_factor` in [0, 1], x: progress, t/W when alone.
+    W: `warmup_steps` (steps), `power` > 0, s: `start_factor` in [0, 1], x: progress, t/W without a decay.
     Raises ValueError outside these ranges. Source: Keras and transformers polynomial schedules, reversed.
 
     >>> PolynomialWarmup(4, power=2.0)([0, 1, 2, 4]).tolist()
@@ -227,13 +227,13 @@ class PolynomialWarmup(Warmup):
         self._set("power", real("power", self.power, above=0.0))
 
     def _factor(self, num: Steps, den: int) -> Rates:
-        return between(1.0, self.start_factor, np.power(num / den, self.power))
+        return blend(1.0, self.start_factor, np.power(num / den, self.power))
 
 
 def effective_period(warmup: Warmup) -> float:
-    """How many full-size steps a warmup holds back: Σ_t (1 − w(t)), for the warmup alone.
+    """The number of full-LR steps that a warmup costs: Σ_t (1 − w(t)), without a decay.
 
-    A closed form where there is one, else the sum of all its terms.
+    Computed in closed form where one exists, otherwise by summing all terms.
     Raises TypeError for anything that is not a warmup. Source: Ma & Yarats 2021, section 5.
 
     >>> effective_period(LinearWarmup(999))

@@ -221,9 +221,9 @@ def test_families_e_and_f_differ_by_the_start_factor() -> None:
 @pytest.mark.parametrize(
     ("letter", "warmup", "message"),
     [
-        ("A", LinearWarmup(4, 0.1), "start_factor=0.1 must be 0 with start='zero'; start='affine' takes any"),
-        ("E", LinearWarmup(4), "start_factor=0.0 must be > 0 in family E; family A is the same with 0"),
-        ("F", LinearWarmup(4, 0.1), "start_factor=0.1 must be left out: family F sets it to 0.2"),
+        ("A", LinearWarmup(4, 0.1), "start_factor=0.1 must be 0 with start='zero'; use start='affine' for others"),
+        ("E", LinearWarmup(4), "start_factor=0.0 must be > 0 in family E; for a start at 0 use family A"),
+        ("F", LinearWarmup(4, 0.1), "start_factor=0.1 must be left at its default: family F sets it to 0.2"),
         (
             "F",
             StepWarmup(4),

@@ -1,10 +1,11 @@
-"""The examples in the docstrings of the reference run, and every public name has one or a formula."""
+"""The docstrings of the reference: their examples run, and every public name has a docstring."""
 
 from __future__ import annotations
 
 import doctest
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,17 @@ MODULES = sorted(path.stem for path in Path(reference.__file__).parent.glob("*.p
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_print_what_they_show(name: str) -> None:
-    """Each `>>>` line of the module gives the output under it."""
+    """Each `>>>` line of the module prints the output below it."""
     module = importlib.import_module(f"reference.{name}")
     assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_do_not_depend_on_numpys_repr(name: str) -> None:
+    """No expected output is the repr of a NumPy object: NumPy 2 prints np.float64(0.5) where NumPy 1 prints 0.5."""
+    module = importlib.import_module(f"reference.{name}")
+    examples = [example for test in doctest.DocTestFinder().find(module) for example in test.examples]
+    assert [example.want for example in examples if re.search(r"\b(np\.|array\()", example.want)] == []
 
 
 @pytest.mark.parametrize("name", sorted(reference.__all__))

@@ -125,23 +125,26 @@ def test_noam_counts_parse_back(count: str) -> None:
 @pytest.mark.parametrize(
     ("slug", "message"),
     [
-        ("linear4+cosine8+hold", "slug='linear4+cosine8+hold' must hold one + between a warmup and a decay"),
+        ("linear4+cosine8+hold", "slug='linear4+cosine8+hold' must have exactly one + between a warmup and a decay"),
         ("cosine8+linear4", "slug='cosine8+linear4': 'cosine8' must be a warmup such as linear500"),
         ("linear4+linear4", "slug='linear4+linear4': 'linear4' must be a decay such as cosine9500"),
         ("familyb.linear4", "slug='familyb' must be followed by a pair such as linear4+cosine8"),
-        ("with_q1.linear4+hold", "slug='with_q1': 'q1' is no choice (s, e, k, p)"),
-        ("with5.linear4+hold", "slug='with5' must be with_… or familya … familyg"),
+        (
+            "with_q1.linear4+hold",
+            "slug='with_q1': 'q1' must start with one of s for start, e for end, k for clock, p for past_end",
+        ),
+        ("with5.linear4+hold", "slug='with5' must start with with_ or be one of familya … familyg"),
         (
             "with_ssoon.linear4+hold",
             "slug='with_ssoon': start='soon' must be one of zero, first, affine, linspace",
         ),
         (
             "familye.linear4+hold",
-            "slug='familye': start_factor=0.0 must be > 0 in family E; family A is the same with 0",
+            "slug='familye': start_factor=0.0 must be > 0 in family E; for a start at 0 use family A",
         ),
         (
             "linear4_s1+hold",
-            "slug='linear4_s1+hold': start_factor=1.0 must be 0 with start='zero'; start='affine' takes any",
+            "slug='linear4_s1+hold': start_factor=1.0 must be 0 with start='zero'; use start='affine' for others",
         ),
     ],
 )
@@ -166,7 +169,7 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: PolynomialWarmup(4, 0.0), "power=0.0 must be > 0"),
     (lambda: UntunedLinearWarmup(1.0), "beta2=1.0 must be < 1"),
     (lambda: UntunedExponentialWarmup(0.0), "beta2=0.0 must be > 0"),
-    (lambda: RAdamWarmup(0.6), "beta2=0.6 must be > 1 - 2/5, or no step is rectified"),
+    (lambda: RAdamWarmup(0.6), "beta2=0.6 must be > 1 - 2/5, otherwise no step is rectified"),
     (lambda: RAdamWarmup(0.9999999), "beta2=0.9999999 must be <= 0.99999"),
     (lambda: RAdamWarmup(0.9, 6), "threshold=6 must be 4 or 5"),
     (lambda: LinearDecay(-2), "decay_steps=-2 must be >= 0"),
@@ -175,12 +178,12 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: StableDecay(2, 2, min_lr=0.5)(1, 0.49), "min_lr=0.5 must be <= base_lr=0.49"),
     (lambda: ExponentialDecay(2, 0.5)(1, 0.49), "min_lr=0.5 must be <= base_lr=0.49"),
     (lambda: ExponentialDecay(2), "min_lr=0.0 must be > 0"),
-    (lambda: ExponentialDecay(), "gamma=None must be a number, or decay_steps and min_lr be given"),
-    (lambda: ExponentialDecay(2, gamma=0.5), "gamma=0.5 must stand alone, without decay_steps and min_lr"),
+    (lambda: ExponentialDecay(), "gamma=None must be a number unless decay_steps and min_lr are given"),
+    (lambda: ExponentialDecay(2, gamma=0.5), "gamma=0.5 must be given without decay_steps and min_lr"),
     (lambda: ExponentialDecay(gamma=1.5), "gamma=1.5 must be <= 1"),
     (lambda: StepDecay(0), "step_size=0 must be >= 1"),
     (lambda: StepDecay(1, 0.0), "gamma=0.0 must be > 0"),
-    (lambda: MultiStepDecay(()), "milestones=() must hold at least one step"),
+    (lambda: MultiStepDecay(()), "milestones=() must contain at least one step"),
     (lambda: MultiStepDecay((3, 2)), "milestones=(3, 2) must be in ascending order"),
     (lambda: MultiStepDecay((1, 2.5)), "milestones[1]=2.5 must be an integer"),  # type: ignore[arg-type]
     (lambda: MultiStepDecay(3), "milestones=3 must be a tuple of integers"),  # type: ignore[arg-type]

@@ -29,7 +29,7 @@ def test_bad_argument_is_named_with_its_value_and_rule(
 
 def test_unsorted_milestones_are_refused() -> None:
     """A milestone before the one in front of it raises, with all of them."""
-    with pytest.raises(ValueError, match=r"^milestones=\[5, 2\] must be in rising order"):
+    with pytest.raises(ValueError, match=r"^milestones=\[5, 2\] must be in ascending order"):
         SequentialLR((HALF, HALF, HALF), (5, 2))
 
 

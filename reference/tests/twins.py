@@ -123,11 +123,11 @@ REFUSALS: list[Refusals] = [
         {"schedulers": (HALF, HALF), "milestones": (4,)},
         [
             ("schedulers", HALF, "must be a list or tuple"),
-            ("schedulers", (), "must hold at least one"),
+            ("schedulers", (), "must contain at least one"),
             ("schedulers", (HALF, 0.5), "must be a schedule"),
-            ("schedulers", (HALF, PLATEAU), "must stand alone"),
-            ("milestones", (), "must number one fewer"),
-            ("milestones", (4, 9), "must number one fewer"),
+            ("schedulers", (HALF, PLATEAU), "must be used on its own"),
+            ("milestones", (), "must have one entry fewer"),
+            ("milestones", (4, 9), "must have one entry fewer"),
             ("milestones", (4.5,), "must be an integer"),
             ("milestones", (-1,), "must be >= 0"),
         ],
@@ -137,9 +137,9 @@ REFUSALS: list[Refusals] = [
         {},
         [
             ("schedulers", HALF, "must be a list or tuple"),
-            ("schedulers", (), "must hold at least one"),
+            ("schedulers", (), "must contain at least one"),
             ("schedulers", (HALF, None), "must be a schedule"),
-            ("schedulers", (PLATEAU,), "must stand alone"),
+            ("schedulers", (PLATEAU,), "must be used on its own"),
         ],
     ),
 ]

@@ -201,7 +201,7 @@ def test_a_composition_is_run_as_long_as_asked(cache_folder: Path, tmp_path: Pat
         (("1.10.0", HERE), "release=1.10.0 must be 1.11.0 or newer"),
         (("99.0.0", HERE), "release=99.0.0 must be in the cache when offline"),
         (("absent.py", HERE), "module=absent.py must be a readable Python file"),
-        ((HERE, HERE, "--composition", "nonsense"), "slug='nonsense' begins with no known name"),
+        ((HERE, HERE, "--composition", "nonsense"), "slug='nonsense' does not start with a schedule name"),
         ((HERE, HERE, "--composition", "linear5+cosine5"), "composition='linear5+cosine5' must be one of torch's"),
         ((HERE, HERE, "--composition", "seq2_m4.linearlr4.cosine5"), "composition='seq2_m4.linearlr4.cosine5' must"),
         ((HERE, HERE, "--composition", "linearlr", "--steps", "0"), "steps=0 must be >= 1"),

@@ -75,7 +75,7 @@ def test_json_picture_and_page_agree(tmp_path: Path, capsys: pytest.CaptureFixtu
     ("options", "line"),
     [
         (["--schedule", "linear0+"], "slug='' must be a text such as"),
-        (["--schedule", "nothing5"], "slug='nothing5' begins with no known name"),
+        (["--schedule", "nothing5"], "slug='nothing5' does not start with a schedule name"),
         (["--schedule", "hold", "--base-lr", "-1"], "base_lr=-1.0 must be > 0"),
         (["--schedule", "hold", "--base-lr", "nan"], "base_lr=nan must be"),
         (["--schedule", "hold", "--steps", "1"], "steps=1 must be >= 2"),
