@@ -9,49 +9,13 @@ import json
 import sys
 from typing import Any
 
+from suite.across_releases.history import Stretch, stretches
 from suite.cases.catalogue import find
 from suite.engine.case import Case
 from suite.engine.loader import BadModule
-from suite.engine.verdict import Verdict, verdict_of
-from suite.known.deviations import cause_of
-from suite.releases.cache import ReleaseError, numbers
+from suite.releases.cache import ReleaseError
 from suite.releases.groups import chosen_groups
-from suite.releases.load import load_release
 from suite.shared.console import finite, plain_console, plain_table
-
-
-@dataclasses.dataclass(frozen=True)
-class Stretch:
-    """Consecutive releases in which a case does the same."""
-
-    first: str
-    last: str
-    verdict: Verdict
-    entry: str
-
-
-def _behaviour(verdict: Verdict) -> tuple[object, ...]:
-    """What must be equal for two releases to behave the same: the verdict and, where it deviates, the rates."""
-    raised = verdict.detail.split()[0] if verdict.shape == "error" else ""  # the class of the error
-    rates = tuple(f"{value:.9g}" for value in verdict.actual)
-    return verdict.kind, verdict.shape, verdict.step, raised, rates
-
-
-def stretches(case: Case, groups: list[tuple[str, ...]]) -> list[Stretch]:
-    """The history of a case over all releases, oldest first."""
-    by_release = {}
-    for group in groups:
-        verdict = verdict_of(case, load_release(group[0]))
-        by_release.update(dict.fromkeys(group, verdict))
-    found: list[Stretch] = []
-    for release in sorted(by_release, key=numbers):
-        verdict = by_release[release]
-        entry = cause_of(case, verdict, release) if verdict.kind == "deviates" else None
-        if found and _behaviour(found[-1].verdict) == _behaviour(verdict):
-            found[-1] = dataclasses.replace(found[-1], last=release)
-        else:
-            found.append(Stretch(release, release, verdict, entry.id if entry else ""))
-    return found
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     if args.json:
-        print(json.dumps([_plain(s) for s in history], indent=1))
+        print(json.dumps([_plain(stretch) for stretch in history], indent=1))
     else:
         _print(case, history)
     return 0 if history[-1].verdict.kind == "follows" else 1
@@ -91,9 +55,10 @@ def _print(case: Case, history: list[Stretch]) -> None:
     table = plain_table()
     for name in ("releases", "verdict", "what happens", "known as"):
         table.add_column(name, overflow="fold")
-    for s in history:
-        span = s.first if s.first == s.last else f"{s.first} – {s.last}"
-        table.add_row(span, s.verdict.shape or s.verdict.kind, s.verdict.detail, s.entry)
+    for stretch in history:
+        span = stretch.first if stretch.first == stretch.last else f"{stretch.first} – {stretch.last}"
+        verdict = stretch.verdict
+        table.add_row(span, verdict.shape or verdict.kind, verdict.detail, stretch.entry)
     console.print(table)
     for before, after in itertools.pairwise(history):
         if before.verdict.kind == "follows" != after.verdict.kind:

@@ -61,7 +61,7 @@ def _fresh_imports(module: str) -> Iterator[None]:
 def _names(spec: str) -> tuple[str, str]:
     module, colon, name = spec.partition(":")
     if not colon or not module or not name:
-        raise BadSpec(f"mine={spec!r} must be module:factory, a function that takes an optimizer")
+        raise BadSpec(f"factory={spec!r} must be module:factory, a function that takes an optimizer")
     return module, name
 
 
@@ -72,11 +72,11 @@ def _factory(spec: str) -> Callable[[torch.optim.Optimizer], Any]:
         home = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module}.".startswith(f"{error.name}."):
-            raise BadSpec(f"mine={spec!r} must name a module, but there is no {error.name}") from None
+            raise BadSpec(f"factory={spec!r} must name a module, but there is no {error.name}") from None
         raise
     found: Callable[[torch.optim.Optimizer], Any] | None = getattr(home, name, None)
     if not callable(found):
-        raise BadSpec(f"mine={spec!r} must name a function of {module}, but it has no function {name}")
+        raise BadSpec(f"factory={spec!r} must name a function of {module}, but it has no function {name}")
     return found
 
 
@@ -89,7 +89,7 @@ def run_mine(spec: str, side: Subject, lr: float, steps: int) -> Run:
         try:
             scheduler = _factory(spec)(optimizer)
             if not hasattr(scheduler, "step"):
-                raise BadSpec(f"mine={spec!r} must return a scheduler, but returned {scheduler!r}")
+                raise BadSpec(f"factory={spec!r} must return a scheduler, but returned {scheduler!r}")
             run.built = True
             for _ in range(steps):
                 run.lrs.append([float(g["lr"]) for g in optimizer.param_groups])

@@ -14,6 +14,7 @@ from suite.engine.case import Case
 from suite.releases import cache
 
 HOME = Path(torch.optim.lr_scheduler.__file__).parent
+INSTALLED = (HOME / "lr_scheduler.py").read_text(encoding="utf-8")
 #: Every ExponentialLR is 1.01 times too high at its third step.
 WRONG_EXPONENTIAL = """
 _kept = ExponentialLR.get_lr
@@ -40,3 +41,31 @@ def some_cases() -> tuple[Case, ...]:
         if i % 40 == 0 or seen[theme_of(case)] <= 2 or broken:
             found.append(case)
     return tuple(found)
+
+
+def changed(text: str, owner: str, old: str, new: str) -> str:
+    """The text with one place of one class changed."""
+    begin = text.index(f"\nclass {owner}(")
+    end = text.index("\nclass ", begin + 1)
+    assert text[begin:end].count(old) == 1
+    return text[:begin] + text[begin:end].replace(old, new) + text[end:]
+
+
+#: A method that does more before and after itself.
+WRAPPED = """
+_kept = {owner}.{method}
+def _planted(self, *args, _kept=_kept, **kwargs):
+    {before}
+    found = _kept(self, *args, **kwargs)
+    {after}
+    return found
+{owner}.{method} = _planted
+"""
+
+
+def planted(folder: Path, owner: str, method: str, before: str = "", after: str = "") -> str:
+    """The path of a copy of the installed file whose method does more."""
+    path = folder / f"{owner}_{method}.py"
+    more = WRAPPED.format(owner=owner, method=method, before=before or "...", after=after or "...")
+    path.write_text(INSTALLED + more, encoding="utf-8")
+    return str(path)

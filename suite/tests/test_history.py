@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from suite.__main__ import main
+from suite.across_releases.history import Stretch, stretches
 from suite.cases.catalogue import find
-from suite.commands.bisect import Stretch, stretches
 from suite.known.deviations import table
 from suite.releases import cache
 from suite.releases.cache import numbers

@@ -1,4 +1,4 @@
-"""`upgrade --mine`: a user's own module under two releases, and nothing of it left behind."""
+"""`upgrade --factory`: a user's own module under two releases, and nothing of it left behind."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def nothing_left(project: Path) -> object:
 
 def mine(spec: str, *words: str) -> int:
     """Run the command on both releases."""
-    return main(["upgrade", OLD, NEW, "--offline", "--mine", spec, *words])
+    return main(["upgrade", OLD, NEW, "--offline", "--factory", spec, *words])
 
 
 @pytest.mark.parametrize("name", ["at_module_level", "by_attribute", "by_package", "inside", "of_another_module"])
@@ -136,11 +136,11 @@ def test_an_import_that_one_release_lacks_is_a_change(project: Path, capsys: pyt
         "from torch.optim.lr_scheduler import NewLR\ndef make(optimizer): return NewLR(optimizer, 0.9)\n"
     )
     stock.put("9.2.0", "NewLR = ExponentialLR\n")
-    assert main(["upgrade", OLD, "9.2.0", "--offline", "--mine", "newer:make"]) == 1
+    assert main(["upgrade", OLD, "9.2.0", "--offline", "--factory", "newer:make"]) == 1
     assert "ImportError at construction" in capsys.readouterr().out
-    assert main(["upgrade", OLD, NEW, "--offline", "--mine", "newer:make"]) == 2
+    assert main(["upgrade", OLD, NEW, "--offline", "--factory", "newer:make"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("mine='newer:make' must build a scheduler, but raises ImportError at construction")
+    assert line.startswith("factory='newer:make' must build a scheduler, but raises ImportError at construction")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_bad_factories_are_one_line(project: Path, capsys: pytest.CaptureFixture
     told = capsys.readouterr()
     assert told.out == ""
     (line,) = told.err.splitlines()
-    assert line.startswith(f"mine={spec!r} {words}")
+    assert line.startswith(f"factory={spec!r} {words}")
 
 
 def test_torch_is_restored_after_an_error() -> None:

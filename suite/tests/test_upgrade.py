@@ -24,17 +24,8 @@ from suite.releases.load import load_release
 from suite.tests import stock
 
 HERE = installed().release
-TEXT = (stock.HOME / "lr_scheduler.py").read_text(encoding="utf-8")
 #: Of the cases without the changed class, every so-many-th is run.
 STRIDE = 12
-
-
-def changed(text: str, owner: str, old: str, new: str) -> str:
-    """The text with one place of one class changed."""
-    begin = text.index(f"\nclass {owner}(")
-    end = text.index("\nclass ", begin + 1)
-    assert text[begin:end].count(old) == 1
-    return text[:begin] + text[begin:end].replace(old, new) + text[end:]
 
 
 def holds(case: Case) -> bool:
@@ -77,7 +68,7 @@ def test_a_planted_change_names_what_it_touches(
     """A made-up future release with 3 for π in one class: each case whose rates move is named, and no other."""
     text = (cache.folder(release) / "lr_scheduler.py").read_text(encoding="utf-8")
     future = tmp_path / "lr_scheduler.py"
-    future.write_text(changed(text, "CosineAnnealingWarmRestarts", "math.pi * self.T_cur", "3.0 * self.T_cur"))
+    future.write_text(stock.changed(text, "CosineAnnealingWarmRestarts", "math.pi * self.T_cur", "3.0 * self.T_cur"))
     old, new = load_release(release), load(future)
     touched = set()
     for case in some:
@@ -111,25 +102,6 @@ def test_no_change_is_a_sentence(
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"no change: torch {release}'s schedulers")
     assert line.endswith("give the same learning rates, errors and warnings")
-
-
-WRAPPED = """
-_kept = {owner}.{method}
-def _planted(self, *args, **kwargs):
-    {before}
-    found = _kept(self, *args, **kwargs)
-    {after}
-    return found
-{owner}.{method} = _planted
-"""
-
-
-def planted(folder: Path, owner: str, method: str, before: str = "", after: str = "") -> str:
-    """The path of a copy of the installed file whose method does more."""
-    path = folder / f"{owner}_{method}.py"
-    more = WRAPPED.format(owner=owner, method=method, before=before or "...", after=after or "...")
-    path.write_text(TEXT + more, encoding="utf-8")
-    return str(path)
 
 
 #: Slug, then class, method and what the method does before or after itself, then the kind of change and its words.
@@ -166,7 +138,7 @@ def test_what_changes_is_told_apart(
 ) -> None:
     """Rates, momenta, reported rates, errors and warnings: each kind of change is found and named as itself."""
     slug, method, before, after, words = KINDS[what]
-    other = planted(tmp_path, "OneCycleLR" if what == "momenta" else "ExponentialLR", method, before, after)
+    other = stock.planted(tmp_path, "OneCycleLR" if what == "momenta" else "ExponentialLR", method, before, after)
     assert main(["upgrade", HERE, other, "--composition", slug, "--json"]) == 1
     (change,) = json.loads(capsys.readouterr().out)
     assert (change["what"], change["words"].startswith(words)) == (what, True)
@@ -179,7 +151,7 @@ def test_rates_that_are_not_numbers_can_be_equal(
     cache_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """NaN under both releases is no change; under one of them it is, and the JSON stays JSON."""
-    nan = planted(tmp_path, "ExponentialLR", "get_lr", "", "found = [lr * float('nan') for lr in found]")
+    nan = stock.planted(tmp_path, "ExponentialLR", "get_lr", "", "found = [lr * float('nan') for lr in found]")
     assert main(["upgrade", nan, nan, "--composition", "exponentiallr0p89"]) == 0
     capsys.readouterr()
     assert main(["upgrade", HERE, nan, "--composition", "exponentiallr0p89", "--steps", "3", "--json"]) == 1
@@ -189,7 +161,7 @@ def test_rates_that_are_not_numbers_can_be_equal(
 
 def test_a_composition_is_run_as_long_as_asked(cache_folder: Path, tmp_path: Path) -> None:
     """What shows after the last step is no change."""
-    other = planted(tmp_path, "ExponentialLR", "step", "assert self.last_epoch != 9")
+    other = stock.planted(tmp_path, "ExponentialLR", "step", "assert self.last_epoch != 9")
     wanted = ["upgrade", HERE, other, "--composition", "seq2_m4.constantlr4_f0p3.exponentiallr0p9"]
     assert [main([*wanted, "--steps", steps]) for steps in ("13", "14")] == [0, 1]
 
@@ -205,12 +177,12 @@ def test_a_composition_is_run_as_long_as_asked(cache_folder: Path, tmp_path: Pat
         ((HERE, HERE, "--composition", "linear5+cosine5"), "composition='linear5+cosine5' must be one of torch's"),
         ((HERE, HERE, "--composition", "seq2_m4.linearlr4.cosine5"), "composition='seq2_m4.linearlr4.cosine5' must"),
         ((HERE, HERE, "--composition", "linearlr", "--steps", "0"), "steps=0 must be >= 1"),
-        ((HERE, HERE, "--mine", "absent:make", "--steps", "-3"), "steps=-3 must be >= 1"),
-        ((HERE, HERE, "--mine", "absent:make", "--lr", "-1"), "lr=-1.0 must be finite and >= 0"),
-        ((HERE, HERE, "--mine", "absent:make"), "mine='absent:make' must name a module, but there is no absent"),
-        ((HERE, HERE, "--mine", "absent"), "mine='absent' must be module:factory"),
-        ((HERE, HERE, "--mine", ":make"), "mine=':make' must be module:factory"),
-        ((HERE, HERE, "--mine", "json:absent"), "mine='json:absent' must name a function of json"),
+        ((HERE, HERE, "--factory", "absent:make", "--steps", "-3"), "steps=-3 must be >= 1"),
+        ((HERE, HERE, "--factory", "absent:make", "--lr", "-1"), "lr=-1.0 must be finite and >= 0"),
+        ((HERE, HERE, "--factory", "absent:make"), "factory='absent:make' must name a module, but there is no absent"),
+        ((HERE, HERE, "--factory", "absent"), "factory='absent' must be module:factory"),
+        ((HERE, HERE, "--factory", ":make"), "factory=':make' must be module:factory"),
+        ((HERE, HERE, "--factory", "json:absent"), "factory='json:absent' must name a function of json"),
     ],
 )
 def test_bad_input_is_one_line(
