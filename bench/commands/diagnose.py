@@ -1,4 +1,4 @@
-"""Say what a logged learning rate is, or what is wrong with it: since which step, why, and the line to change."""
+"""Identify the schedule in a log, or what is wrong with it and how to fix it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.diagnose.examine import Examined, examine
+from bench.diagnose.examine import LogDiagnosis, examine
 from bench.diagnose.log.read_log import Log, read_log
 from bench.diagnose.show.comparison import compare, rows_around
-from bench.diagnose.show.words import difference, runner_up_text, runners_up
+from bench.diagnose.show.words import compared_with, difference, other_explanations, other_text
 from reference import parse
 from reference.check import integer, real
 from suite.shared.console import plain_console, plain_table
@@ -27,21 +27,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `diagnose`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = (
-        "a trace is a CSV of TensorBoard, Weights & Biases or Lightning, a Trainer's trainer_state.json, or plain\n"
-        "columns; module:factory names a function that takes an optimizer and returns a scheduler, or a scheduler\n\n"
-        "exit codes: 0 healthy, 1 a fault or nothing that explains the trace, 2 bad input"
+        "TRACE is a CSV file from TensorBoard, Weights & Biases or Lightning, a Trainer's trainer_state.json, or\n"
+        "plain columns; or module:factory, where factory is a scheduler or takes an optimizer and returns one\n\n"
+        "exit codes: 0 healthy, 1 a fault or an unexplained trace, 2 bad input"
     )
     parser.add_argument("trace", metavar="TRACE", help="a file of logged learning rates, or module:factory")
-    parser.add_argument("--expect", metavar="SLUG", help="the schedule that it should be, e.g. linear20+cosine180")
-    parser.add_argument("--warmup-steps", type=int, metavar="W", help="steps of warmup that were asked for")
-    parser.add_argument("--total-steps", type=int, metavar="T", help="optimizer steps that were planned")
-    parser.add_argument("--base-lr", type=float, metavar="B", help="the LR that the optimizer was built with")
-    parser.add_argument("--column", metavar="NAME", help="the column to read (default: all that name a learning rate)")
-    parser.add_argument("--first-step", type=int, metavar="N", help="the number that the log gives the first update")
-    parser.add_argument("--resumed", action="store_true", help="later rows replace those that they log again")
-    parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps of module:factory (default: T)")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the trace against what is expected")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write the diagnosis as one page")
+    parser.add_argument("--expect", metavar="SLUG", help="the expected schedule, e.g. linear20+cosine180")
+    parser.add_argument("--warmup-steps", type=int, metavar="W", help="configured warmup steps")
+    parser.add_argument("--total-steps", type=int, metavar="T", help="configured optimizer steps")
+    parser.add_argument("--base-lr", type=float, metavar="B", help="the LR that the optimizer was created with")
+    parser.add_argument(
+        "--column", metavar="NAME", help="the column to read (default: every column named as a learning rate)"
+    )
+    parser.add_argument("--first-step", type=int, metavar="N", help="the step number of the first update in the log")
+    parser.add_argument("--resumed", action="store_true", help="later rows replace earlier rows of the same steps")
+    parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps to run module:factory for (default: T)")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="plot the trace beside the expected schedule")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the diagnosis as an HTML page")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -50,21 +52,21 @@ def run(args: argparse.Namespace) -> int:
     with checked_input():
         expect = None if args.expect is None else parse(args.expect)
         _check_settings(args)
-        for name, drawn_by in (("plot", "matplotlib"), ("html", "jinja2")):
+        for name, package in (("plot", "matplotlib"), ("html", "jinja2")):
             path = getattr(args, name)
             if path is not None:
-                importlib.import_module(drawn_by)
+                importlib.import_module(package)
             if path is not None and not path.absolute().parent.is_dir():
-                raise InputError(f"{name}={str(path)!r} must be in a folder that exists")
+                raise InputError(f"{name}={str(path)!r} must be in an existing folder")
         log = _log(args)
-    found = examine(log, expect, base_lr=args.base_lr, warmup_steps=args.warmup_steps, total_steps=args.total_steps)
-    _write(args, found)
+    result = examine(log, expect, base_lr=args.base_lr, warmup_steps=args.warmup_steps, total_steps=args.total_steps)
+    _write(args, result)
     if args.json:
-        said = {"trace": args.trace, "notes": found.notes, "diagnoses": [d.to_json() for d in found.diagnoses]}
-        print(json.dumps(said, indent=2))
+        document = {"trace": args.trace, "notes": result.notes, "diagnoses": [d.to_json() for d in result.diagnoses]}
+        print(json.dumps(document, indent=2))
     else:
-        _print(plain_console(), found)
-    return 0 if found.healthy else 1
+        _print(plain_console(), result)
+    return 0 if result.healthy else 1
 
 
 def _check_settings(args: argparse.Namespace) -> None:
@@ -81,11 +83,11 @@ def _log(args: argparse.Namespace) -> Log:
     path = Path(args.trace)
     if ":" not in args.trace or path.exists():
         if args.steps is not None:
-            raise InputError(f"steps={args.steps} must be left out: only module:factory is stepped")
+            raise InputError(f"steps={args.steps} must be omitted: it applies to module:factory only")
         return read_log(path, column=args.column, first_step=args.first_step, resumed=args.resumed)
     for name in ("column", "first_step"):
         if getattr(args, name) is not None:
-            raise InputError(f"{name}={getattr(args, name)!r} must be left out: only a file has it")
+            raise InputError(f"{name}={getattr(args, name)!r} must be omitted: it applies to files only")
     from bench.diagnose.log.factory import read_factory
 
     steps = args.total_steps if args.steps is None else args.steps
@@ -94,44 +96,46 @@ def _log(args: argparse.Namespace) -> Log:
     return read_factory(args.trace, steps, 1.0 if args.base_lr is None else args.base_lr)
 
 
-def _write(args: argparse.Namespace, found: Examined) -> None:
+def _write(args: argparse.Namespace, result: LogDiagnosis) -> None:
     if args.plot is not None:
         from bench.diagnose.show.picture import write_picture
 
         with checked_input():
-            write_picture(found.diagnoses, args.plot)
+            write_picture(result.diagnoses, args.plot)
     if args.html is not None:
         from bench.diagnose.show.page import render_page, write_page
 
-        page = render_page(found.diagnoses, source=args.trace, notes=found.notes)
+        page = render_page(result.diagnoses, source=args.trace, notes=result.notes)
         with checked_input():
             write_page(args.html, page)
 
 
-def _print(console: Console, found: Examined) -> None:
-    for i, diagnosis in enumerate(found.diagnoses):
-        if len(found.diagnoses) > 1:
+def _print(console: Console, result: LogDiagnosis) -> None:
+    for i, diagnosis in enumerate(result.diagnoses):
+        if len(result.diagnoses) > 1:
             console.print(("\n" if i else "") + f"[{diagnosis.trace.name}]")
-        _print_one(console, diagnosis)
-    for note in found.notes:
+        _print_diagnosis(console, diagnosis)
+    for note in result.notes:
         console.print(f"\nNote: {note}")
 
 
-def _print_one(console: Console, diagnosis: Diagnosis) -> None:
+def _print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     console.print(diagnosis.sentence())
     if diagnosis.best is not None and diagnosis.verdict == "fault":
         console.print(f"\nChange: {diagnosis.best.fix}")
     console.print(f"\n{difference(diagnosis)}")
-    held = compare(diagnosis)
-    if held is not None:
+    comparison, schedule = compare(diagnosis), compared_with(diagnosis)
+    if comparison is not None and schedule is not None:
+        for line in schedule:
+            console.print(line)
         table = plain_table()
-        for name in ("step", held.label, "logged", ""):
+        for name in ("step", comparison.label, "logged", ""):
             table.add_column(name, justify="right")
         for row in rows_around(diagnosis):
             table.add_row(str(row.step), f"{row.expected:.6g}", f"{row.logged:.6g}", "differs" if row.differs else "")
         console.print(table)
-    others = runners_up(diagnosis)
+    others = other_explanations(diagnosis)
     if others:
-        console.print("Closest to it:" if diagnosis.verdict == "unknown" else "What else it could be:")
+        console.print("Closest candidates:" if diagnosis.verdict == "unknown" else "Other explanations:")
     for other in others:
-        console.print(f"  {runner_up_text(other)}")
+        console.print(f"  {other_text(other)}")

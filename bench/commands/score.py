@@ -1,4 +1,4 @@
-"""Score the diagnosis on generated faulty traces: how often the right cause is named first, by kind and sort of log."""
+"""Score the diagnosis on generated traces: how often it names the right cause first, by cause and kind of log."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `score`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = (
-        "an example follows from its seed: the schedule, the mistake (none in a fifth of them), whether the log is\n"
-        "rounded to 4 digits and holds every 10th step, and whether the diagnosis is told the expected schedule,\n"
-        "its settings, or nothing; the rules were written on seeds below 10000"
+        "the seed determines an example: the schedule, the mistake (none in a fifth of the examples), whether the log\n"
+        "has only every 10th step to 4 digits, and whether the diagnosis is given the expected schedule, its\n"
+        "settings, or nothing; the rules were developed on seeds below 10000"
     )
     parser.add_argument(
-        "--seeds", nargs=2, type=int, default=[0, 1000], metavar=("A", "B"), help="A … B-1 (default: 0 1000)"
+        "--seeds", nargs=2, type=int, default=[0, 1000], metavar=("A", "B"), help="seeds A to B-1 (default: 0 1000)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Score and print; exit code 2 for seeds that are none."""
+    """Score and print; exit code 2 for invalid seeds."""
     with checked_input():
         begin = integer("seeds[0]", args.seeds[0])
         end = integer("seeds[1]", args.seeds[1], begin + 1)
-    from bench.diagnose.examples.score import example_outcome, summary  # torch takes a second
+    from bench.diagnose.examples.score import score_example, summary  # torch takes a second
 
-    found = []
+    scored = []
     with progress_bar(quiet=args.json) as progress:
         task = progress.add_task("diagnosing", total=end - begin)
         for seed in range(begin, end):
-            found.append(example_outcome(seed))
+            scored.append(score_example(seed))
             progress.advance(task)
-    result = {"seeds": [begin, end], **summary(found)}
+    result = {"seeds": [begin, end], **summary(scored)}
     if args.json:
         print(json.dumps(result, indent=1))
         return 0
@@ -53,7 +53,7 @@ def _percent(value: float | None) -> str:
 def _print(result: dict[str, Any]) -> None:
     console = plain_console()
     table = plain_table()
-    for name in ("cause", "examples", "clean", "degraded", "otherwise taken for"):
+    for name in ("cause", "examples", "clean", "degraded", "mistaken for"):
         table.add_column(name, justify="left" if name.startswith(("cause", "other")) else "right")
     for cause, row in result["kinds"].items():
         taken = ", ".join(f"{name} {count}" for name, count in row["taken_for"].items())
@@ -62,11 +62,11 @@ def _print(result: dict[str, Any]) -> None:
     low, high = result["seeds"]
     console.print(f"{result['examples']} traces of seeds {low} to {high - 1}, {result['healthy']} of them healthy")
     for name, text in (
-        ("clean", "right cause first, every step logged in full"),
+        ("clean", "right cause first, every step at full precision"),
         ("degraded", "right cause first, every 10th step to 4 digits"),
-        ("accused", "healthy traces called faulty"),
-        ("healthy_unknown", "healthy traces for which nothing fits"),
+        ("accused", "healthy traces reported as faulty"),
+        ("healthy_unknown", "healthy traces reported as unknown"),
     ):
         console.print(f"{text}: {_percent(result[name])}")
-    for mode, text in (("expect", "the expected schedule"), ("settings", "settings only"), ("nothing", "nothing")):
-        console.print(f"right cause first, told {text}: {_percent(result['modes'][mode])}")
+    for mode, text in (("expect", "the expected schedule"), ("settings", "the settings only"), ("nothing", "nothing")):
+        console.print(f"right cause first, given {text}: {_percent(result['modes'][mode])}")

@@ -1,4 +1,4 @@
-"""From a trace of learning rates to what it is and what is wrong with it."""
+"""Identify the schedule in a trace of learning rates, and what is wrong with it."""
 
 from .core.diagnosis import Diagnosis, Explanation
 from .core.trace import Trace

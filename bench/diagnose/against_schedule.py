@@ -1,4 +1,4 @@
-"""Diagnosis against an expected schedule: what must have happened to it, so that this trace comes out."""
+"""Diagnosis against an expected schedule: which mistake turns it into this trace."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from bench.diagnose.core.diagnosis import Diagnosis
 from bench.diagnose.core.trace import Trace
 from bench.diagnose.hypotheses.anatomy import anatomy
 from bench.diagnose.hypotheses.clocks import clocks
-from bench.diagnose.hypotheses.evidence import Evidence, Hypothesis, evidence
+from bench.diagnose.hypotheses.evidence import Evidence, Hypothesis, gather_evidence
 from bench.diagnose.hypotheses.scales import scales
 from bench.diagnose.hypotheses.shapes import shapes
 from bench.diagnose.hypotheses.torch_defects import torch_defects
 from reference import Schedule
 
-from .against_settings import by_settings
+from .against_settings import against_settings
 from .rank import best_of, diagnosis, scored
 
 
-def against(trace: Trace, expect: Schedule, base_lr: float, total_steps: int | None) -> Diagnosis:
-    """The difference between a trace and the schedule that was expected, and its cause."""
+def against_schedule(trace: Trace, expect: Schedule, base_lr: float, total_steps: int | None) -> Diagnosis:
+    """The difference between a trace and the expected schedule, and its cause."""
     expected = anatomy(expect, base_lr, total_steps)
-    x = evidence(trace, expected)
-    ranked = best_of(trace, scored(hypotheses(x), x.t, x.y, x.tol))
-    found = diagnosis(trace, expected, ranked)
-    return (by_settings(trace, expected) if found.verdict == "unknown" else None) or found
+    evidence = gather_evidence(trace, expected)
+    ranked = best_of(trace, scored(hypotheses(evidence), evidence.t, evidence.y, evidence.tol))
+    result = diagnosis(trace, expected, ranked)
+    return (against_settings(trace, expected) if result.verdict == "unknown" else None) or result
 
 
-def hypotheses(x: Evidence) -> Iterator[Hypothesis]:
-    """The expected schedule itself, and every mistake that it could have suffered."""
-    a = x.anatomy
-    yield Hypothesis("follows", a.at, {}, a.schedule, a.base)
-    yield from clocks(x)
-    yield from scales(x)
-    yield from shapes(x)
-    yield from torch_defects(x)
+def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
+    """The expected schedule itself, and every mistake that can be made with it."""
+    expected = evidence.anatomy
+    yield Hypothesis("follows", expected.at, {}, expected.schedule, expected.base)
+    yield from clocks(evidence)
+    yield from scales(evidence)
+    yield from shapes(evidence)
+    yield from torch_defects(evidence)

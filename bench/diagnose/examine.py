@@ -1,4 +1,4 @@
-"""The diagnoses of all traces of a log, and how the log was read."""
+"""Diagnose one trace, or all traces of a log."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from bench.diagnose.core.trace import Trace
 from bench.diagnose.log.read_log import Log
 from reference import Schedule
 
+from .against_schedule import against_schedule
+from .without_schedule import without_schedule
+
 
 def diagnose(
     trace: Trace,
@@ -21,21 +24,18 @@ def diagnose(
     warmup_steps: int | None = None,
     total_steps: int | None = None,
 ) -> Diagnosis:
-    """Name what a trace is, or what is wrong with it.
+    """Identify the schedule in a trace, or what is wrong with it.
 
     With `expect` (at `base_lr`, by default 1): how the trace differs from it and why. With settings only:
-    any healthy schedule that has them is right. With nothing: the family, the kinds and their parameters.
+    any healthy schedule with these settings is right. With nothing: the family, the kinds and their parameters.
     """
-    from bench.diagnose.against_schedule import against  # the search needs the classes above
-    from bench.diagnose.without_schedule import unaided
-
     if expect is not None:
-        return against(trace, expect, 1.0 if base_lr is None else base_lr, total_steps)
-    return unaided(trace, base_lr, warmup_steps, total_steps)
+        return against_schedule(trace, expect, 1.0 if base_lr is None else base_lr, total_steps)
+    return without_schedule(trace, base_lr, warmup_steps, total_steps)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Examined:
+class LogDiagnosis:
     """The diagnoses of a log, one for each distinct trace, and the notes of its reader."""
 
     diagnoses: tuple[Diagnosis, ...]
@@ -44,7 +44,7 @@ class Examined:
     @property
     def healthy(self) -> bool:
         """Whether nothing is wrong with any trace."""
-        return all(found.verdict == "healthy" for found in self.diagnoses)
+        return all(diagnosis.verdict == "healthy" for diagnosis in self.diagnoses)
 
 
 def examine(
@@ -54,46 +54,46 @@ def examine(
     base_lr: float | None = None,
     warmup_steps: int | None = None,
     total_steps: int | None = None,
-) -> Examined:
+) -> LogDiagnosis:
     """Diagnose every distinct trace of a log.
 
-    Where the log leaves open what number its first update has, both readings are tried, and the one that explains
-    more counts: a shift by one cannot be told from another way to count.
+    If the log does not say which number its first update has, both readings are tried and the one that explains
+    more is used: a shift by one step and a different first number look the same.
 
     >>> log = Log((Trace(np.arange(1, 5), np.full(4, 0.1)),), first_step=0, other_first_step=1)
     >>> len(examine(log).diagnoses)
     1
     """
 
-    def of(traces: Sequence[Trace]) -> tuple[Diagnosis, ...]:
+    def diagnose_all(traces: Sequence[Trace]) -> tuple[Diagnosis, ...]:
         return tuple(
             diagnose(trace, expect, base_lr=base_lr, warmup_steps=warmup_steps, total_steps=total_steps)
             for trace in traces
         )
 
     traces = distinct(log.traces)
-    found, notes = of(traces), list(log.notes)
-    if log.other_first_step is not None and _badness(found) > 0:
+    diagnoses, notes = diagnose_all(traces), list(log.notes)
+    if log.other_first_step is not None and _badness(diagnoses) > 0:
         shift = log.first_step - log.other_first_step
-        other = of([dataclasses.replace(trace, steps=trace.steps + shift) for trace in traces])
-        better = _badness(other) < _badness(found)
-        taken, left = log.first_step, log.other_first_step
+        other = diagnose_all([dataclasses.replace(trace, steps=trace.steps + shift) for trace in traces])
+        better = _badness(other) < _badness(diagnoses)
+        used, rejected = log.first_step, log.other_first_step
         if better:
-            found, taken, left = other, left, taken
+            diagnoses, used, rejected = other, rejected, used
         notes.append(
-            f"The log does not say whether its first update has number {min(taken, left)} or {max(taken, left)}: "
-            + (f"read as {taken}, because {left} fits worse" if better else f"read as {taken}")
-            + f"; --first-step {left} reads it the other way."
+            f"The log does not say whether its first update is step {min(used, rejected)} or {max(used, rejected)}; "
+            + (f"read as {used}, because {rejected} fits worse" if better else f"read as {used}")
+            + f". Use --first-step {rejected} for the other reading."
         )
-    return Examined(found, tuple(notes))
+    return LogDiagnosis(diagnoses, tuple(notes))
 
 
 def _badness(diagnoses: Sequence[Diagnosis]) -> int:
-    return max(VERDICTS.index(found.verdict) for found in diagnoses)
+    return max(VERDICTS.index(diagnosis.verdict) for diagnosis in diagnoses)
 
 
 def distinct(traces: Sequence[Trace]) -> list[Trace]:
-    """The traces without repetition, each under the names of all that equal it.
+    """The distinct traces, each under the names of all traces equal to it.
 
     >>> same = Trace(np.arange(2), np.ones(2), name="pg1")
     >>> [trace.name for trace in distinct([same, dataclasses.replace(same, name="pg2")])]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from bench.diagnose.core.causes import CAUSES
 from bench.diagnose.core.diagnosis import FITS, Diagnosis, Explanation
 from bench.diagnose.core.trace import Trace
+from bench.diagnose.fit.describe import in_words
 from bench.diagnose.hypotheses.anatomy import Anatomy
 from bench.diagnose.hypotheses.evidence import Hypothesis, misfit
 from reference.check import Rates
@@ -20,48 +20,51 @@ from reference.check import Rates
 KEPT, COMPARED = 8, 24
 #: Explanations whose costs differ by less are equally simple.
 EQUAL_COST = 0.35
+#: Causes that are no fault.
+HEALTHY_CAUSES = ("follows", "log-rounded", "log-strided")
 
 
 @dataclasses.dataclass(frozen=True)
-class Scored:
-    """A hypothesis with its misfit on the screened steps."""
+class ScoredHypothesis:
+    """A hypothesis with its misfit on the compared steps."""
 
     hypothesis: Hypothesis
     misfit: float
 
     @property
     def cost(self) -> float:
-        """What the hypothesis assumes."""
+        """How much the hypothesis assumes."""
         return CAUSES[self.hypothesis.cause].cost + self.hypothesis.extra
 
     @property
     def order(self) -> tuple[bool, float, float]:
-        """Those that fit first, then the simpler, then the closer; of those that do not fit the closer."""
+        """Those that fit come first, simpler before closer; those that do not fit follow, closest first."""
         if self.misfit <= FITS:
             return False, self.cost, self.misfit
         return True, self.misfit * (1 + 0.1 * self.cost), self.cost
 
 
-def scored(hypotheses: Iterable[Hypothesis], t: Any, y: Rates, tol: Any) -> list[Scored]:
+def scored(hypotheses: Iterable[Hypothesis], t: Any, y: Rates, tol: Any) -> list[ScoredHypothesis]:
     """Every hypothesis with its misfit at these steps, the best first."""
-    return sorted((Scored(h, misfit(y, h.at(t), tol)) for h in hypotheses), key=lambda s: s.order)
+    return sorted((ScoredHypothesis(h, misfit(y, h.at(t), tol)) for h in hypotheses), key=lambda s: s.order)
 
 
-def best_of(trace: Trace, screened: list[Scored]) -> list[Scored]:
+def best_of(trace: Trace, screened: list[ScoredHypothesis]) -> list[ScoredHypothesis]:
     """The best of each cause, compared at every step of the trace."""
-    found: dict[str, Scored] = {}
-    for s in screened[:COMPARED]:
-        kept = found.get(s.hypothesis.cause)
+    best: dict[str, ScoredHypothesis] = {}
+    for candidate in screened[:COMPARED]:
+        hypothesis = candidate.hypothesis
+        kept = best.get(hypothesis.cause)
         if kept is not None and kept.misfit <= FITS:
             continue
-        whole = Scored(s.hypothesis, misfit(trace.lrs, s.hypothesis.at(trace.steps), trace.tolerance))
-        if kept is None or whole.order < kept.order:
-            found[s.hypothesis.cause] = whole
-    return sorted(found.values(), key=lambda s: s.order)[:KEPT]
+        complete = ScoredHypothesis(hypothesis, misfit(trace.lrs, hypothesis.at(trace.steps), trace.tolerance))
+        if kept is None or complete.order < kept.order:
+            best[hypothesis.cause] = complete
+    return sorted(best.values(), key=lambda s: s.order)[:KEPT]
 
 
 def difference(trace: Trace, expected: Rates) -> tuple[int | None, float | None]:
-    """The first step that is not as expected, and the largest error relative to what was expected there."""
+    """The first step that is not as expected, and the largest error relative to the expected LR."""
     off = np.abs(trace.lrs - expected)
     wrong = off > trace.tolerance
     if not wrong.any():
@@ -71,59 +74,85 @@ def difference(trace: Trace, expected: Rates) -> tuple[int | None, float | None]
     return int(trace.steps[np.argmax(wrong)]), float((off / scale)[wrong].max())
 
 
-class _Blank(dict[str, Any]):
-    """What a sentence asks for and no hypothesis gave."""
+def share_of_peak(trace: Trace, hypothesis: Hypothesis) -> float:
+    """The largest difference between the trace and a hypothesis, relative to the peak of the trace."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        worst = float(np.max(np.abs(trace.lrs - hypothesis.at(trace.steps))))
+    return worst / (float(np.abs(trace.lrs).max()) or 1.0)
 
-    def __missing__(self, key: str) -> str:
-        return ""
+
+class _Count(int):
+    """An integer that a template can write with its noun: ``{k:step}``, ``{k:shift}``."""
+
+    def __format__(self, spec: str) -> str:
+        count = int(self)
+        if spec == "shift":
+            steps = "1 step" if abs(count) == 1 else f"{abs(count)} steps"
+            return f"{steps} {'ahead' if count > 0 else 'behind'}"
+        if spec.replace(" ", "").isalpha() and len(spec) > 1:
+            return f"{count} {spec}" if count == 1 else f"{count} {spec}s"
+        return format(count, spec)
 
 
-def explanation(trace: Trace, s: Scored, anatomy: Anatomy | None) -> Explanation:
-    """What a reader gets to see of a hypothesis."""
-    h, cause = s.hypothesis, CAUSES[s.hypothesis.cause]
-    first, size = (None, None) if anatomy is None else difference(trace, anatomy.at(trace.steps))
-    if anatomy is None and h.cause not in ("follows",):
-        first = h.parameters.get("r")
-    numbers: dict[str, Any] = {name: _plain(value) for name, value in h.parameters.items()}
-    if h.base is not None:
-        numbers.setdefault("base_lr", float(h.base))
-    words = {"schedule": _name(h), "log": _log(trace), "c": math.nan, "value": math.nan, "first_lr": math.nan}
-    sentence = h.says or cause.sentence.format_map(_Blank(words | {"meant": 0.0} | numbers))
-    if h.cause != "follows" and first is not None and size is not None:
+def in_sentence(template: str, parameters: dict[str, Any]) -> str:
+    """A template with its parameters filled in.
+
+    >>> in_sentence("{k:step} early, {d:shift}, c={c:.2g}, step {r}", {"k": 1, "d": -3, "c": 0.125, "r": 7})
+    '1 step early, 3 steps behind, c=0.12, step 7'
+    """
+    return template.format_map({k: _Count(v) if isinstance(v, int) else v for k, v in parameters.items()})
+
+
+def explanation(trace: Trace, candidate: ScoredHypothesis, expected: Anatomy | None) -> Explanation:
+    """A hypothesis as the reader gets it."""
+    hypothesis = candidate.hypothesis
+    cause = CAUSES[hypothesis.cause]
+    first, size = (None, None) if expected is None else difference(trace, expected.at(trace.steps))
+    if expected is None and cause.id != "follows":
+        first = hypothesis.parameters.get("r")
+    parameters: dict[str, Any] = {
+        name: value.item() if isinstance(value, np.generic) else value for name, value in hypothesis.parameters.items()
+    }
+    if hypothesis.base is not None:
+        parameters.setdefault("base_lr", float(hypothesis.base))
+    sentence = hypothesis.says
+    if not sentence:
+        words = {"log": _coarseness(trace)}
+        if "{schedule}" in cause.sentence and hypothesis.schedule is not None:
+            words["schedule"] = in_words(hypothesis.schedule, 1.0 if hypothesis.base is None else hypothesis.base)
+        sentence = in_sentence(cause.sentence, words | parameters)
+    if cause.id != "follows" and first is not None and size is not None:
         sentence += f" First wrong update: step {first}; largest error {100 * size:.3g} %."
-    schedule = h.schedule if h.schedule is not None and _has_slug(h) else None
-    return Explanation(cause.id, cause.title, sentence, cause.fix, first, size, s.misfit, schedule, numbers)
+    return Explanation(
+        cause.id,
+        cause.title,
+        sentence,
+        cause.fix,
+        first,
+        size,
+        candidate.misfit,
+        hypothesis.schedule if hypothesis.schedule is not None and hypothesis.schedule.slug else None,
+        parameters,
+        share_of_peak(trace, hypothesis) if candidate.misfit > FITS else None,
+    )
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _has_slug(h: Hypothesis) -> bool:
-    return h.schedule is not None and bool(h.schedule.slug)
-
-
-def _name(h: Hypothesis) -> str:
-    if h.schedule is None:
-        return "the expected schedule"
-    return f"{h.schedule.slug} at base LR {h.base:.6g}" if h.base is not None else h.schedule.slug
-
-
-def _log(trace: Trace) -> str:
+def _coarseness(trace: Trace) -> str:
     parts = [f"logged every {trace.stride} steps"] if trace.stride > 1 else []
     parts += [f"rounded to {trace.digits} digits"] if trace.digits is not None else []
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def diagnosis(trace: Trace, anatomy: Anatomy | None, ranked: list[Scored]) -> Diagnosis:
-    """The verdict that the ranked hypotheses give."""
-    explanations = tuple(explanation(trace, s, anatomy) for s in ranked)
-    fitting = [s for s in ranked if s.misfit <= FITS]
+def diagnosis(trace: Trace, expected: Anatomy | None, ranked: list[ScoredHypothesis]) -> Diagnosis:
+    """The verdict that follows from the ranked hypotheses."""
+    explanations = tuple(explanation(trace, candidate, expected) for candidate in ranked)
+    fitting = [candidate for candidate in ranked if candidate.misfit <= FITS]
     if not fitting:
         verdict, tied = "unknown", 0
     else:
-        verdict = "healthy" if fitting[0].hypothesis.cause in ("follows", "log-rounded", "log-strided") else "fault"
-        tied = sum(s.cost - fitting[0].cost < EQUAL_COST for s in fitting)
-        tied = 1 if fitting[0].hypothesis.cause == "follows" and anatomy is not None else tied
-    expected = None if anatomy is None else anatomy.schedule
-    return Diagnosis(trace, expected, verdict, explanations, tied, None if anatomy is None else anatomy.base)
+        verdict = "healthy" if fitting[0].hypothesis.cause in HEALTHY_CAUSES else "fault"
+        tied = sum(candidate.cost - fitting[0].cost < EQUAL_COST for candidate in fitting)
+        tied = 1 if fitting[0].hypothesis.cause == "follows" and expected is not None else tied
+    if expected is None:
+        return Diagnosis(trace, None, verdict, explanations, tied)
+    return Diagnosis(trace, expected.schedule, verdict, explanations, tied, expected.base)

@@ -11,118 +11,116 @@ import numpy as np
 from bench.diagnose.core.diagnosis import FITS, Diagnosis, Explanation
 from bench.diagnose.core.trace import Trace
 from bench.diagnose.fit.describe import describe, numbers
-from bench.diagnose.fit.fit import Data, Fit, fits
-from bench.diagnose.fit.rise import nice
+from bench.diagnose.fit.fit import Fit, LoggedLRs, fits
+from bench.diagnose.fit.rise import short_decimals
 from bench.diagnose.fit.undo import kinks, one_peak, placed, undone
 from bench.diagnose.hypotheses.anatomy import anatomy
 from bench.diagnose.hypotheses.clocks import clocks
 from bench.diagnose.hypotheses.curves import evaluated
 from bench.diagnose.hypotheses.ends import ends
-from bench.diagnose.hypotheses.evidence import Curve, Evidence, Hypothesis, factor, screen
+from bench.diagnose.hypotheses.evidence import Evidence, Hypothesis, LRFunction, factor, screen
 from bench.diagnose.hypotheses.scales import scales
 from bench.diagnose.hypotheses.shapes import shapes
 from reference import ExponentialDecay
 from reference.check import Rates, Steps
 
-from .rank import EQUAL_COST, Scored, best_of, diagnosis, explanation, scored
+from .rank import EQUAL_COST, ScoredHypothesis, best_of, diagnosis, explanation, scored
 
-#: How the description of a healthy schedule begins.
+#: The first words about a healthy schedule.
 HEALTHY = "This is a healthy schedule: "
-#: Causes that change a schedule from a step on: the schedule is read from the steps before.
+#: Causes that change a schedule from some step on: the schedule is read from the steps before.
 AFTER = ("resume-scaled", "resume-shifted", "restarted", "stuck", "rises-again", "negative")
-#: Of the mistakes that only settings can tell.
+#: Mistakes that only the settings can reveal.
 BY_SETTINGS = ("overshoot",)
-#: Steps before an event that are needed to see what the schedule was.
-SEEN = 6
-#: Events that are looked at, the sharpest first.
+#: Steps before an event that are needed to identify the schedule.
+STEPS_BEFORE = 6
+#: Events that are tried, the sharpest first.
 PLACES = 5
 
 
-def unaided(
+def without_schedule(
     trace: Trace, base_lr: float | None = None, warmup_steps: int | None = None, total_steps: int | None = None
 ) -> Diagnosis:
-    """Name the schedule, or the mistake without which it is one; settings that are given must hold."""
+    """Name the schedule, or the mistake that hides it; settings that are given must match."""
     at = screen(trace)
-    data = Data(trace.steps[at], trace.lrs[at], trace.tolerance[at], base_lr, warmup_steps, total_steps)
+    data = LoggedLRs(trace.steps[at], trace.lrs[at], trace.tolerance[at], base_lr, warmup_steps, total_steps)
     if not trace.lrs.any():
-        return diagnosis(trace, None, [Scored(Hypothesis("lr-zero", _zeros), 0.0)])
-    named = [_named(trace, fit) for fit in fits(data)]
-    named = sorted((s for s in named if s.misfit <= FITS), key=lambda s: s.order)
-    if named:
-        return _healthy(trace, named)
-    found = scored(_mistakes(trace, data), data.t, data.y, data.tol)
-    return diagnosis(trace, None, best_of(trace, found))
+        return diagnosis(trace, None, [ScoredHypothesis(Hypothesis("lr-zero", _zeros), 0.0)])
+    candidates = [_follows(trace, fit) for fit in fits(data)]
+    fitting = sorted((c for c in candidates if c.misfit <= FITS), key=lambda c: c.order)
+    if fitting:
+        return _healthy(trace, fitting)
+    mistakes = scored(_mistakes(trace, data), data.t, data.y, data.tol)
+    return diagnosis(trace, None, best_of(trace, mistakes))
 
 
 def _zeros(t: Steps) -> Rates:
     return np.zeros(t.shape)
 
 
-def curve(fit: Fit) -> Curve:
+def fitted(fit: Fit) -> LRFunction:
     """The LRs of a fitted schedule at any steps."""
     return evaluated(fit.pair, fit.base)
 
 
-def _named(trace: Trace, fit: Fit) -> Scored:
+def _follows(trace: Trace, fit: Fit) -> ScoredHypothesis:
     off = float(np.max(np.abs(trace.lrs - fit.pair(trace.steps, fit.base)) / trace.tolerance))
-    found = Hypothesis("follows", curve(fit), numbers(fit.pair, fit.base), fit.pair, fit.base, fit.cost)
-    return Scored(found, off)
+    follows = Hypothesis("follows", fitted(fit), numbers(fit.pair, fit.base), fit.pair, fit.base, fit.cost)
+    return ScoredHypothesis(follows, off)
 
 
-def _healthy(trace: Trace, named: list[Scored]) -> Diagnosis:
-    explanations = tuple(_of_schedule(trace, s) for s in named)
-    tied = sum(s.cost - named[0].cost < EQUAL_COST for s in named)
+def _healthy(trace: Trace, fitting: list[ScoredHypothesis]) -> Diagnosis:
+    explanations = tuple(_named(trace, candidate) for candidate in fitting)
+    tied = sum(candidate.cost - fitting[0].cost < EQUAL_COST for candidate in fitting)
     return Diagnosis(trace, None, "healthy", explanations, tied, None)
 
 
-def _of_schedule(trace: Trace, s: Scored) -> Explanation:
-    pair, base = s.hypothesis.schedule, s.hypothesis.base
+def _named(trace: Trace, candidate: ScoredHypothesis) -> Explanation:
+    pair, base = candidate.hypothesis.schedule, candidate.hypothesis.base
     assert pair is not None
     assert base is not None
-    words = describe(pair, base)  # type: ignore[arg-type]  # `_named` has put a pair there
-    found = explanation(trace, s, None)
-    sentence = f"{HEALTHY}{words}."
-    return dataclasses.replace(found, title=words, sentence=sentence)
+    words = describe(pair, base)  # type: ignore[arg-type]  # `_follows` has put a pair there
+    return dataclasses.replace(explanation(trace, candidate, None), title=words, sentence=f"{HEALTHY}{words}.")
 
 
-def _mistakes(trace: Trace, data: Data) -> Iterator[Hypothesis]:
+def _mistakes(trace: Trace, data: LoggedLRs) -> Iterator[Hypothesis]:
     if data.base is not None and data.y[0] == 0 and not data.y[data.t < (data.w or 2)].any():
         yield from _lifted(data)
-    for u in undone(data):
-        for fit in fits(u.data, 2, thorough=False):
-            price = u.price + 0.05 * fit.cost
-            numbers_ = dict(u.parameters)
-            if u.cause == "wrong-base":
-                numbers_ |= {"base": fit.base, "c": fit.base / (data.base or fit.base)}
+    for mistake in undone(data):
+        for fit in fits(mistake.data, 2, thorough=False):
+            price = mistake.price + 0.05 * fit.cost
+            parameters = dict(mistake.parameters)
+            if mistake.cause == "wrong-base":
+                parameters |= {"base": fit.base, "c": fit.base / (data.base or fit.base)}
                 if abs(fit.base - (data.base or 0.0)) < 1e-4 * fit.base:
                     continue
-            yield Hypothesis(u.cause, u.redo(curve(fit)), numbers_, fit.pair, fit.base, price)
-            if u.cause == "horizon-short" and isinstance(fit.pair.decay, ExponentialDecay):
-                yield from _ended(u.redo, fit, int(u.parameters["d"]), numbers_, price)
-            if u.cause == "horizon-short":
+            yield Hypothesis(mistake.cause, mistake.redo(fitted(fit)), parameters, fit.pair, fit.base, price)
+            if mistake.cause == "horizon-short" and isinstance(fit.pair.decay, ExponentialDecay):
+                yield from _ended(mistake.redo, fit, int(mistake.parameters["d"]), parameters, price)
+            if mistake.cause == "horizon-short":
                 wave = dataclasses.replace(fit.pair.convention, past_end="periodic")
                 again = dataclasses.replace(fit, pair=dataclasses.replace(fit.pair, convention=wave))
-                yield Hypothesis(u.cause, curve(again), numbers_, again.pair, fit.base, price)
+                yield Hypothesis(mistake.cause, fitted(again), parameters, again.pair, fit.base, price)
     yield from _before(trace, data)
     yield from _above(trace, data)
 
 
 def _ended(
-    redo: Callable[[Curve], Curve], fit: Fit, steps: int, parameters: dict[str, Any], price: float
+    redo: Callable[[LRFunction], LRFunction], fit: Fit, steps: int, parameters: dict[str, Any], price: float
 ) -> Iterator[Hypothesis]:
-    """Equal ratios that end after so many steps, at the floor that they have come to."""
+    """Equal ratios that end after this many steps, at the floor that they have reached."""
     gamma = getattr(fit.pair.decay, "gamma", None)
     if gamma is None:
         return
-    for low in nice(fit.base * gamma**steps, 1e-2):
+    for low in short_decimals(fit.base * gamma**steps, 1e-2):
         if 0 < low <= fit.base:
             pair = dataclasses.replace(fit.pair, decay=ExponentialDecay(steps, low))
             ended = dataclasses.replace(fit, pair=pair)
-            yield Hypothesis("horizon-short", redo(curve(ended)), parameters, pair, fit.base, price)
+            yield Hypothesis("horizon-short", redo(fitted(ended)), parameters, pair, fit.base, price)
 
 
-def _lifted(data: Data) -> Iterator[Hypothesis]:
-    """0 through the warmup, then up to a floor: a base LR of 0 under an absolute floor."""
+def _lifted(data: LoggedLRs) -> Iterator[Hypothesis]:
+    """0 during the warmup, then up to a floor: a base LR of 0 under an absolute floor."""
     assert data.base is not None
     w = data.w or 0
     tail = data.t >= w
@@ -139,7 +137,7 @@ def _lifted(data: Data) -> Iterator[Hypothesis]:
             yield Hypothesis("lr-zero", _rising(w, steps, low), {"base": 0.0})
 
 
-def _rising(w: int, steps: int, low: float) -> Curve:
+def _rising(w: int, steps: int, low: float) -> LRFunction:
     def at(t: Steps) -> Rates:
         n = np.clip(t - w, 0, steps)
         return np.asarray(low * 0.5 * (1 - np.cos(np.pi * n / steps)))
@@ -147,61 +145,61 @@ def _rising(w: int, steps: int, low: float) -> Curve:
     return at
 
 
-def _before(trace: Trace, data: Data) -> Iterator[Hypothesis]:
-    """Read the schedule from the steps before an event, and ask what happened to it then."""
-    places = [i for i in kinks(data) if i >= SEEN]
+def _before(trace: Trace, data: LoggedLRs) -> Iterator[Hypothesis]:
+    """Identify the schedule from the steps before an event, then ask what happened to it there."""
+    places = [i for i in kinks(data) if i >= STEPS_BEFORE]
     if data.total is not None and data.last >= data.total:
         places = [int(np.searchsorted(data.t, data.total)), *places]
-    seen: set[str] = set()
-    if data.base is None:  # the peak itself bends too, and behind it any factor would do
+    tried: set[str] = set()
+    if data.base is None:  # the peak itself is a kink too, and any factor fits after it
         places = [i for i in places if i > int(np.argmax(data.y)) + 1]
     for i in places[:PLACES]:
         head = dataclasses.replace(data, t=data.t[:i], y=data.y[:i], tol=data.tol[:i])
-        if head.t.size < SEEN:
+        if head.t.size < STEPS_BEFORE:
             continue
         for fit in fits(head, 2, thorough=False):
-            for better in (fit, *_whole(data, i, fit)):
-                if better.pair.slug not in seen:
-                    seen.add(better.pair.slug)
+            for better in (fit, *_corrected(data, i, fit)):
+                if better.pair.slug not in tried:
+                    tried.add(better.pair.slug)
                     for h in _events(trace, data, better):
                         yield dataclasses.replace(h, extra=h.extra + 0.05 * better.cost)
 
 
-def _whole(data: Data, i: int, fit: Fit) -> Iterator[Fit]:
-    """The schedule behind an event too: its LRs there, brought back to the place or the size that the begin has.
+def _corrected(data: LoggedLRs, i: int, fit: Fit) -> Iterator[Fit]:
+    """The schedule fitted to all steps, with those after an event moved or scaled back to match the start.
 
-    The begin says how by the first steps after the event, where its warmup or decay just goes on.
+    The first steps after the event tell how, because there the warmup or the decay simply continues.
     """
     later = data.t >= data.t[i]
-    near = slice(i, i + SEEN)
-    c = factor(data.y[near], curve(fit)(data.t[near]), data.tol[near])
+    near = slice(i, i + STEPS_BEFORE)
+    c = factor(data.y[near], fitted(fit)(data.t[near]), data.tol[near])
     if c is not None and c > 0 and abs(c - 1) > 1e-3:
         y = np.where(later, data.y / c, data.y)
-        # The factor is known from a few rounded LRs only.
+        # The factor comes from a few rounded LRs only.
         tol = np.where(later, 2 * data.tol / c, data.tol)
         level = dataclasses.replace(data, y=y, tol=tol)
         if one_peak(level):
             yield from fits(level, 2, thorough=False)
-    x = Evidence(data.t, data.y, data.tol, Trace(data.t, data.y), anatomy(fit.pair, fit.base, data.total))
-    phi, rise, fall = x.clock
+    evidence = Evidence(data.t, data.y, data.tol, Trace(data.t, data.y), anatomy(fit.pair, fit.base, data.total))
+    phi, rise, fall = evidence.clock
     for where in (rise, fall):
         inside = np.zeros(where.shape, bool)
         inside[near] = where[near]
-        k = x.clock_median(phi - data.t, inside)
+        k = evidence.clock_median(phi - data.t, inside)
         if k is not None and abs(k) >= 0.5 and abs(k) < 1e9:
             moved = placed(data, np.where(later, data.t + round(k), data.t), data.t + round(k) >= 0)
             if moved is not None and one_peak(moved):
                 yield from fits(moved, 1, thorough=False)
 
 
-def _events(trace: Trace, data: Data, fit: Fit) -> Iterator[Hypothesis]:
-    x = Evidence(data.t, data.y, data.tol, trace, anatomy(fit.pair, fit.base, data.total))
+def _events(trace: Trace, data: LoggedLRs, fit: Fit) -> Iterator[Hypothesis]:
+    evidence = Evidence(data.t, data.y, data.tol, trace, anatomy(fit.pair, fit.base, data.total))
     for family in (clocks, scales, ends):
-        yield from (h for h in family(x) if h.cause in AFTER)
+        yield from (h for h in family(evidence) if h.cause in AFTER)
 
 
-def _above(trace: Trace, data: Data) -> Iterator[Hypothesis]:
-    """A warmup that goes on above the base LR: the schedule is read from the warmup and from what follows the fall."""
+def _above(trace: Trace, data: LoggedLRs) -> Iterator[Hypothesis]:
+    """A warmup that continues above the base LR: the schedule is fitted without the excess."""
     if data.base is None or data.w is None or data.y.max() <= data.base * (1 + 1e-6):
         return
     top = int(np.argmax(data.y))
@@ -213,8 +211,8 @@ def _above(trace: Trace, data: Data) -> Iterator[Hypothesis]:
         joined = np.concatenate([data.t[rising], data.t[tail] - m + w])
         keep = np.concatenate([np.flatnonzero(rising), np.flatnonzero(tail)])
         for total in (data.total, None if data.total is None else data.total - m + w):
-            moved = Data(joined, data.y[keep], data.tol[keep], base, w, total)
+            moved = LoggedLRs(joined, data.y[keep], data.tol[keep], base, w, total)
             for fit in fits(moved, 2, thorough=False):
-                x = Evidence(data.t, data.y, data.tol, trace, anatomy(fit.pair, base, data.total))
-                yield from (h for h in shapes(x) if h.cause in BY_SETTINGS)
+                evidence = Evidence(data.t, data.y, data.tol, trace, anatomy(fit.pair, base, data.total))
+                yield from (h for h in shapes(evidence) if h.cause in BY_SETTINGS)
                 return

@@ -11,7 +11,7 @@ import numpy as np
 from bench.diagnose.core.diagnosis import Diagnosis, Explanation
 from bench.diagnose.core.trace import Trace
 from bench.diagnose.show.page import render_page, write_page
-from bench.diagnose.show.picture import Curve
+from bench.diagnose.show.picture import InstrumentCurve
 from bench.toy.measures import FAILED_LOSS
 from bench.watch.thresholds import HIGH_SHARE
 from reference import parse
@@ -135,9 +135,9 @@ def write_html(verdicts: Sequence[StabilityVerdict], path: Path, curvatures: Cur
         about = f"{name(verdict.setting)}, seed {verdict.seeds[i]}"
         for field, title in TITLES.items():
             values = getattr(verdict.records, field)[i]
-            curves.append(Curve(f"{title}\n{about}", np.arange(values.size), values, limits().get(field)))
+            curves.append(InstrumentCurve(f"{title}\n{about}", np.arange(values.size), values, limits().get(field)))
         if k in curvatures:
-            curves.append(Curve(f"sharpness / limit of the LR\n{about}", *curvatures[k], 1.0))
+            curves.append(InstrumentCurve(f"sharpness / limit of the LR\n{about}", *curvatures[k], 1.0))
     page = render_page([_diagnosis(one) for one in verdicts], source=source, notes=[definitions()], curves=curves)
     write_page(path, page)
 

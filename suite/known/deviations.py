@@ -5,20 +5,15 @@ from __future__ import annotations
 import csv
 import dataclasses
 import functools
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from suite.engine.case import Case
 from suite.engine.verdict import Verdict
+from suite.shared.toml_file import read_toml
 
 from .predicates import CAUSES
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # the same parser under its name on Python 3.10
-    import tomli as tomllib
 
 HERE = Path(__file__).parent
 TABLE, READINGS, CASES = HERE / "known.toml", HERE / "readings.toml", HERE / "known_cases.csv"
@@ -56,15 +51,10 @@ def _numbers(release: str) -> tuple[int, ...]:
     return tuple(int(part) for part in plain.split(".")[:2])
 
 
-def _toml(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        return tomllib.load(file)
-
-
 @functools.cache
 def table() -> dict[str, Known]:
     """Every entry by its id, in the order of the causes."""
-    rows = _toml(TABLE)
+    rows = read_toml(TABLE)
     if set(rows) != set(CAUSES):
         raise ValueError(f"known.toml and causes.py must name the same entries, not {set(rows) ^ set(CAUSES)}")
     entries = {}
@@ -77,7 +67,7 @@ def table() -> dict[str, Known]:
 @functools.cache
 def readings() -> dict[str, dict[str, str]]:
     """Every reading of the documentation by its id."""
-    return _toml(READINGS)
+    return read_toml(READINGS)
 
 
 def cause_of(case: Case, verdict: Verdict, release: str) -> Known | None:

@@ -1,1 +1,1 @@
-"""What a diagnosis is made of: the trace, the causes, the explanations."""
+"""The parts of a diagnosis: trace, causes, explanations."""

@@ -1,4 +1,4 @@
-"""What a diagnosis says: explanations of a trace, ranked, and the sentence that a reader gets."""
+"""The result of a diagnosis: explanations of a trace, ranked, and the sentence for the reader."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from reference import Schedule
 from .trace import Trace
 
 VERDICTS = ("healthy", "fault", "unknown")
-#: Residuals up to here, in units of what the rounding allows, are a fit: the numbers of a hypothesis are
-#: themselves found from rounded values, which adds a little to the one unit.
+#: Residuals up to here, in units of the log's rounding, are a fit. It is more than 1 because the numbers of a
+#: hypothesis are themselves computed from rounded values.
 FITS = 1.2
 
 
@@ -21,10 +21,11 @@ class Explanation:
     """One way to account for a trace.
 
     `cause`: its id in `causes.CAUSES`; `title`, `sentence` (what is wrong, in words), `fix` (the line to change);
-    `first_step`: the first optimizer step with a wrong LR, None where none is; `size`: the largest relative error
-    of an LR, None where nothing right is known; `misfit`: the largest residual in units of what the log's rounding
-    allows (up to `FITS` it fits); `schedule`: a reference schedule that reproduces the trace at base LR
-    ``parameters["base_lr"]``, None where there is none; `parameters`: what was found, by name.
+    `first_step`: the first optimizer step with a wrong LR, None where there is none; `size`: the largest relative
+    error of an LR, None where the right LRs are unknown; `misfit`: the largest residual in units of the log's rounding
+    (up to `FITS` it fits); `schedule`: a reference schedule that reproduces the trace at base LR
+    ``parameters["base_lr"]``, None where there is none; `parameters`: the numbers of the cause by name;
+    `residual`: the largest residual relative to the peak of the trace, None for a fit.
     """
 
     cause: str
@@ -36,6 +37,7 @@ class Explanation:
     misfit: float
     schedule: Schedule | None
     parameters: dict[str, float | int | str]
+    residual: float | None = None
 
     @property
     def fits(self) -> bool:
@@ -43,23 +45,23 @@ class Explanation:
         return self.misfit <= FITS
 
     def to_json(self) -> dict[str, Any]:
-        """The explanation as JSON can hold it; the schedule as its slug."""
-        found = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        found["schedule"] = None if self.schedule is None else self.schedule.slug
-        for name in ("misfit", "size"):
-            if found[name] is not None and not math.isfinite(found[name]):
-                found[name] = None
-        return found
+        """The explanation as plain data for JSON; the schedule as its slug."""
+        record = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        record["schedule"] = None if self.schedule is None else self.schedule.slug
+        for name in ("misfit", "size", "residual"):
+            if record[name] is not None and not math.isfinite(record[name]):
+                record[name] = None
+        return record
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """The verdict on a trace, with its explanations from the best to the worst.
+    """The verdict on a trace, with its explanations, best first.
 
-    `verdict`: ``healthy`` (it is what was expected or, without an expectation, a healthy schedule), ``fault``
-    (the first explanation is a mistake) or ``unknown`` (nothing fits); `expected`: the schedule that the trace is
-    held against, None without one; `base_lr`: of `expected`; `tied`: how many of the first explanations fit equally
-    well, 1 where the first stands alone and 0 where none fits.
+    `verdict`: ``healthy`` (as expected or, without an expectation, a healthy schedule), ``fault`` (the first
+    explanation is a mistake) or ``unknown`` (nothing fits); `expected`: the schedule that the trace is compared with,
+    None without one; `base_lr`: of `expected`; `tied`: how many of the first explanations fit equally well, 1 where
+    only the first does and 0 where none fits.
     """
 
     trace: Trace
@@ -71,22 +73,23 @@ class Diagnosis:
 
     @property
     def best(self) -> Explanation | None:
-        """The first explanation, if there is any."""
+        """The first explanation, or None."""
         return self.explanations[0] if self.explanations else None
 
     def sentence(self) -> str:
-        """The verdict in words: what, since which step, how much, and what else fits equally well."""
+        """The verdict in words: what, since which step, by how much, and what fits equally well."""
         best = self.best
         if best is None or self.verdict == "unknown":
-            return "No known schedule and no known mistake reproduces this trace."
-        text = best.sentence
-        if self.tied > 1:
-            others = "; ".join(e.title for e in self.explanations[1 : self.tied])
-            text += f" Equally well fits: {others}."
-        return text
+            return "No known schedule or mistake reproduces this trace."
+        others = [explanation.title for explanation in self.explanations[1 : self.tied]]
+        if not others:
+            return best.sentence
+        if len(others) == 1:
+            return f"{best.sentence} {others[0][0].upper()}{others[0][1:]} fits equally well."
+        return f"{best.sentence} These fit equally well: {'; '.join(others)}."
 
     def to_json(self) -> dict[str, Any]:
-        """The diagnosis as JSON can hold it, without the trace itself."""
+        """The diagnosis as plain data for JSON, without the trace itself."""
         return {
             "name": self.trace.name,
             "verdict": self.verdict,

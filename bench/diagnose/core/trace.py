@@ -1,4 +1,4 @@
-"""A trace: the learning rates that were logged, and how finely."""
+"""A trace: logged learning rates and their precision."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from reference.check import Rates, Steps, integer
 
-#: Logs keep at least this many significant digits; fewer look like few distinct values of an exact trace.
+#: Logs have at least this many significant digits; fewer indicate an exact trace with few distinct values.
 FEWEST_DIGITS = 3
-#: Digits up to which a text is taken to be rounded; float32 holds 7.2, so 8 and more are kept as they are.
+#: Up to this many digits a value is treated as rounded; float32 has 7.2, so 8 and more are exact.
 MOST_DIGITS = 8
-#: What torch's own recursion may be off, relative, for a number of steps (measured: 1e-12 at 1e5 steps).
+#: Relative drift of torch's recursive schedulers over 1e5 steps (measured: 1e-12).
 FLOAT_DRIFT = 1e-11
 #: Half a unit in the last place of float32, relative.
 FLOAT32_ROUNDING = 2.0**-24
@@ -22,14 +22,14 @@ FLOAT32_ROUNDING = 2.0**-24
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trace:
-    """The LR in force at some optimizer steps, as a log has it.
+    """The LR in force at logged optimizer steps.
 
-    `steps`: strictly rising optimizer steps, 0 = the first update; `lrs`: the LR at each;
-    `name`: what the log calls it; `digits`: significant digits of the log (None: found from the values,
-    and None still where the values are not rounded); `decimals`: places after the point, where the log
-    has a fixed number of them (%.6f), else None.
+    `steps`: strictly increasing optimizer steps, 0 = the first update; `lrs`: the LR at each;
+    `name`: its name in the log; `digits`: significant digits of the log (None: determined from the values,
+    and still None if they are not rounded); `decimals`: decimal places of a log with a fixed number of them
+    (%.6f), else None.
 
-    Raises TypeError or ValueError unless both have one length n >= 2, the steps rise and all LRs are finite.
+    Raises TypeError or ValueError unless both have the same length n >= 2, the steps increase and all LRs are finite.
 
     >>> trace = Trace(np.arange(4), np.array([0.0, 0.25, 0.5, 0.75]))
     >>> trace.stride, trace.digits, trace.exact
@@ -45,17 +45,17 @@ class Trace:
     def __post_init__(self) -> None:
         steps, lrs = np.asarray(self.steps), np.asarray(self.lrs, dtype=np.float64)
         if steps.ndim != 1 or lrs.shape != steps.shape:
-            raise ValueError(f"lrs={lrs.shape} must have the shape of steps={steps.shape}, one number each")
+            raise ValueError(f"lrs={lrs.shape} must have the shape of steps={steps.shape}, one LR per step")
         if steps.size < 2:
-            raise ValueError(f"steps={steps.size} must be at least 2: a trace is a change or the lack of one")
+            raise ValueError(f"steps={steps.size} must be at least 2: one step shows no change")
         if not np.issubdtype(steps.dtype, np.integer):
-            raise TypeError(f"steps={steps.dtype} must be whole numbers")
+            raise TypeError(f"steps={steps.dtype} must be integers")
         steps = steps.astype(np.int64)
         if steps[0] < 0:
             raise ValueError(f"steps[0]={steps[0]} must be >= 0")
-        falls = np.flatnonzero(np.diff(steps) <= 0)
-        if falls.size:
-            i = int(falls[0]) + 1
+        not_rising = np.flatnonzero(np.diff(steps) <= 0)
+        if not_rising.size:
+            i = int(not_rising[0]) + 1
             raise ValueError(f"steps[{i}]={steps[i]} must be > steps[{i - 1}]={steps[i - 1]}")
         wrong = np.flatnonzero(~np.isfinite(lrs))
         if wrong.size:
@@ -67,34 +67,34 @@ class Trace:
         object.__setattr__(self, "lrs", lrs)
         if self.digits is None:
             object.__setattr__(self, "digits", significant_digits(lrs))
-        elif self.digits > MOST_DIGITS:  # as good as a float64
+        elif self.digits > MOST_DIGITS:  # as precise as a float64
             object.__setattr__(self, "digits", None)
 
     @functools.cached_property
     def stride(self) -> int:
-        """The usual distance of logged steps: every n steps."""
+        """The most common distance of logged steps."""
         gaps, counts = np.unique(np.diff(self.steps), return_counts=True)
         return int(gaps[np.argmax(counts)])
 
     @property
     def exact(self) -> bool:
-        """Whether the values are as precise as a float64, not rounded for the log."""
+        """Whether the values have float64 precision, not rounded for the log."""
         return self.digits is None and self.decimals is None
 
     @functools.cached_property
     def single(self) -> bool:
-        """Whether every value is a float32: a tensor LR, or a log that stores single precision."""
+        """Whether every value is a float32: a tensor LR, or a log in single precision."""
         return self.digits is None and bool((self.lrs.astype(np.float32).astype(np.float64) == self.lrs).all())
 
     @functools.cached_property
     def tolerance(self) -> NDArray[np.float64]:
-        """How far a right value may be from the logged one, an LR for each step.
+        """How far a correct LR may be from the logged one, for each step.
 
-        Half a unit of the last digit, and the drift of the recursions that schedulers use.
+        Half a unit of the last digit, plus the drift of recursive schedulers.
         """
         size = np.abs(self.lrs)
         drift = FLOAT_DRIFT * max(1.0, float(self.steps[-1]) / 1e5)
-        if self.single:  # float32 recursions drift by a rounding a step, some of which cancel
+        if self.single:  # float32 recursions drift by one rounding error a step, some of which cancel
             drift += FLOAT32_ROUNDING * (2 + float(np.sqrt(self.steps[-1])))
         allowed = drift * (size + 1e-2 * float(size.max()))
         if self.digits is not None:
@@ -107,17 +107,17 @@ class Trace:
 
 
 def significant_digits(lrs: Rates) -> int | None:
-    """The fewest significant digits, from 3 to 8, that write every value; None where that is not enough.
+    """The fewest significant digits, from 3 to 8, that represent every value; None if 8 are not enough.
 
     >>> significant_digits(np.array([0.1235, 0.002346])), significant_digits(np.array([1 / 3, 1.0]))
     (4, None)
     """
-    left = np.abs(lrs[lrs != 0])
-    if not left.size:
+    unexplained = np.abs(lrs[lrs != 0])
+    if not unexplained.size:
         return FEWEST_DIGITS
     for digits in range(FEWEST_DIGITS, MOST_DIGITS + 1):
-        scaled = left / np.power(10.0, np.floor(np.log10(left)) - digits + 1)
-        left = left[np.abs(scaled - np.rint(scaled)) > 1e-13 * scaled.max()]
-        if not left.size:
+        scaled = unexplained / np.power(10.0, np.floor(np.log10(unexplained)) - digits + 1)
+        unexplained = unexplained[np.abs(scaled - np.rint(scaled)) > 1e-13 * scaled.max()]
+        if not unexplained.size:
             return digits
     return None

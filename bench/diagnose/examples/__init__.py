@@ -1,1 +1,1 @@
-"""Generated faulty logs with their true cause: what the diagnosis is scored on."""
+"""Generated logs with a known fault or none, on which the diagnosis is scored."""

@@ -1,4 +1,4 @@
-"""Drawn mistakes in when a scheduler is stepped, and in when its LR is read."""
+"""Draw mistakes in when the scheduler is stepped, and in when its LR is read."""
 
 from __future__ import annotations
 
@@ -9,161 +9,175 @@ import numpy as np
 from reference import per_epoch
 
 from . import loops
-from .drawn import Drawn, Kind, Rng, run, small
-from .setting import draw_setting
+from .setting import DrawnRun, FaultKind, Rng, draw_setting, run, small
 from .torch_forms import draw_torch_setting, sequential
 
 #: Decays that move at every step, so that stairs and stops show.
 SMOOTH = ("cosine", "linear", "polynomial", "exponential", "gamma", "invsqrt")
-#: Where the LR stands still, steps ahead and a moved milestone are the same numbers, so that what is drawn
-#: as another pace or place moves all the time (or nearly: a stable decay stands, then falls).
+#: While the LR is constant, steps ahead and a moved milestone give the same numbers, so faults of pace and place are
+#: drawn from decays that move at every step (a stable decay only in its second part).
 MOVING, RISING = (*SMOOTH, "wsd"), ("linear", "exponential", "cosine", "polynomial")
 
 
-def follows(rng: Rng) -> Drawn:
+def follows(rng: Rng) -> DrawnRun:
     """No mistake, in a plain loop or with torch's own schedulers."""
     if rng.random() < 0.3:
-        s = draw_torch_setting(rng)
-        return run(s, loops.torch_loop(lambda o: sequential(s, o), s.base, s.total))
-    s = draw_setting(rng, with_warmup=False)
-    return run(s, loops.plain(s.lr, s.total))
+        setting = draw_torch_setting(rng)
+        return run(setting, loops.torch_loop(lambda o: sequential(setting, o), setting.base, setting.total))
+    setting = draw_setting(rng, with_warmup=False)
+    return run(setting, loops.plain(setting.lr, setting.total))
 
 
-def ahead(rng: Rng) -> Drawn:
+def ahead(rng: Rng) -> DrawnRun:
     """scheduler.step() calls before the first update."""
-    s = draw_setting(rng)
-    return run(s, loops.plain(s.lr, s.total, begin=1 + small(rng, 20)))
+    setting = draw_setting(rng)
+    return run(setting, loops.plain(setting.lr, setting.total, begin=1 + small(rng, 20)))
 
 
-def log_after(rng: Rng) -> Drawn:
+def log_after(rng: Rng) -> DrawnRun:
     """The LR read after the scheduler step."""
-    s = draw_setting(rng)
-    return run(s, loops.logged_after(s.lr, s.total))
+    setting = draw_setting(rng)
+    return run(setting, loops.logged_after(setting.lr, setting.total))
 
 
-def late(rng: Rng) -> Drawn | None:
+def late(rng: Rng) -> DrawnRun | None:
     """The first updates without a scheduler step."""
-    s, k = draw_setting(rng), small(rng, 20)
-    if s.lr(0) == 0 and k == 1:
+    setting, k = draw_setting(rng), small(rng, 20)
+    if setting.lr(0) == 0 and k == 1:
         return None  # this is zero-twice
-    return run(s, loops.late(s.lr, s.total, k))
+    return run(setting, loops.late(setting.lr, setting.total, k))
 
 
-def zero_twice(rng: Rng) -> Drawn | None:
+def zero_twice(rng: Rng) -> DrawnRun | None:
     """A warmup from 0 whose first value is set twice."""
-    s = draw_setting(rng)
-    return run(s, loops.late(s.lr, s.total, 1)) if s.lr(0) == 0 else None
+    setting = draw_setting(rng)
+    return run(setting, loops.late(setting.lr, setting.total, 1)) if setting.lr(0) == 0 else None
 
 
-def zero_first(rng: Rng) -> Drawn | None:
+def zero_first(rng: Rng) -> DrawnRun | None:
     """The optimizer made with lr=0, and the scheduler sets an LR only when it is stepped after it."""
-    s = draw_setting(rng)
-    if s.lr(0) == 0:
+    setting = draw_setting(rng)
+    if setting.lr(0) == 0:
         return None
-    if s.start == "first" and s.warmup == "linear" and rng.random() < 0.5:
-        meant = s
-        s = dataclasses.replace(s, start="zero")  # t/W in place of (t+1)/W
-        return run(meant, loops.plain(s.lr, s.total))
-    steps, lrs = loops.late(s.lr, s.total, 1)
-    return run(s, (steps, [0.0, *lrs[1:]]))
+    if setting.start == "first" and setting.warmup == "linear" and rng.random() < 0.5:
+        intended = setting
+        setting = dataclasses.replace(setting, start="zero")  # t/W in place of (t+1)/W
+        return run(intended, loops.plain(setting.lr, setting.total))
+    steps, lrs = loops.late(setting.lr, setting.total, 1)
+    return run(setting, (steps, [0.0, *lrs[1:]]))
 
 
-def per_epoch_kind(rng: Rng) -> Drawn:
+def per_epoch_kind(rng: Rng) -> DrawnRun:
     """Lengths in steps, stepped once per epoch."""
-    s = draw_setting(rng, warmups=RISING)
-    return run(s, loops.per_epoch(s.lr, s.total, int(rng.integers(5, max(6, s.total // 12)))))
+    setting = draw_setting(rng, warmups=RISING)
+    return run(setting, loops.per_epoch(setting.lr, setting.total, int(rng.integers(5, max(6, setting.total // 12)))))
 
 
-def per_step_kind(rng: Rng) -> Drawn:
+def per_step_kind(rng: Rng) -> DrawnRun:
     """Lengths in epochs, stepped at every update."""
-    s, n = draw_setting(rng), int(rng.integers(5, 60))
-    steps = min(s.total * n, 3000)
-    return Drawn(s, loops.plain(s.lr, steps), lambda t: s.lr(t // n), per_epoch(s.expected(), n), plain=False)
+    setting, n = draw_setting(rng), int(rng.integers(5, 60))
+    steps = min(setting.total * n, 3000)
+    return DrawnRun(
+        setting,
+        loops.plain(setting.lr, steps),
+        lambda t: setting.lr(t // n),
+        per_epoch(setting.expected(), n),
+        plain=False,
+    )
 
 
-def micro_batch(rng: Rng) -> Drawn:
+def micro_batch(rng: Rng) -> DrawnRun:
     """Gradient accumulation, the scheduler in the inner loop."""
-    s = draw_setting(rng, decays=MOVING, warmups=RISING)
-    return run(s, loops.micro_batches(s.lr, s.total, int(rng.choice([2, 3, 4, 8, 16]))))
+    setting = draw_setting(rng, decays=MOVING, warmups=RISING)
+    return run(setting, loops.micro_batches(setting.lr, setting.total, int(rng.choice([2, 3, 4, 8, 16]))))
 
 
-def per_process(rng: Rng) -> Drawn:
+def per_process(rng: Rng) -> DrawnRun:
     """Stepped once for each process."""
-    s = draw_setting(rng, decays=MOVING, warmups=RISING)
-    return run(s, loops.processes(s.lr, s.total, int(rng.choice([2, 3, 4, 8]))))
+    setting = draw_setting(rng, decays=MOVING, warmups=RISING)
+    return run(setting, loops.processes(setting.lr, setting.total, int(rng.choice([2, 3, 4, 8]))))
 
 
-def log_rows(rng: Rng) -> Drawn:
+def log_rows(rng: Rng) -> DrawnRun:
     """A log line every n updates, rows numbered."""
-    s = draw_setting(rng, decays=MOVING, warmups=RISING)
-    return run(s, loops.rows(s.lr, s.total, int(rng.choice([2, 5, 10, 20]))))
+    setting = draw_setting(rng, decays=MOVING, warmups=RISING)
+    return run(setting, loops.rows(setting.lr, setting.total, int(rng.choice([2, 5, 10, 20]))))
 
 
-def staircase(rng: Rng) -> Drawn:
-    """The LR set at the begin of each epoch only."""
-    s = draw_setting(rng, decays=SMOOTH)
-    return run(s, loops.at_epoch_start(s.lr, s.total, int(rng.integers(12, max(13, s.total // 15)))))
+def staircase(rng: Rng) -> DrawnRun:
+    """The LR set only at the start of each epoch."""
+    setting = draw_setting(rng, decays=SMOOTH)
+    return run(
+        setting, loops.at_epoch_start(setting.lr, setting.total, int(rng.integers(12, max(13, setting.total // 15))))
+    )
 
 
-def staircase_warmup(rng: Rng) -> Drawn | None:
-    """The warmup set at the begin of each epoch only."""
-    s = draw_setting(rng, warmups=("linear", "exponential", "cosine", "polynomial"))
-    if s.w < 40:
+def staircase_warmup(rng: Rng) -> DrawnRun | None:
+    """The warmup set only at the start of each epoch."""
+    setting = draw_setting(rng, warmups=("linear", "exponential", "cosine", "polynomial"))
+    if setting.w < 40:
         return None
-    n = int(rng.integers(12, max(13, s.w // 2)))
-    return run(s, loops.at_epoch_start(s.lr, s.total, n, until=s.w))
+    n = int(rng.integers(12, max(13, setting.w // 2)))
+    return run(setting, loops.at_epoch_start(setting.lr, setting.total, n, until=setting.w))
 
 
-def restarted(rng: Rng) -> Drawn:
+def restarted(rng: Rng) -> DrawnRun:
     """The scheduler's state was not loaded."""
-    s = draw_setting(rng, warmups=RISING)
-    return run(s, loops.resumed(s.lr, s.total, int(rng.integers(s.total // 10, s.total * 9 // 10)), 0))
+    setting = draw_setting(rng, warmups=RISING)
+    return run(
+        setting,
+        loops.resumed(setting.lr, setting.total, int(rng.integers(setting.total // 10, setting.total * 9 // 10)), 0),
+    )
 
 
-def resume_shifted(rng: Rng) -> Drawn | None:
+def resume_shifted(rng: Rng) -> DrawnRun | None:
     """The scheduler's state of another checkpoint.
 
     No decay by equal ratios: there, steps ahead and a constant factor are the same numbers.
     """
-    s = draw_setting(rng, decays=("cosine", "linear", "polynomial", "invsqrt"), warmups=RISING)
-    at = int(rng.integers(s.total // 10, s.total * 8 // 10))
-    counter = at + int(rng.choice([-1, 1])) * int(rng.integers(1, max(2, s.total // 10)))
-    return run(s, loops.resumed(s.lr, s.total, at, counter)) if counter > 0 else None
+    setting = draw_setting(rng, decays=("cosine", "linear", "polynomial", "invsqrt"), warmups=RISING)
+    at = int(rng.integers(setting.total // 10, setting.total * 8 // 10))
+    counter = at + int(rng.choice([-1, 1])) * int(rng.integers(1, max(2, setting.total // 10)))
+    return run(setting, loops.resumed(setting.lr, setting.total, at, counter)) if counter > 0 else None
 
 
-def scaler_skips(rng: Rng) -> Drawn:
-    """A gradient scaler that halves its scale at first, then now and then."""
-    s = draw_setting(rng, decays=SMOOTH)
+def scaler_skips(rng: Rng) -> DrawnRun:
+    """A gradient scaler that halves its scale at the start, then once in a while."""
+    setting = draw_setting(rng, decays=SMOOTH)
     first = range(int(rng.integers(0, 6)))
-    later = rng.choice(np.arange(10, s.total * 3 // 4), int(rng.integers(2, 9)), replace=False)
-    return run(s, loops.overflowing(s.lr, s.total, [*first, *later.tolist()]))
+    later = rng.choice(np.arange(10, setting.total * 3 // 4), int(rng.integers(2, 9)), replace=False)
+    return run(setting, loops.overflowing(setting.lr, setting.total, [*first, *later.tolist()]))
 
 
-def stuck(rng: Rng) -> Drawn | None:
+def stuck(rng: Rng) -> DrawnRun | None:
     """The scheduler is no longer stepped, somewhere in the warmup or the decay."""
-    s = draw_setting(rng, decays=SMOOTH)
-    at = int(rng.integers(s.total // 20, s.total * 9 // 10))
-    return run(s, loops.stopped(s.lr, s.total, at)) if at < 0.9 * s.w or at > 1.1 * s.w else None
+    setting = draw_setting(rng, decays=SMOOTH)
+    at = int(rng.integers(setting.total // 20, setting.total * 9 // 10))
+    return (
+        run(setting, loops.stopped(setting.lr, setting.total, at))
+        if at < 0.9 * setting.w or at > 1.1 * setting.w
+        else None
+    )
 
 
 ANY = ("expect", "settings", "nothing")
-#: Kind → how it is drawn. A clock that is only too fast or too slow shows in nothing but the settings.
+#: Name → how it is drawn. A clock that is just too fast or too slow shows only against an expectation.
 CLOCK_KINDS = {
-    "follows": Kind("follows", follows, ANY),
-    "ahead": Kind("ahead", ahead),
-    "log-after": Kind("log-after", log_after),
-    "late": Kind("late", late, ("expect", "settings")),
-    "zero-twice": Kind("zero-twice", zero_twice, ANY),
-    "zero-first": Kind("zero-first", zero_first),
-    "per-epoch": Kind("per-epoch", per_epoch_kind, ("expect", "settings")),
-    "per-step": Kind("per-step", per_step_kind),
-    "micro-batch": Kind("micro-batch", micro_batch),
-    "per-process": Kind("per-process", per_process, ("expect", "settings")),
-    "log-rows": Kind("log-rows", log_rows, ("expect", "settings")),
-    "staircase": Kind("staircase", staircase, ANY),
-    "staircase-warmup": Kind("staircase-warmup", staircase_warmup),
-    "restarted": Kind("restarted", restarted, ANY),
-    "resume-shifted": Kind("resume-shifted", resume_shifted, ("expect", "settings")),
-    "scaler-skips": Kind("scaler-skips", scaler_skips),
-    "stuck": Kind("stuck", stuck),
+    "follows": FaultKind("follows", follows, ANY),
+    "ahead": FaultKind("ahead", ahead),
+    "log-after": FaultKind("log-after", log_after),
+    "late": FaultKind("late", late, ("expect", "settings")),
+    "zero-twice": FaultKind("zero-twice", zero_twice, ANY),
+    "zero-first": FaultKind("zero-first", zero_first),
+    "per-epoch": FaultKind("per-epoch", per_epoch_kind, ("expect", "settings")),
+    "per-step": FaultKind("per-step", per_step_kind),
+    "micro-batch": FaultKind("micro-batch", micro_batch),
+    "per-process": FaultKind("per-process", per_process, ("expect", "settings")),
+    "log-rows": FaultKind("log-rows", log_rows, ("expect", "settings")),
+    "staircase": FaultKind("staircase", staircase, ANY),
+    "staircase-warmup": FaultKind("staircase-warmup", staircase_warmup),
+    "restarted": FaultKind("restarted", restarted, ANY),
+    "resume-shifted": FaultKind("resume-shifted", resume_shifted, ("expect", "settings")),
+    "scaler-skips": FaultKind("scaler-skips", scaler_skips),
+    "stuck": FaultKind("stuck", stuck),
 }

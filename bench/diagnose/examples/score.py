@@ -1,4 +1,4 @@
-"""How often the diagnosis of a generated trace is right: per kind, per sort of log, and what it is taken for."""
+"""How often the diagnosis of a generated trace is right: by cause and kind of log, and what it is mistaken for."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .example import Example, example
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
-    """One example with the cause that came first (``unknown`` where none fits) and all that tie with it."""
+class ScoredExample:
+    """An example with the cause that was named first (``unknown`` if none fits) and all causes tied with it."""
 
     example: Example
     named: str
@@ -23,60 +23,64 @@ class Outcome:
 
     @property
     def right(self) -> bool:
-        """The true cause, or one that no trace can tell from it, is named first."""
+        """Whether the true cause, or one with the same trace, is named first."""
         return group_of(self.named) == group_of(self.example.cause) if self.named != "unknown" else False
 
     @property
     def accused(self) -> bool:
-        """A healthy trace is called faulty."""
+        """Whether a healthy trace is reported as faulty."""
         return self.example.cause == "follows" and self.named not in ("follows", "unknown")
 
 
-def diagnosed(e: Example) -> Diagnosis:
-    """The diagnosis of an example, told what the example says."""
-    return diagnose(e.trace, e.expect, base_lr=e.base_lr, warmup_steps=e.warmup_steps, total_steps=e.total_steps)
+def diagnosed(case: Example) -> Diagnosis:
+    """The diagnosis of an example, given what the example provides."""
+    return diagnose(
+        case.trace,
+        case.expect,
+        base_lr=case.base_lr,
+        warmup_steps=case.warmup_steps,
+        total_steps=case.total_steps,
+    )
 
 
-def outcome(e: Example) -> Outcome:
-    """Diagnose an example and compare."""
-    found = diagnosed(e)
-    named = found.explanations[0].cause if found.tied else "unknown"
-    return Outcome(e, named, tuple(x.cause for x in found.explanations[: found.tied]))
+def score_example(seed: int) -> ScoredExample:
+    """Diagnose the example of a seed and compare."""
+    case = example(seed)
+    diagnosis = diagnosed(case)
+    named = diagnosis.explanations[0].cause if diagnosis.tied else "unknown"
+    return ScoredExample(case, named, tuple(tied.cause for tied in diagnosis.explanations[: diagnosis.tied]))
 
 
-def example_outcome(seed: int) -> Outcome:
-    """The outcome of the example of a seed."""
-    return outcome(example(seed))
+def share(scored: list[ScoredExample]) -> float | None:
+    """The share that is right; None for an empty list."""
+    return sum(s.right for s in scored) / len(scored) if scored else None
 
 
-def share(found: list[Outcome]) -> float | None:
-    """The share that is right; None of none."""
-    return sum(o.right for o in found) / len(found) if found else None
-
-
-def summary(found: list[Outcome]) -> dict[str, Any]:
-    """Everything that is reported, as plain data."""
+def summary(scored: list[ScoredExample]) -> dict[str, Any]:
+    """All reported figures as plain data."""
     kinds: dict[str, Any] = {}
     by_cause = collections.defaultdict(list)
-    for o in found:
-        by_cause[o.example.cause].append(o)
+    for s in scored:
+        by_cause[s.example.cause].append(s)
     for cause, mine in sorted(by_cause.items()):
-        taken = collections.Counter(o.named for o in mine if not o.right)
+        taken = collections.Counter(s.named for s in mine if not s.right)
         kinds[cause] = {
             "examples": len(mine),
-            "clean": share([o for o in mine if not o.example.degraded]),
-            "degraded": share([o for o in mine if o.example.degraded]),
+            "clean": share([s for s in mine if not s.example.degraded]),
+            "degraded": share([s for s in mine if s.example.degraded]),
             "taken_for": dict(taken.most_common()),
         }
-    faulty = [o for o in found if o.example.cause != "follows"]
-    healthy = [o for o in found if o.example.cause == "follows"]
+    faulty = [s for s in scored if s.example.cause != "follows"]
+    healthy = [s for s in scored if s.example.cause == "follows"]
     return {
-        "examples": len(found),
-        "clean": share([o for o in faulty if not o.example.degraded]),
-        "degraded": share([o for o in faulty if o.example.degraded]),
-        "modes": {m: share([o for o in faulty if o.example.mode == m]) for m in ("expect", "settings", "nothing")},
+        "examples": len(scored),
+        "clean": share([s for s in faulty if not s.example.degraded]),
+        "degraded": share([s for s in faulty if s.example.degraded]),
+        "modes": {
+            mode: share([s for s in faulty if s.example.mode == mode]) for mode in ("expect", "settings", "nothing")
+        },
         "healthy": len(healthy),
-        "accused": sum(o.accused for o in healthy) / len(healthy) if healthy else None,
-        "healthy_unknown": sum(o.named == "unknown" for o in healthy) / len(healthy) if healthy else None,
+        "accused": sum(s.accused for s in healthy) / len(healthy) if healthy else None,
+        "healthy_unknown": sum(s.named == "unknown" for s in healthy) / len(healthy) if healthy else None,
         "kinds": kinds,
     }

@@ -1,13 +1,14 @@
-"""A drawn schedule, written out once as a user's own Python and once as what the user says is expected.
+"""Draw a schedule, both as the Python of a training script and as the expected schedule, and a run of it.
 
-The formulas here are those of a training script, one number at a time; nothing of `reference` computes them,
-so that the diagnosis is not tested by its own arithmetic.
+The formulas here are those of a script, one number at a time, and share no code with `reference`, so the diagnosis is
+not tested by its own arithmetic.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -33,16 +34,19 @@ from reference import (
     WarmupDecay,
 )
 
+from .loops import LoggedRun
+
+Rng = np.random.Generator
 WARMUPS = ("linear", "linear", "linear", "exponential", "cosine", "polynomial", "constant")
 DECAYS = ("cosine", "cosine", "linear", "polynomial", "exponential", "gamma", "step", "multistep", "invsqrt", "wsd")
-#: The decays that have a length, and those of them that have a floor of 0 as well.
+#: The decays with a length, and those of them that can have a floor.
 TIMED = ("cosine", "linear", "polynomial", "exponential", "wsd")
 FLOORED = ("cosine", "linear", "polynomial", "wsd")
 STEPPED = ("step", "multistep")
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
+class DrawnSetting:
     """A warmup of W steps, then a decay to the end of T steps, from a base LR."""
 
     base: float
@@ -64,7 +68,7 @@ class Setting:
         return self.total - self.w
 
     def warm(self, t: int, steps: int | None = None, clamped: bool = True) -> float:
-        """The warmup's factor at step t, written as people write it."""
+        """The factor of the warmup at step t, as scripts compute it."""
         w = self.w if steps is None else steps
         if clamped and t >= w:
             return 1.0
@@ -85,7 +89,7 @@ class Setting:
         return self.s + (1 - self.s) * x
 
     def fall(self, n: int, length: int | None = None, floor: float | None = None, clamped: bool = True) -> float:
-        """The LR of the decay n steps after its begin."""
+        """The LR of the decay n steps after its start."""
         d = self.d if length is None else length
         low = self.floor if floor is None else floor
         if self.decay == "gamma":
@@ -116,12 +120,12 @@ class Setting:
         return self.base * self.warm(t) if t < self.w else self.fall(t - self.w)
 
     def expected(self) -> Schedule:
-        """The same as a schedule of the reference, which is what the user hands over."""
+        """The same as a schedule of the reference, which the user passes as the expected one."""
         rule = Convention(self.start if self.w else "affine")
         return WarmupDecay(self.reference_warmup(), self.reference_decay(), rule)
 
     def reference_warmup(self) -> Warmup:
-        """The warmup's class of the reference."""
+        """The warmup as a class of the reference."""
         if self.warmup == "exponential":
             return ExponentialWarmup(self.w, self.s)
         if self.warmup == "cosine":
@@ -133,7 +137,7 @@ class Setting:
         return LinearWarmup(self.w, self.s)
 
     def reference_decay(self) -> Decay:
-        """The decay's class of the reference."""
+        """The decay as a class of the reference."""
         if self.decay == "gamma":
             return ExponentialDecay(gamma=self.gamma)
         if self.decay == "step":
@@ -154,16 +158,16 @@ class Setting:
 
 
 def draw_setting(
-    rng: np.random.Generator,
+    rng: Rng,
     *,
     decays: tuple[str, ...] = DECAYS,
     warmups: tuple[str, ...] = WARMUPS,
     floored: bool = False,
     with_warmup: bool = True,
-) -> Setting:
-    """A healthy schedule at random: kinds, lengths, base LR, start factor and floor.
+) -> DrawnSetting:
+    """A random healthy schedule: kinds, lengths, base LR, start factor and floor.
 
-    `floored` asks for a floor above 0, `with_warmup` for a warmup of some length.
+    `floored` requires a floor above 0, `with_warmup` a warmup of at least one step.
     """
     total = round(float(np.exp(rng.uniform(np.log(300), np.log(4000)))))
     w = round(total * float(np.exp(rng.uniform(np.log(0.02), np.log(0.3)))))
@@ -194,4 +198,37 @@ def draw_setting(
         milestones, gamma = tuple(int(m) for m in places), float(rng.choice([0.1, 0.2, 0.5]))
     stable = int(d * rng.uniform(0.3, 0.8)) if decay == "wsd" else 0
     power = float(rng.choice([1.5, 2.0, 3.0]))
-    return Setting(base, w, total, warmup, start, s, power, decay, floor, gamma, milestones, stable)
+    return DrawnSetting(base, w, total, warmup, start, s, power, decay, floor, gamma, milestones, stable)
+
+
+@dataclasses.dataclass(frozen=True)
+class DrawnRun:
+    """A run: its setting, its log, the healthy LR of any step, and the schedule that the user expects.
+
+    `plain`: the setting is an ordinary warmup and decay, so that its numbers alone determine what is healthy.
+    """
+
+    setting: DrawnSetting
+    log: LoggedRun
+    healthy: Callable[[int], float]
+    expected: Schedule
+    plain: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class FaultKind:
+    """A kind of mistake: the right cause, how it is drawn, and what the diagnosis may be given."""
+
+    cause: str
+    draw: Callable[[Rng], DrawnRun | None]
+    modes: tuple[str, ...] = ("expect",)
+
+
+def run(setting: DrawnSetting, log: LoggedRun, expected: Schedule | None = None, *, plain: bool = True) -> DrawnRun:
+    """A log of a setting as a run."""
+    return DrawnRun(setting, log, setting.lr, setting.expected() if expected is None else expected, plain)
+
+
+def small(rng: Rng, most: int) -> int:
+    """A small integer >= 1, mostly 1 or 2."""
+    return int(min(most, rng.geometric(0.45)))

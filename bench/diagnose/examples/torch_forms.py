@@ -1,4 +1,4 @@
-"""The torch schedulers that a user would write for a drawn setting, right and with one mistake."""
+"""The torch schedulers that a user would write for a drawn setting, correctly or with one mistake."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from torch.optim.lr_scheduler import (
 import reference
 from reference import Schedule
 
-from .setting import Setting, draw_setting
+from .setting import DrawnSetting, draw_setting
 
 #: Decays that torch has a scheduler for.
 TORCH_DECAYS = ("cosine", "cosine", "linear", "gamma", "step", "multistep", "polynomial")
@@ -31,8 +31,8 @@ TORCH_DECAYS = ("cosine", "cosine", "linear", "gamma", "step", "multistep", "pol
 
 def draw_torch_setting(
     rng: np.random.Generator, *, decays: tuple[str, ...] = TORCH_DECAYS, floored: bool = False
-) -> Setting:
-    """A setting that torch's own schedulers can be written for: LinearLR, then one of its decays."""
+) -> DrawnSetting:
+    """A setting that torch's schedulers can express: LinearLR, then one of its decays."""
     setting = draw_setting(rng, decays=decays, warmups=("linear",), floored=floored)
     s = float(f"{10 ** rng.uniform(-3, -0.5):.2g}")
     changes: dict[str, Any] = {"start": "affine", "s": s}
@@ -41,13 +41,15 @@ def draw_torch_setting(
     return dataclasses.replace(setting, **changes)
 
 
-def rise(setting: Setting, optimizer: torch.optim.Optimizer, steps: int | None = None) -> LRScheduler:
-    """LinearLR over the warmup, or over so many steps."""
+def rise(setting: DrawnSetting, optimizer: torch.optim.Optimizer, steps: int | None = None) -> LRScheduler:
+    """LinearLR over the warmup, or over `steps`."""
     return LinearLR(optimizer, setting.s, 1.0, setting.w if steps is None else steps)
 
 
-def fall(setting: Setting, optimizer: torch.optim.Optimizer, length: int | None = None, **over: Any) -> LRScheduler:
-    """The decay over its steps, or over so many; `over` replaces eta_min or milestones."""
+def fall(
+    setting: DrawnSetting, optimizer: torch.optim.Optimizer, length: int | None = None, **over: Any
+) -> LRScheduler:
+    """The decay over its steps, or over `length`; `over` replaces eta_min (`floor`) or milestones."""
     d = setting.d if length is None else length
     if setting.decay == "cosine":
         return CosineAnnealingLR(optimizer, d, over.get("floor", setting.floor))
@@ -62,27 +64,27 @@ def fall(setting: Setting, optimizer: torch.optim.Optimizer, length: int | None 
     return PolynomialLR(optimizer, d, setting.power)
 
 
-def sequential(setting: Setting, optimizer: torch.optim.Optimizer, length: int | None = None, **over: Any) -> Any:
+def sequential(setting: DrawnSetting, optimizer: torch.optim.Optimizer, length: int | None = None, **over: Any) -> Any:
     """Warmup, then decay."""
     parts = [rise(setting, optimizer), fall(setting, optimizer, length, **over)]
     return SequentialLR(optimizer, parts, milestones=[setting.w])
 
 
-def chained(setting: Setting, optimizer: torch.optim.Optimizer, length: int) -> Any:
+def chained(setting: DrawnSetting, optimizer: torch.optim.Optimizer, length: int) -> Any:
     """Warmup and decay at once."""
     return ChainedScheduler([rise(setting, optimizer), fall(setting, optimizer, length)])
 
 
-def nested(setting: Setting, optimizer: torch.optim.Optimizer, levels: int) -> Any:
-    """The warmup inside `levels` further SequentialLRs, each with a hold behind it that is cut off."""
+def nested(setting: DrawnSetting, optimizer: torch.optim.Optimizer, levels: int) -> Any:
+    """The warmup inside `levels` more SequentialLRs, each with a constant second part that never runs."""
     inner: Any = rise(setting, optimizer)
     for _ in range(levels):
         inner = SequentialLR(optimizer, [inner, ConstantLR(optimizer, 1.0, 1)], milestones=[setting.w])
     return SequentialLR(optimizer, [inner, fall(setting, optimizer)], milestones=[setting.w])
 
 
-def twin(setting: Setting, *, nested: bool) -> Schedule | None:
-    """What a user of torch would say is expected: the composition itself; None where torch has no such parts."""
+def twin(setting: DrawnSetting, *, nested: bool) -> Schedule | None:
+    """The expected schedule as a user of torch would name it: the composition; None if torch has no such parts."""
     if setting.warmup != "linear" or setting.start != "affine" or not setting.w or not 0 < setting.s <= 1:
         return None
     d, low = setting.d, setting.floor

@@ -1,8 +1,11 @@
-"""How a schedule is called: its family, its warmup and its decay, in words."""
+"""Schedules in words: family, warmup and decay with their numbers."""
 
 from __future__ import annotations
 
+from bench.diagnose.hypotheses.anatomy import as_pair
 from reference import (
+    ChainedScheduler,
+    Clocked,
     ConstantDecay,
     ConstantWarmup,
     CosineDecay,
@@ -10,11 +13,14 @@ from reference import (
     ExponentialDecay,
     ExponentialWarmup,
     InverseSqrtDecay,
+    LambdaLR,
     LinearDecay,
     LinearWarmup,
     MultiStepDecay,
     PolynomialDecay,
     PolynomialWarmup,
+    Schedule,
+    SequentialLR,
     StableDecay,
     StepDecay,
     StepWarmup,
@@ -43,7 +49,7 @@ DECAYS = {
 
 
 def family_of(pair: WarmupDecay) -> str:
-    """The letter A–G of a pair's convention; empty where it has no warmup or is none of them.
+    """The letter A–G of a pair's convention; empty where it has no warmup or belongs to no family.
 
     >>> from reference import parse
     >>> family_of(parse("familyb.linear4+cosine8")), family_of(parse("linear4+cosine8"))
@@ -61,27 +67,72 @@ def family_of(pair: WarmupDecay) -> str:
     return {"zero": "A", "first": "B", "linspace": "D", "affine": "E"}[rule.start]
 
 
+def in_words(schedule: Schedule, base: float) -> str:
+    """Any schedule in words: as warmup and decay where it is one, else as the composition that it is.
+
+    >>> from reference import parse
+    >>> in_words(parse("linear20+cosine180"), 0.1)
+    'linear warmup of 20 steps (family A), cosine decay from base LR 0.1 over 180 steps'
+    >>> in_words(parse("seq2_m20.linearlr_s0p1.exponentiallr0p9"), 0.1)
+    'LinearLR, from step 20 on ExponentialLR, at base LR 0.1'
+    """
+    pair, pair_base = as_pair(schedule, base)
+    return f"{_composition(schedule)}, at base LR {base:.6g}" if pair is None else describe(pair, pair_base)
+
+
+def _composition(schedule: Schedule) -> str:
+    if isinstance(schedule, LambdaLR):
+        return _composition(schedule.lr_lambda)
+    if isinstance(schedule, Clocked):
+        return f"{_composition(schedule.schedule)} at another pace"
+    parts = [
+        f"({_composition(part)})" if isinstance(part, SequentialLR | ChainedScheduler) else _composition(part)
+        for part in getattr(schedule, "schedulers", ())
+    ]
+    if isinstance(schedule, SequentialLR):
+        later = (f"from step {m} on {part}" for m, part in zip(schedule.milestones, parts[1:], strict=True))
+        return ", ".join([parts[0], *later])
+    if isinstance(schedule, ChainedScheduler):
+        return " chained with ".join(parts)
+    return type(schedule).__name__
+
+
 def describe(pair: WarmupDecay, base: float) -> str:
-    """The schedule in words."""
+    """A warmup and its decay in words."""
     w, letter = pair.warmup.warmup_steps, family_of(pair)
-    parts = []
-    if letter:
-        parts.append(f"family {letter}")
-    parts.append(f"{WARMUPS.get(type(pair.warmup), 'untuned')} warmup of {w} steps" if w else "no warmup")
-    kind = DECAYS[type(pair.decay)]
-    length = getattr(pair.decay, "decay_steps", None)
-    decay = f"base LR {base:.6g} held" if kind == "hold" else f"{kind} decay from base LR {base:.6g}"
+    if not w:
+        return f"no warmup, {_decay(pair, base)}"
+    warmup = f"{WARMUPS.get(type(pair.warmup), 'untuned')} warmup of {w} steps"
+    if pair.warmup.start_factor:
+        warmup += f" from {pair.warmup.start_factor * base:.6g}"
+    return f"{warmup}{f' (family {letter})' if letter else ''}, {_decay(pair, base)}"
+
+
+def _decay(pair: WarmupDecay, base: float) -> str:
+    decay = pair.decay
+    if isinstance(decay, ConstantDecay):
+        return f"then constant at {base:.6g}" if pair.warmup.warmup_steps else f"constant LR {base:.6g}"
+    kind = DECAYS[type(decay)]
+    if isinstance(decay, StableDecay):
+        shape = "square root" if decay.shape == "sqrt" else decay.shape
+        kind = f"constant for {decay.stable_steps} steps, then {shape}"
+    text = f"{kind} decay from base LR {base:.6g}"
+    if isinstance(decay, StepDecay):
+        return f"{text} by a factor of {decay.gamma:.6g} every {decay.step_size} steps"
+    if isinstance(decay, MultiStepDecay):
+        return f"{text} by a factor of {decay.gamma:.6g} after {', '.join(map(str, decay.milestones))} steps"
+    length = getattr(decay, "decay_steps", None)
     if length is not None:
-        decay += f" over {length} steps"
-    low = getattr(pair.decay, "min_lr", 0.0)
-    if low:
-        decay += f" to {low:.6g}"
-    return ", ".join([*parts, decay])
+        text += f" over {length} steps"
+    elif isinstance(decay, ExponentialDecay):
+        text += f" by a factor of {decay.gamma:.9g} per step"
+    low = getattr(decay, "min_lr", 0.0)
+    return f"{text} to {low:.6g}" if low else text
 
 
 def numbers(pair: WarmupDecay, base: float) -> dict[str, float | int | str]:
     """The names and numbers of a schedule as parameters of an explanation."""
-    found: dict[str, float | int | str] = {
+    parameters: dict[str, float | int | str] = {
         "family": family_of(pair),
         "warmup": WARMUPS.get(type(pair.warmup), "untuned"),
         "decay": DECAYS[type(pair.decay)],
@@ -92,7 +143,7 @@ def numbers(pair: WarmupDecay, base: float) -> dict[str, float | int | str]:
     for name in ("decay_steps", "stable_steps", "min_lr", "gamma", "step_size", "timescale", "power"):
         value = getattr(pair.decay, name, None)
         if value:
-            found[name] = value
+            parameters[name] = value
     if isinstance(pair.decay, MultiStepDecay):
-        found["milestones"] = ", ".join(map(str, pair.decay.milestones))
-    return found
+        parameters["milestones"] = ", ".join(map(str, pair.decay.milestones))
+    return parameters

@@ -1,4 +1,4 @@
-"""Which decays have these learning rates, if the decay begins at the base LR n = 0 steps ago?"""
+"""Fit decays that start from the base LR at n = 0 to learning rates."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from reference import (
 )
 from reference.check import Rates, Steps
 
-from .rise import nice
+from .rise import short_decimals
 
-#: Lengths that are tried for the decays that take longest to find.
+#: Lengths that are tried for the decays that take longest to fit.
 LENGTHS = 12
 Timed = CosineDecay | LinearDecay | PolynomialDecay | StableDecay
 
 
 @dataclasses.dataclass(frozen=True)
 class Fall:
-    """A decay from a base LR; `cost` counts the numbers that were found."""
+    """A decay from a base LR; `cost` counts the numbers that were fitted."""
 
     decay: Decay
     cost: float
@@ -42,10 +42,10 @@ class Fall:
 def falls(
     n: Steps, y: Rates, tol: NDArray[np.float64], base: float, lengths: Iterable[int], timescale: int, bent: bool
 ) -> list[Fall]:
-    """The decays from `base` at n = 0 through these LRs, the simplest first.
+    """The decays from `base` at n = 0 that fit these LRs, simplest first.
 
-    `lengths`: the steps that a decay may take; `timescale`: the k of 1/√(n/k + 1) that needs no finding;
-    `bent`: polynomial and stable decays are tried too where nothing simpler fits.
+    `lengths`: possible lengths of the decay; `timescale`: the expected k of 1/√(n/k + 1);
+    `bent`: try polynomial and stable decays too if nothing simpler fits.
     """
     if not n.size or float(y.max()) > base * (1 + 1e-6) + float(tol.max()):
         return []
@@ -54,14 +54,14 @@ def falls(
     if bent:
         stages.append(_bent(n, y, tol, base, tried[:LENGTHS]))
     for stage in stages:
-        found = [fall for fall in stage if _holds(fall.decay, n, y, tol, base)]
-        if found:
-            return sorted(found, key=lambda f: f.cost)
+        fitting = [fall for fall in stage if _fits(fall.decay, n, y, tol, base)]
+        if fitting:
+            return sorted(fitting, key=lambda f: f.cost)
     return []
 
 
-def _holds(decay: Decay, n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -> bool:
-    """A few places first: most candidates are wrong everywhere."""
+def _fits(decay: Decay, n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -> bool:
+    """Whether a decay fits; a few steps first, because most candidates are wrong everywhere."""
     if not 0 <= getattr(decay, "min_lr", 0.0) <= base:
         return False
     few = slice(None, None, max(1, n.size // 8))
@@ -89,19 +89,19 @@ def _bent(n: Steps, y: Rates, tol: NDArray[np.float64], base: float, lengths: li
         yield from _stable(d, n, y, tol, base)
         if y[-1] > 0 and n[-1] > 0:
             low = float(base * np.power(y[-1] / base, d / min(int(n[-1]), d)))
-            for m in nice(low, 1e-3):
+            for m in short_decimals(low, 1e-3):
                 if 0 < m <= base:
                     yield Fall(ExponentialDecay(d, m), 1.3)
 
 
 def floored(decay: Timed, n: Steps, y: Rates, tol: NDArray[np.float64], base: float, price: float) -> Iterator[Fall]:
-    """The decay with no floor, and with the floor that fits best: the LR is a straight line in it."""
+    """The decay without a floor, and with the floor that fits best (the LR is linear in it)."""
     share = decay(n, 1.0)
     if misfit(y, base * share, tol) <= FITS:
         yield Fall(decay, price)
     low = mixture(y, base * share, np.full(y.shape, base), tol)
     if low is not None and 1e-7 < low <= 1:
-        for m in nice(low * base, 1e-3):
+        for m in short_decimals(low * base, 1e-3):
             if m <= base and misfit(y, m + (base - m) * share, tol) <= FITS:
                 yield Fall(dataclasses.replace(decay, min_lr=m), price + 0.3)
 
@@ -112,7 +112,7 @@ def _ratios(n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -> Iterat
         return
     slopes = common(*(np.log(np.maximum(y + s * tol, 1e-300) / base)[use] / n[use] for s in (-1, 1)))
     if slopes is not None and slopes < 0:
-        for g in nice(float(np.exp(slopes)), 1e-5 / float(n.max())):
+        for g in short_decimals(float(np.exp(slopes)), 1e-5 / float(n.max())):
             if 0 < g < 1:
                 yield Fall(ExponentialDecay(gamma=g), 1.2)
 
@@ -135,9 +135,9 @@ def _drops(n: Steps, y: Rates, tol: NDArray[np.float64]) -> Iterator[Fall]:
     if down.size == 0 or down.size > 64 or (y <= 0).any():
         return
     ratios = y[down] / y[down - 1]
-    low, high = n[down - 1], n[down]  # each drop lies above low, up to high
-    # Two drops between two logged steps are one with the square of the factor.
-    for g in dict.fromkeys(g for r in (np.max(ratios), np.median(ratios)) for g in nice(float(r), 2e-4)):
+    low, high = n[down - 1], n[down]  # each drop is after low, up to high
+    # Two drops between two logged steps look like one by the square of the factor.
+    for g in dict.fromkeys(g for r in (np.max(ratios), np.median(ratios)) for g in short_decimals(float(r), 2e-4)):
         if not 0 < g < 1:
             continue
         count = np.arange(1, down.size + 1)
@@ -158,14 +158,14 @@ def _powers(d: int, n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -
         share = (y - low) / (base - low) if base > low else np.zeros(y.shape)
         use = (left > 0.05) & (left < 0.95) & (share > 0)
         if use.any():
-            powers.update(nice(float(np.median(np.log(share[use]) / np.log(left[use]))), 5e-3))
+            powers.update(short_decimals(float(np.median(np.log(share[use]) / np.log(left[use]))), 5e-3))
     for p in powers:
         if 0 < p < 50 and abs(p - 1) > 1e-3:
             yield from floored(PolynomialDecay(d, p), n, y, tol, base, 1.5)
 
 
 def _stable(d: int, n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -> Iterator[Fall]:
-    """Held, then down to the end: the step where the hold ends, by where the decay's own curve begins."""
+    """Constant, then down to the end: the constant part ends where the curve of the decay starts."""
     below = np.flatnonzero(base - y > 2 * tol)
     if below.size < 2 or below[0] == 0:
         return
@@ -195,39 +195,39 @@ def _stable(d: int, n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -
 
 
 def cosine_lengths(n: Steps, y: Rates, base: float) -> list[int]:
-    """The lengths that a cosine through these LRs can have, by its curvature; its floor is found beside it."""
+    """Possible lengths of a cosine, from its curvature; its floor is fitted along with it."""
     use = (n > 0) & (y < base * (1 - 1e-6))
     if use.sum() < 3:
         return []
-    x, v = n[use].astype(np.float64), y[use]
-    found = []
-    for low in (0.0, float(v.min())):
-        share = np.clip((v - low) / (base - low) if base > low else np.zeros(v.shape), 1e-9, 1 - 1e-9)
-        theta = np.arccos(2 * share - 1) / x
+    steps, lrs = n[use].astype(np.float64), y[use]
+    lengths: list[int] = []
+    for low in (0.0, float(lrs.min())):
+        share = np.clip((lrs - low) / (base - low) if base > low else np.zeros(lrs.shape), 1e-9, 1 - 1e-9)
+        theta = np.arccos(2 * share - 1) / steps
         good = (share > 0.1) & (share < 0.9)
         if not good.any():
             continue
         rate, floor = float(np.median(theta[good])), low
-        for _ in range(12):  # Gauss and Newton, in the rate and the floor
-            c = 0.5 * (1 + np.cos(rate * x))
-            columns = np.stack([-(base - floor) * 0.5 * np.sin(rate * x) * x, 1 - c], axis=1)
-            step, *_ = np.linalg.lstsq(columns, v - (floor + (base - floor) * c), rcond=None)
+        for _ in range(12):  # Gauss–Newton in the rate and the floor
+            c = 0.5 * (1 + np.cos(rate * steps))
+            columns = np.stack([-(base - floor) * 0.5 * np.sin(rate * steps) * steps, 1 - c], axis=1)
+            step, *_ = np.linalg.lstsq(columns, lrs - (floor + (base - floor) * c), rcond=None)
             rate, floor = rate + float(step[0]), floor + float(step[1])
             if not 1e-9 < rate < 4 or not np.isfinite(rate):
                 break
         else:
             length = round(np.pi / rate)
-            found += list(range(max(1, length - 2), length + 3))
-    return list(dict.fromkeys(found))
+            lengths += list(range(max(1, length - 2), length + 3))
+    return list(dict.fromkeys(lengths))
 
 
 def line_length(n: Steps, y: Rates, base: float) -> list[int]:
-    """The lengths that a straight decay to 0, or to the plateau that it ends on, can have."""
+    """Possible lengths of a linear decay to 0, or to the plateau at its end."""
     use = (n > 0) & (y < base)
     slope = common((base - y[use]) / n[use], (base - y[use]) / n[use]) if use.any() else None
     if slope is None or slope <= 0:
         return []
     steep = float(np.median((base - y[use]) / n[use]))
     ends = {base, base - float(y.min())}
-    found = {round(e / steep) for e in ends} | {round(e / slope) for e in ends}
-    return sorted(d for e in found for d in (e - 1, e, e + 1) if 0 < d < 2**50)
+    estimates = {round(e / steep) for e in ends} | {round(e / slope) for e in ends}
+    return sorted(d for e in estimates for d in (e - 1, e, e + 1) if 0 < d < 2**50)

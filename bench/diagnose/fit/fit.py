@@ -1,4 +1,4 @@
-"""Which healthy schedules have these learning rates? Warmup and decay are found apart, then joined and compared."""
+"""Fit healthy schedules to learning rates: warmup and decay separately, then joined and compared."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from reference import (
 from reference.check import Rates, Steps
 
 from .fall import Fall, cosine_lengths, falls, line_length
-from .rise import Rise, nice, rises
+from .rise import Rise, rises, short_decimals
 
-#: Warmups and decays of one split of the trace that are joined, the simplest first.
+#: Warmups and decays of one split of the trace that are joined, simplest first.
 JOINED = 5
-#: Lengths of the warmup for which every decay is tried, where it is not known.
+#: Warmup lengths for which every decay is tried, if the length is unknown.
 BENT = 10
-#: Steps at which a warmup may end between two logged ones, at most.
+#: Steps between two logged ones at which a warmup may end, at most.
 ENDS = 32
 
 
 @dataclasses.dataclass(frozen=True)
-class Data:
-    """Logged steps with their LRs and how far those may be off; `known` is what the user says, None where nothing."""
+class LoggedLRs:
+    """Logged steps `t` with LRs `y` to within `tol`, and the settings that are known (base LR, W, total)."""
 
     t: Steps
     y: Rates
@@ -54,7 +54,7 @@ class Data:
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """A healthy schedule at its base LR that reproduces the data; `cost` counts the numbers that were found."""
+    """A healthy schedule at its base LR that reproduces the LRs; `cost` counts the numbers that were fitted."""
 
     pair: WarmupDecay
     base: float
@@ -62,29 +62,28 @@ class Fit:
     misfit: float
 
 
-def fits(data: Data, most: int = 8, *, thorough: bool = True) -> list[Fit]:
-    """The healthy schedules through the data, the simplest first; of those that are alike up to
-    the third digit of a number the one that is shortest to write.
+def fits(data: LoggedLRs, most: int = 8, *, thorough: bool = True) -> list[Fit]:
+    """The healthy schedules that fit, simplest first; of those equal to three digits the one with the shortest slug.
 
-    Without `thorough` only those with a prefix clock, and the decays that take long to find only for a known W.
+    Without `thorough` only those with a prefix clock, and the decays that take long to fit only for a known W.
     """
-    found: dict[str, Fit] = {}
+    kept: dict[str, Fit] = {}
     for pair, base, cost in _pairs(data, thorough):
         off = misfit(data.y, pair(data.t, base), data.tol)
         if off <= FITS:
             fit, key = Fit(pair, base, cost, off), alike(pair)
-            kept = found.get(key)
-            if kept is None or (round(cost, 2), len(pair.slug)) < (round(kept.cost, 2), len(kept.pair.slug)):
-                found[key] = fit
-    return sorted(found.values(), key=lambda f: (round(f.cost, 2), f.misfit))[:most]
+            rival = kept.get(key)
+            if rival is None or (round(cost, 2), len(pair.slug)) < (round(rival.cost, 2), len(rival.pair.slug)):
+                kept[key] = fit
+    return sorted(kept.values(), key=lambda f: (round(f.cost, 2), f.misfit))[:most]
 
 
 def alike(pair: WarmupDecay) -> str:
-    """The slug with all its fractions to three digits."""
+    """The slug with its fractions rounded to three digits."""
     return re.sub(r"\d+p\d+", lambda m: f"{float(m[0].replace('p', '.')):.2e}", pair.slug)
 
 
-def _pairs(data: Data, thorough: bool) -> Iterator[tuple[WarmupDecay, float, float]]:
+def _pairs(data: LoggedLRs, thorough: bool) -> Iterator[tuple[WarmupDecay, float, float]]:
     lengths = warmup_ends(data)
     for i, w in enumerate(lengths):
         yield from _prefix(data, w, bent=len(lengths) <= 3 or (thorough and i < BENT))
@@ -94,8 +93,8 @@ def _pairs(data: Data, thorough: bool) -> Iterator[tuple[WarmupDecay, float, flo
                 yield from _product(data, w)
 
 
-def warmup_ends(data: Data) -> list[int]:
-    """The lengths that the warmup can have: the one that is known, or those around the highest LR."""
+def warmup_ends(data: LoggedLRs) -> list[int]:
+    """Possible warmup lengths: the known one, or those around the highest LR."""
     if data.w is not None:
         return [data.w]
     top = int(np.argmax(data.y))
@@ -115,8 +114,8 @@ def warmup_ends(data: Data) -> list[int]:
     return near
 
 
-def lengths(data: Data, w: int, n: Steps, y: Rates, base: float) -> list[int]:
-    """The steps that the decay can take: what is left of the run, or what its curve says."""
+def lengths(data: LoggedLRs, w: int, n: Steps, y: Rates, base: float) -> list[int]:
+    """Possible lengths of the decay: the rest of the run, or what its curvature tells."""
     if data.total is not None:
         return [data.total - w]
     stride = int(np.median(np.diff(data.t)))
@@ -124,13 +123,13 @@ def lengths(data: Data, w: int, n: Steps, y: Rates, base: float) -> list[int]:
     return left[:1] + cosine_lengths(n, y, base) + line_length(n, y, base) + left[1:ENDS]
 
 
-def _prefix(data: Data, w: int, bent: bool) -> Iterator[tuple[WarmupDecay, float, float]]:
+def _prefix(data: LoggedLRs, w: int, bent: bool) -> Iterator[tuple[WarmupDecay, float, float]]:
     inside = data.t < w
     if w > 0 and inside.any():
         up = rises(data.t, data.y, data.tol, w, data.base)
         if not up and data.base is None and data.t[np.argmax(data.y)] in (w - 1, w):
             up = rises(data.t, data.y, data.tol, w, float(data.y.max()))
-        elif data.base is None and data.t[np.argmax(data.y)] in (w - 1, w):  # a step had the base LR
+        elif data.base is None and data.t[np.argmax(data.y)] in (w - 1, w):  # some step had the base LR
             up = rises(data.t, data.y, data.tol, w, float(data.y.max())) + up
     else:
         first = float(data.y[0]) if data.base is None else data.base
@@ -156,7 +155,7 @@ def _prefix(data: Data, w: int, bent: bool) -> Iterator[tuple[WarmupDecay, float
 
 
 def _distinct(bases: list[float]) -> list[float]:
-    """The base LRs without those that are the same up to rounding."""
+    """The base LRs without those equal up to rounding."""
     kept: list[float] = []
     for base in bases:
         if all(abs(base - other) > 1e-6 * other for other in kept):
@@ -164,8 +163,8 @@ def _distinct(bases: list[float]) -> list[float]:
     return kept
 
 
-def _product(data: Data, w: int) -> Iterator[tuple[WarmupDecay, float, float]]:
-    """Both at once: the decay is what is left when the warmup is divided out."""
+def _product(data: LoggedLRs, w: int) -> Iterator[tuple[WarmupDecay, float, float]]:
+    """Both at once: the decay is the LR divided by the warmup."""
     total = data.total if data.total is not None else data.last + 1
     tail = data.t >= w
     if not tail.any():
@@ -175,18 +174,18 @@ def _product(data: Data, w: int) -> Iterator[tuple[WarmupDecay, float, float]]:
         for kind in (CosineDecay, LinearDecay):
             share = kind(total)(data.t[tail], 1.0)
             use = share > 1e-3
-            found = common(*((data.y[tail] + s * data.tol[tail])[use] / share[use] for s in (-1, 1)))
-            for b in nice(found, 2e-5) if found is not None and found > 0 else []:
+            peak = common(*((data.y[tail] + s * data.tol[tail])[use] / share[use] for s in (-1, 1)))
+            for b in short_decimals(peak, 2e-5) if peak is not None and peak > 0 else []:
                 yield from _divided(data, w, b, total)
         return
     yield from _divided(data, w, base, total)
 
 
-def _divided(data: Data, w: int, base: float, total: int) -> Iterator[tuple[WarmupDecay, float, float]]:
+def _divided(data: LoggedLRs, w: int, base: float, total: int) -> Iterator[tuple[WarmupDecay, float, float]]:
     first = float(data.y[0] / base) if data.t[0] == 0 else 0.0
     weights: list[tuple[Warmup, str, float]] = [(LinearWarmup(w), s, 0.0) for s in ("zero", "first", "linspace")]
     weights += [(CosineWarmup(w), s, 0.5) for s in ("zero", "first")]
-    for s in nice(first, 1e-4):
+    for s in short_decimals(first, 1e-4):
         if 0 < s < 1:
             weights += [(LinearWarmup(w, s), "affine", 0.3), (LinearWarmup(w, s), "linspace", 0.6)]
             weights += [(CosineWarmup(w, s), "affine", 0.8), (ExponentialWarmup(w, s), "zero", 0.5)]

@@ -1,4 +1,4 @@
-"""Which warmups have these learning rates, if the warmup takes W steps?"""
+"""Fit warmups of W steps to learning rates."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from reference import (
 )
 from reference.check import Rates, Steps
 
-#: A start factor below this is 0: the first logged LR of a warmup that starts there.
+#: A start factor below this counts as 0.
 ZERO = 1e-7
 
 
 @dataclasses.dataclass(frozen=True)
 class Rise:
-    """A warmup with its start and the base LR that it leads to; `cost` counts the numbers that were found."""
+    """A warmup with its start and the base LR at its end; `cost` counts the numbers that were fitted."""
 
     warmup: Warmup
     start: str
@@ -42,8 +42,8 @@ class Rise:
         return WarmupDecay(self.warmup, ConstantDecay(), Convention(self.start))(t, self.base)
 
 
-def nice(value: float, error: float) -> list[float]:
-    """The shortest decimal within a relative error of a value, then the value itself."""
+def short_decimals(value: float, error: float) -> list[float]:
+    """The shortest decimal within a relative error of a value, and the value itself."""
     for digits in range(1, 13):
         short = float(f"{value:.{digits}g}")
         if abs(short - value) <= error * abs(value):
@@ -58,23 +58,23 @@ def _progress(start: str, t: Steps, w: int) -> Rates:
 
 
 def rises(t: Steps, y: Rates, tol: NDArray[np.float64], w: int, base: float | None) -> list[Rise]:
-    """The warmups of W steps through these LRs, the simplest first; any base LR where none is given."""
+    """The warmups of W steps that fit these LRs, simplest first; with any base LR if none is given."""
     inside = t < w
     if w == 0 or not inside.any():
         return []
     t, y, tol = t[inside], y[inside], tol[inside]
-    found: list[Rise] = []
+    fitting: list[Rise] = []
     for rise in _candidates(t, y, tol, w, base):
         if rise.warmup.start_factor > 0.999:
-            continue  # no rise at all
-        known = any(type(r.warmup) is type(rise.warmup) and r.start == rise.start and _near(r, rise) for r in found)
+            continue  # it does not rise
+        known = any(type(r.warmup) is type(rise.warmup) and r.start == rise.start and _near(r, rise) for r in fitting)
         if not known and misfit(y, rise.at(t), tol) <= FITS:
-            found.append(rise)
-    return sorted(found, key=lambda r: r.cost)
+            fitting.append(rise)
+    return sorted(fitting, key=lambda r: r.cost)
 
 
 def _near(a: Rise, b: Rise) -> bool:
-    """The same numbers up to the rounding of a log: the shorter ones came first."""
+    """Whether the numbers are equal up to the rounding of a log: then the shorter ones come first."""
     return abs(a.base - b.base) <= 1e-4 * a.base and abs(a.warmup.start_factor - b.warmup.start_factor) <= 1e-4
 
 
@@ -102,17 +102,17 @@ def _straight(
     start: str,
     price: float,
 ) -> Iterator[Rise]:
-    """y = base·(s + (1−s)·f): a straight line in f."""
+    """y = base·(s + (1−s)·f), linear in f."""
     if base is None:
         if y.size < 2:
             return
         scale = 1 / tol if float(tol.max()) < np.inf else np.ones(tol.shape)
         columns = np.stack([1 - f, f], axis=1) * scale[:, None]
         (low, high), *_ = np.linalg.lstsq(columns, y * scale, rcond=None)
-        bases = nice(float(high), 2e-9 if tol.max() < 1e-9 * y.max() else 2e-4)
-        # With s = 0 the line goes through the origin, and one number is left.
+        bases = short_decimals(float(high), 2e-9 if tol.max() < 1e-9 * y.max() else 2e-4)
+        # With s = 0 the line passes through the origin: one number less.
         origin = common(*_interval(y, f, tol))
-        bases += nice(origin, 2e-5) if origin is not None else []
+        bases += short_decimals(origin, 2e-5) if origin is not None else []
         ends = [(b, float(low) / b) for b in bases if b > 0] + [(b, 0.0) for b in bases if b > 0]
     else:
         left = 1 - f
@@ -120,7 +120,7 @@ def _straight(
         s = common(*_interval(y - base * f, base * left, tol)) if use.any() else None
         ends = [(base, 0.0)] + ([(base, s)] if s is not None else [])
     for b, s in ends:
-        for factor in [0.0] if abs(s) < ZERO else nice(s, 1e-9 if tol.max() < 1e-9 * b else 1e-4):
+        for factor in [0.0] if abs(s) < ZERO else short_decimals(s, 1e-9 if tol.max() < 1e-9 * b else 1e-4):
             if not 0 <= factor <= 1 or misfit(y, b * (factor + (1 - factor) * f), tol) > FITS:
                 continue
             zero = factor == 0.0
@@ -136,7 +136,7 @@ def _interval(y: Rates, f: Rates, tol: NDArray[np.float64]) -> tuple[Rates, Rate
 def _ratios(
     x: Rates, y: Rates, tol: NDArray[np.float64], w: int, base: float | None, start: str, price: float
 ) -> Iterator[Rise]:
-    """y = base·s^(1−x): a straight line in the logarithm."""
+    """y = base·s^(1−x), linear in the logarithm."""
     left = 1 - x
     if (y <= 0).any() or not (left > 0).any():
         return
@@ -146,7 +146,7 @@ def _ratios(
             return
         scale = y / tol
         (slope, top), *_ = np.linalg.lstsq(np.stack([left, np.ones(left.shape)], 1) * scale[:, None], log * scale, None)
-        pairs = [(b, float(slope)) for b in nice(float(np.exp(top)), 2e-5)]
+        pairs = [(b, float(slope)) for b in short_decimals(float(np.exp(top)), 2e-5)]
     else:
         use = left > 0
         low, high = (np.log(np.maximum(y + sign * tol, 1e-300) / base)[use] / left[use] for sign in (-1, 1))
@@ -154,7 +154,7 @@ def _ratios(
         pairs = [] if middle is None else [(base, middle)]
     for b, power in pairs:
         s = float(np.exp(min(power, 0.0)))
-        for factor in nice(s, 1e-3):
+        for factor in short_decimals(s, 1e-3):
             if 0 < factor < 1 and misfit(y, b * factor**left, tol) <= FITS:
                 yield Rise(ExponentialWarmup(w, factor), "zero" if start == "affine" else start, b, price)
 
@@ -162,7 +162,7 @@ def _ratios(
 def _powers(
     x: Rates, y: Rates, tol: NDArray[np.float64], w: int, base: float, start: str, price: float
 ) -> Iterator[Rise]:
-    """y = base·(s + (1−s)·x^p), with s from the first LR where it is that of x = 0."""
+    """y = base·(s + (1−s)·x^p), with s from the first LR if that is at x = 0."""
     starts = {0.0, float(y[0] / base)} if x[0] == 0 else {0.0}
     for s in starts:
         if not 0 <= s < 1:
@@ -172,7 +172,7 @@ def _powers(
         if not use.any():
             continue
         power = float(np.median(np.log(share[use]) / np.log(x[use])))
-        for p in nice(power, 5e-3):
+        for p in short_decimals(power, 5e-3):
             if p > 0 and abs(p - 1) > 1e-3 and misfit(y, base * (s + (1 - s) * x**p), tol) <= FITS:
                 name = "zero" if s == 0 and start == "affine" else start
                 yield Rise(PolynomialWarmup(w, p, s), name, base, price + 0.3 * (s > 0))
@@ -180,10 +180,10 @@ def _powers(
 
 def _treads(y: Rates, tol: NDArray[np.float64], w: int, base: float) -> Iterator[Rise]:
     up = np.flatnonzero(y[1:] - y[:-1] > tol[1:] + tol[:-1])
-    if up.size == 0 or y[0] <= 0:
+    if up.size == 0 or y[0] <= 0 or y[up[0]] <= 0:
         return
     gamma = float(y[up[0] + 1] / y[up[0]])
     levels = round(float(np.log(base / y[0]) / np.log(gamma))) if gamma > 1.0001 else 0
     if 1 <= levels <= 64:
-        for g in nice(gamma, 1e-3):
+        for g in short_decimals(gamma, 1e-3):
             yield Rise(StepWarmup(w, levels, g), "affine", base, 0.9)

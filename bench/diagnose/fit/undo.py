@@ -1,6 +1,6 @@
-"""Mistakes undone: what the trace would be without one, so that a healthy schedule can be looked for in the rest.
+"""Undo mistakes: the trace as it would be without one, so that a healthy schedule can be fitted to it.
 
-Where no schedule is expected, a mistake is seen by this: undone, a healthy schedule appears.
+Without an expected schedule this is how a mistake is recognised: once undone, a healthy schedule appears.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.diagnose.hypotheses.evidence import Curve
+from bench.diagnose.hypotheses.evidence import LRFunction
 from reference.check import Steps
 
-from .fit import Data
+from .fit import LoggedLRs
 
-#: Paces and delays that are tried where the peak does not tell them.
+#: Paces and delays that are tried where the peak does not determine them.
 PACES, DELAYS = 40, 6
-#: Factors that a base LR is usually wrong by: whole numbers (batch sizes, processes), tenths and quarters.
+#: Factors by which a base LR is usually wrong: integers (batch sizes, processes), tenths and quarters.
 FACTORS = sorted(
     {f for k in (*range(2, 17), 32, 64, 100, 256) for f in (k, 1 / k)} | {0.3, 0.4, 0.6, 0.7, 0.75, 0.8, 1.25, 1.5}
 )
-#: Treads that are tried in a log with gaps.
+#: Lengths of treads that are tried in a log with gaps.
 TREADS = 64
 #: Places of a jump that are tried.
 JUMPS = 4
@@ -31,29 +31,29 @@ JUMPS = 4
 
 @dataclasses.dataclass(frozen=True)
 class Undone:
-    """A cause with its numbers, the data without it, and how it acts on the healthy curve."""
+    """A cause with its numbers, the LRs without it, and its effect on the healthy curve."""
 
     cause: str
     parameters: dict[str, Any]
-    data: Data
-    redo: Callable[[Curve], Curve]
+    data: LoggedLRs
+    redo: Callable[[LRFunction], LRFunction]
     price: float = 0.0
 
 
-def undone(data: Data) -> Iterator[Undone]:
-    """Every mistake that can be taken back without knowing the schedule, where one peak is left."""
-    return (u for u in _tried(data) if one_peak(u.data))
+def undone(data: LoggedLRs) -> Iterator[Undone]:
+    """Every mistake that can be undone without knowing the schedule and leaves one peak."""
+    return (mistake for mistake in _tried(data) if one_peak(mistake.data))
 
 
-def one_peak(data: Data) -> bool:
-    """Up, then down: what every warmup with its decay does."""
+def one_peak(data: LoggedLRs) -> bool:
+    """Whether the LRs go up, then down, as every warmup and decay does."""
     top = int(np.argmax(data.y))
     step = np.diff(data.y)
     step[:top] = -step[:top]
     return bool((step <= data.tol[1:] + data.tol[:-1]).all())
 
 
-def _tried(data: Data) -> Iterator[Undone]:
+def _tried(data: LoggedLRs) -> Iterator[Undone]:
     yield from _late(data)
     yield from _stairs(data)
     yield from _restarted(data)
@@ -61,8 +61,8 @@ def _tried(data: Data) -> Iterator[Undone]:
         yield from _settings(data, data.w, data.total, data.base)
 
 
-def placed(data: Data, steps: Steps, keep: NDArray[np.bool_] | None = None) -> Data | None:
-    """The data at other steps; None where two LRs of one step differ, or too few are left."""
+def placed(data: LoggedLRs, steps: Steps, keep: NDArray[np.bool_] | None = None) -> LoggedLRs | None:
+    """The LRs at other steps; None where two LRs of one step differ, or too few remain."""
     chosen = np.ones(steps.shape, bool) if keep is None else keep
     t, y, tol = steps[chosen], data.y[chosen], data.tol[chosen]
     order = np.argsort(t, kind="stable")
@@ -76,11 +76,11 @@ def placed(data: Data, steps: Steps, keep: NDArray[np.bool_] | None = None) -> D
     return dataclasses.replace(data, t=t[first], y=y[first], tol=tol[first])
 
 
-def _late(data: Data) -> Iterator[Undone]:
+def _late(data: LoggedLRs) -> Iterator[Undone]:
     level = np.abs(data.y - data.y[0]) <= data.tol + data.tol[0]
-    held = int(data.t[np.argmin(level)]) if not level.all() else 0
+    flat = int(data.t[np.argmin(level)]) if not level.all() else 0
     stride = int(data.t[1] - data.t[0])
-    tried = range(1, DELAYS + 1) if stride > 1 else range(max(1, held - 2), held)
+    tried = range(1, DELAYS + 1) if stride > 1 else range(max(1, flat - 2), flat)
     for k in tried:
         rest = placed(data, data.t - k, data.t >= k)
         if rest is None or (data.t[0] == 0 and data.w == 0):
@@ -89,11 +89,11 @@ def _late(data: Data) -> Iterator[Undone]:
         yield Undone("zero-twice" if zero else "late", {"k": k}, rest, _delayed(k))
 
 
-def _delayed(k: int) -> Callable[[Curve], Curve]:
+def _delayed(k: int) -> Callable[[LRFunction], LRFunction]:
     return lambda at: lambda t: at(np.maximum(t - k, 0))
 
 
-def _stairs(data: Data) -> Iterator[Undone]:
+def _stairs(data: LoggedLRs) -> Iterator[Undone]:
     changes = np.abs(np.diff(data.y)) > data.tol[1:] + data.tol[:-1]
     if changes.all() or changes.sum() < 3:
         return
@@ -112,8 +112,8 @@ def _stairs(data: Data) -> Iterator[Undone]:
                 yield Undone("staircase-warmup", {"n": n}, part, _stair_until(n, end))
 
 
-def treads(data: Data) -> list[int]:
-    """The lengths of stairs that the LRs allow: those of one stair are the same."""
+def treads(data: LoggedLRs) -> list[int]:
+    """Possible lengths of the stairs: the LRs of one stair are equal."""
     gaps = np.diff(data.t)
     moved = data.t[1:][np.abs(np.diff(data.y)) > data.tol[1:] + data.tol[:-1]]
     if moved.size < 2:
@@ -130,31 +130,31 @@ def treads(data: Data) -> list[int]:
     return list(range(low, min(int(mean + spare) + 1, low + TREADS) + 1))
 
 
-def _stair(n: int, pace: int) -> Callable[[Curve], Curve]:
+def _stair(n: int, pace: int) -> Callable[[LRFunction], LRFunction]:
     return lambda at: lambda t: at(t // n * pace)
 
 
-def _stair_until(n: int, end: int) -> Callable[[Curve], Curve]:
+def _stair_until(n: int, end: int) -> Callable[[LRFunction], LRFunction]:
     return lambda at: lambda t: at(np.where(t < end, t // n * n, t))
 
 
-def kinks(data: Data) -> list[int]:
-    """The indices where the trace bends most sharply: where something may have happened."""
+def kinks(data: LoggedLRs) -> list[int]:
+    """The indices where the trace bends most sharply, where an event is possible."""
     if data.t.size < 8:
         return []
     slope = np.diff(data.y) / np.diff(data.t)
     bend = np.abs(np.diff(slope)) / (data.tol[1:-1] + 1e-3 * float(np.abs(data.y).max()))
-    found: list[int] = []
+    sharpest: list[int] = []
     for i in np.argsort(bend)[::-1][: 4 * JUMPS]:
         at = int(i) + 1
-        # A jump bends before and after: what happened shows in the later one.
+        # A jump bends the trace before and after it; the event is at the later one.
         for place in (at, at + 1):
-            if place not in found and 1 < place < data.t.size - 1:
-                found.append(place)
-    return found[: 3 * JUMPS]
+            if place not in sharpest and 1 < place < data.t.size - 1:
+                sharpest.append(place)
+    return sharpest[: 3 * JUMPS]
 
 
-def _restarted(data: Data) -> Iterator[Undone]:
+def _restarted(data: LoggedLRs) -> Iterator[Undone]:
     falls = [i for i in kinks(data) if abs(data.y[i] - data.y[0]) < 0.7 * float(data.y.max()) and i > 2]
     for i in falls[: 2 * JUMPS]:
         stride = int(data.t[i] - data.t[i - 1])
@@ -166,18 +166,18 @@ def _restarted(data: Data) -> Iterator[Undone]:
                 yield Undone("restarted", {"r": r}, merged, _again(r))
 
 
-def _again(r: int) -> Callable[[Curve], Curve]:
+def _again(r: int) -> Callable[[LRFunction], LRFunction]:
     return lambda at: lambda t: at(np.where(t < r, t, t - r))
 
 
-def _settings(data: Data, w: int, total: int, base: float) -> Iterator[Undone]:
+def _settings(data: LoggedLRs, w: int, total: int, base: float) -> Iterator[Undone]:
     yield from _paces(data, w, total)
-    same: Callable[[Curve], Curve] = lambda at: at  # noqa: E731
+    same: Callable[[LRFunction], LRFunction] = lambda at: at  # noqa: E731
     if w > 0:
         longer = dataclasses.replace(data, total=total + w)
         yield Undone("horizon-long", {"d": total, "meant": total - w}, longer, same)
         if total > 2 * w:
-            inside = data.t < total - w  # behind its end a cosine may rise again
+            inside = data.t < total - w  # after its end a cosine may rise again
             shorter = dataclasses.replace(
                 data, t=data.t[inside], y=data.y[inside], tol=data.tol[inside], total=total - w
             )
@@ -186,9 +186,9 @@ def _settings(data: Data, w: int, total: int, base: float) -> Iterator[Undone]:
             lost = {"value": float(data.y[0]), "first_lr": 0.0}
             for rest in (total, total - w):
                 yield Undone("warmup-lost", lost, dataclasses.replace(data, w=0, total=rest), same)
-            held = data.t < w
-            if (np.abs(data.y[held] - base) <= 2 * data.tol[held]).all():
-                late = placed(data, data.t - w, ~held)
+            inside = data.t < w
+            if (np.abs(data.y[inside] - base) <= 2 * data.tol[inside]).all():
+                late = placed(data, data.t - w, ~inside)
                 if late is not None:
                     at_zero = dataclasses.replace(late, w=0, total=total - w)
                     yield Undone("warmup-lost", lost, at_zero, _delayed(w))
@@ -199,7 +199,7 @@ def _settings(data: Data, w: int, total: int, base: float) -> Iterator[Undone]:
     yield Undone("wrong-base", {}, dataclasses.replace(data, base=None), same)
 
 
-def _paces(data: Data, w: int, total: int) -> Iterator[Undone]:
+def _paces(data: LoggedLRs, w: int, total: int) -> Iterator[Undone]:
     top = int(np.argmax(data.y))
     low = int(data.t[max(top - 1, 0)])
     high = int(data.t[min(top + 1, data.t.size - 1)])
@@ -212,5 +212,5 @@ def _paces(data: Data, w: int, total: int) -> Iterator[Undone]:
         yield Undone("log-rows" if ends else "per-process", {"n": n}, faster, _paced(n))
 
 
-def _paced(n: int) -> Callable[[Curve], Curve]:
+def _paced(n: int) -> Callable[[LRFunction], LRFunction]:
     return lambda at: lambda t: at(t * n)

@@ -1,1 +1,1 @@
-"""What each possible mistake would have produced, held against the log."""
+"""The LRs that each possible mistake would have produced, to compare with the log."""

@@ -1,4 +1,4 @@
-"""What an expected schedule is made of: a warmup and a decay that can be changed one at a time."""
+"""The parts of an expected schedule: a warmup and a decay that can be changed one at a time."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ from reference import (
 )
 from reference.check import Rates, Steps
 
-#: Two formulas of one schedule agree to this, relative to the peak; they differ by rounding only.
+#: Two formulas of one schedule agree to this, relative to the peak: they differ only by rounding.
 SAME = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
 class Anatomy:
-    """An expected schedule at its base LR; `pair` is the same curve as warmup and decay, where there is one.
+    """An expected schedule at its base LR; `pair` is the same curve as a warmup and a decay, if there is one.
 
-    `base`: what the whole schedule is called with, `pair_base`: what the pair is called with (they differ
-    for Noam, whose values are learning rates); `total`: the steps of the run, where they are known.
+    `base`: the base LR of the whole schedule, `pair_base`: that of the pair (they differ for Noam, whose values are
+    learning rates); `total`: the steps of the run, if known.
     """
 
     schedule: Schedule
@@ -60,22 +60,22 @@ class Anatomy:
     total: int | None
 
     def at(self, t: Steps) -> Rates:
-        """The expected LR at any whole step: before 0 it is that of step 0."""
+        """The expected LR at any integer steps; before 0 that of step 0."""
         return values(self.schedule, t, self.base)
 
     @property
     def warmup_steps(self) -> int:
-        """W, 0 where no warmup is known."""
+        """W, 0 if no warmup is known."""
         return 0 if self.pair is None else self.pair.warmup.warmup_steps
 
     @property
     def decay_steps(self) -> int | None:
-        """D on the decay's own clock, where it has a length."""
+        """D on the clock of the decay, None if it has no length."""
         return None if self.pair is None else decay_length(self.pair.decay)
 
     @property
     def floor(self) -> float:
-        """The LR that the decay ends at, 0 where none is known."""
+        """The LR at the end of the decay, 0 if unknown."""
         return 0.0 if self.pair is None else float(getattr(self.pair.decay, "min_lr", 0.0))
 
     @functools.cached_property
@@ -85,7 +85,7 @@ class Anatomy:
 
     @functools.cached_property
     def drops(self) -> tuple[int, ...]:
-        """The steps at which a stepwise decay drops, in the run."""
+        """The steps of the run at which a stepwise decay drops."""
         if self.pair is None or not isinstance(self.pair.decay, StepDecay | MultiStepDecay):
             return ()
         start = self.warmup_steps if self.pair.convention.clock == "prefix" else 0
@@ -96,14 +96,14 @@ class Anatomy:
 
 
 def values(schedule: Schedule, t: Steps, base: float) -> Rates:
-    """The schedule at any whole steps, held at its ends: the step 0 before it, the last step after a OneCycleLR."""
+    """The schedule at any integer steps, constant beyond its ends (before step 0, after a OneCycleLR)."""
     t = np.maximum(t, 0)
     last = last_step(schedule)
     return schedule(t if last is None else np.minimum(t, last), base)
 
 
 def last_step(schedule: Schedule) -> int | None:
-    """The last step that a schedule has a value for; None where it goes on for ever."""
+    """The last step for which a schedule has a value; None if it has no end."""
     if isinstance(schedule, OneCycleLR):
         return schedule.length - 1
     if isinstance(schedule, ReduceLROnPlateau):
@@ -118,13 +118,13 @@ def last_step(schedule: Schedule) -> int | None:
 
 
 def decay_length(decay: Decay) -> int | None:
-    """The steps from the begin of a decay to its end; None for a decay without one."""
+    """The steps from the start of a decay to its end; None if it has no end."""
     own = getattr(decay, "decay_steps", None)
     return None if own is None else int(own) + int(getattr(decay, "stable_steps", 0))
 
 
 def with_length(decay: Decay, length: int) -> Decay | None:
-    """The decay stretched to another length; None where it has none, or cannot be so short."""
+    """The decay stretched to another length; None if it has no length, or cannot be this short."""
     if decay_length(decay) is None:
         return None
     own = length - int(getattr(decay, "stable_steps", 0))
@@ -132,13 +132,13 @@ def with_length(decay: Decay, length: int) -> Decay | None:
 
 
 def resized(warmup: Warmup, steps: int, **over: float) -> Warmup:
-    """The warmup with another length, and what else is given."""
-    found: Warmup = dataclasses.replace(warmup, warmup_steps=steps, **over)  # type: ignore[type-var]
-    return found
+    """The warmup with another length and other fields in `over`."""
+    other: Warmup = dataclasses.replace(warmup, warmup_steps=steps, **over)  # type: ignore[type-var]
+    return other
 
 
 def anatomy(schedule: Schedule, base: float, total: int | None) -> Anatomy:
-    """Take an expected schedule apart."""
+    """Split an expected schedule into its parts."""
     pair, pair_base = as_pair(schedule, base)
     if pair is not None and total is None:
         length = decay_length(pair.decay)
@@ -151,7 +151,7 @@ def anatomy(schedule: Schedule, base: float, total: int | None) -> Anatomy:
 
 
 def as_pair(schedule: Schedule, base: float) -> tuple[WarmupDecay | None, float]:
-    """The same curve as a warmup and a decay, checked step by step; (None, base) where there is none."""
+    """The same curve as a warmup and a decay, checked step by step; (None, base) if there is none."""
     pair, own = _written_as_pair(schedule, base)
     if pair is None or pair is schedule:
         return pair, own
@@ -159,8 +159,8 @@ def as_pair(schedule: Schedule, base: float) -> tuple[WarmupDecay | None, float]
     t = np.unique(np.linspace(0, length, 257).astype(np.int64))
     near = np.arange(max(pair.warmup.warmup_steps - 4, 0), pair.warmup.warmup_steps + 5)
     t = np.union1d(t, near)
-    wanted = values(schedule, t, base)
-    same = np.abs(pair(t, own) - wanted).max() <= SAME * np.abs(wanted).max()
+    expected = values(schedule, t, base)
+    same = np.abs(pair(t, own) - expected).max() <= SAME * np.abs(expected).max()
     return (pair, own) if same else (None, base)
 
 
@@ -177,7 +177,7 @@ def _written_as_pair(schedule: Schedule, base: float) -> tuple[WarmupDecay | Non
         return noam, base * schedule.peak_lr
     schedule = flattened(schedule)
     if isinstance(schedule, SequentialLR) and len(schedule.schedulers) == 3:
-        joined = _held(schedule, base)
+        joined = _with_hold(schedule, base)
         if joined is not None:
             return joined, base
     if isinstance(schedule, SequentialLR) and len(schedule.schedulers) == 2:
@@ -202,14 +202,14 @@ def _written_as_pair(schedule: Schedule, base: float) -> tuple[WarmupDecay | Non
 
 
 def flattened(schedule: Schedule) -> Schedule:
-    """A SequentialLR whose first part is a SequentialLR, as one list of parts, without those that have no step."""
+    """A SequentialLR that starts with a SequentialLR as one list of parts, without parts of no steps."""
     while isinstance(schedule, SequentialLR) and isinstance(schedule.schedulers[0], SequentialLR):
         inner = schedule.schedulers[0]
         if inner.milestones and schedule.milestones and inner.milestones[-1] > schedule.milestones[0]:
             return schedule
         parts = (*inner.schedulers, *schedule.schedulers[1:])
         schedule = SequentialLR(parts, (*inner.milestones, *schedule.milestones))
-    if isinstance(schedule, SequentialLR):  # a phase that ends where it begins is none
+    if isinstance(schedule, SequentialLR):  # drop phases of no steps
         edges = (*schedule.milestones, None)
         kept = [i for i, end in enumerate(edges) if end is None or end != (edges[i - 1] if i else 0)]
         parts = tuple(schedule.schedulers[i] for i in kept)
@@ -218,7 +218,7 @@ def flattened(schedule: Schedule) -> Schedule:
     return schedule
 
 
-def _held(schedule: SequentialLR, base: float) -> WarmupDecay | None:
+def _with_hold(schedule: SequentialLR, base: float) -> WarmupDecay | None:
     """A warmup, a hold and a decay as a warmup and a stable decay."""
     (first, middle, last), (w, m) = schedule.schedulers, schedule.milestones
     warmup, start = _warmup(first, w)
@@ -233,7 +233,7 @@ def _held(schedule: SequentialLR, base: float) -> WarmupDecay | None:
 
 
 def _warmup(part: Schedule, steps: int) -> tuple[Warmup | None, str]:
-    """A first phase of so many steps as a warmup and its start."""
+    """A first phase of this many steps as a warmup and its start."""
     if isinstance(part, LambdaLR):
         part = part.lr_lambda
     if isinstance(part, WarmupDecay) and isinstance(part.decay, ConstantDecay):
@@ -253,7 +253,7 @@ def _warmup(part: Schedule, steps: int) -> tuple[Warmup | None, str]:
 
 
 def _decay(part: Schedule, base: float) -> tuple[Decay | None, str]:
-    """A torch scheduler as a decay and what it does past its end."""
+    """A torch scheduler as a decay, and how it continues after its end."""
     if isinstance(part, Decay):
         return part, "clamp"
     if isinstance(part, LambdaLR) and isinstance(part.lr_lambda, Decay):
@@ -276,13 +276,13 @@ def _decay(part: Schedule, base: float) -> tuple[Decay | None, str]:
 
 
 def _absolute(decay: Decay, base: float) -> Decay:
-    """A decay that was a factor, in the unit of the base LR."""
+    """A decay of factors as a decay of learning rates."""
     low = getattr(decay, "min_lr", 0.0)
     return dataclasses.replace(decay, min_lr=low * base) if low else decay  # type: ignore[type-var]
 
 
 def epoch_of(schedule: Schedule) -> tuple[Schedule, int] | None:
-    """The schedule inside a staircase and the steps of an epoch; None where it is none."""
+    """The schedule inside a staircase and the steps of an epoch; None if it is not a staircase."""
     if isinstance(schedule, Clocked) and schedule.every > 1 and schedule.times == 1 and schedule.ahead == 0:
         return schedule.schedule, schedule.every
     return None

@@ -1,4 +1,4 @@
-"""Hypotheses that read the right schedule at the wrong step."""
+"""Hypotheses of the right schedule read at the wrong step."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from reference.check import Rates, Steps
 
 from .anatomy import epoch_of, values
 from .curves import switched
-from .evidence import Curve, Evidence, Hypothesis
+from .evidence import Evidence, Hypothesis, LRFunction
 from .skips import skips
 
 #: Numbers tried on both sides of an estimate.
 NEAR = 2
-#: Steps ahead or late, and times per update, that are tried where the clock cannot be read.
+#: Steps ahead or late, and times per update, that are tried where the clock is unknown.
 SHIFTS, TIMES = 48, 16
 
 
-def clocks(x: Evidence) -> Iterator[Hypothesis]:
-    """Every clock that could have been read instead of the optimizer's."""
-    yield from _shifted(x)
-    yield from _faster(x)
-    yield from _slower(x)
-    yield from _stairs(x)
-    yield from _resumed(x)
-    yield from skips(x)
+def clocks(evidence: Evidence) -> Iterator[Hypothesis]:
+    """Every clock that the schedule could have followed instead of the optimizer's."""
+    yield from _shifted(evidence)
+    yield from _faster(evidence)
+    yield from _slower(evidence)
+    yield from _stairs(evidence)
+    yield from _resumed(evidence)
+    yield from skips(evidence)
 
 
 def _around(estimate: float | None, low: int, brute: range) -> list[int]:
@@ -40,18 +40,20 @@ def _around(estimate: float | None, low: int, brute: range) -> list[int]:
     return [k for k in range(middle - NEAR, middle + NEAR + 1) if k >= low]
 
 
-def _shifted(x: Evidence) -> Iterator[Hypothesis]:
-    phi, rise, fall = x.clock
-    expected = x.anatomy
+def _shifted(evidence: Evidence) -> Iterator[Hypothesis]:
+    phi, rise, fall = evidence.clock
+    expected = evidence.anatomy
     shifts = {1, -1}
     for where in (rise, fall):
-        estimate = x.clock_median(phi - x.t, where)
+        estimate = evidence.clock_median(phi - evidence.t, where)
         if estimate is not None:
             shifts.update(_around(estimate, -(10**9), range(0)))
-    if expected.drops or not (rise | fall).any():  # stairs tell no clock
+    if expected.drops or not (rise | fall).any():  # stairs have no clock
         shifts.update(range(-SHIFTS, SHIFTS + 1))
-        there, here = (int(x.t[1 + int(np.argmax(np.abs(np.diff(v))))]) for v in (x.e, x.y))  # the sharpest jumps
-        spare = min(x.stride, SHIFTS)
+        there, here = (
+            int(evidence.t[1 + int(np.argmax(np.abs(np.diff(v))))]) for v in (evidence.expected, evidence.y)
+        )  # the sharpest jumps
+        spare = min(evidence.stride, SHIFTS)
         shifts.update(range(there - here - spare, there - here + spare + 1))
     for k in sorted(shifts - {0}):
         if k > 0:
@@ -66,17 +68,17 @@ def _shifted(x: Evidence) -> Iterator[Hypothesis]:
             yield Hypothesis("zero-first", _zero_first(late), {"first_lr": expected.first})
 
 
-def _moved(at: Curve, k: int) -> Curve:
+def _moved(at: LRFunction, k: int) -> LRFunction:
     return lambda t: at(t + k)
 
 
-def _zero_first(at: Curve) -> Curve:
+def _zero_first(at: LRFunction) -> LRFunction:
     return lambda t: np.where(t == 0, 0.0, at(t))
 
 
-def _faster(x: Evidence) -> Iterator[Hypothesis]:
-    phi = x.clock[0]
-    schedule, base = x.anatomy.schedule, x.anatomy.base
+def _faster(evidence: Evidence) -> Iterator[Hypothesis]:
+    phi = evidence.clock[0]
+    schedule, base = evidence.anatomy.schedule, evidence.anatomy.base
     inside = epoch_of(schedule)
     if inside is not None:
         yield Hypothesis(
@@ -86,73 +88,72 @@ def _faster(x: Evidence) -> Iterator[Hypothesis]:
             inside[0],
             base,
         )
-    for n in _times(x, phi / np.maximum(x.t, 1)):
+    for n in _times(evidence, phi / np.maximum(evidence.t, 1)):
         fast = per_process(schedule, n)
-        # A log whose rows were counted ends with the schedule; a run that is stepped too often goes on after it.
-        ends = x.anatomy.total is not None and n * (int(x.t[-1]) + 1) <= x.anatomy.total + n
+        # A log with numbered rows ends with the schedule; a run that is stepped too often continues after it.
+        ends = evidence.anatomy.total is not None and n * (int(evidence.t[-1]) + 1) <= evidence.anatomy.total + n
         rows = 0.0 if ends else 0.3
-        yield Hypothesis("per-process", _scaled_clock(x.anatomy.at, n, 0), {"n": n}, fast, base)
-        yield Hypothesis("log-rows", _scaled_clock(x.anatomy.at, n, 0), {"n": n}, fast, base, rows)
-    for k in _times(x, (phi + 1) / (x.t + 1)):
+        yield Hypothesis("per-process", _scaled_clock(evidence.anatomy.at, n, 0), {"n": n}, fast, base)
+        yield Hypothesis("log-rows", _scaled_clock(evidence.anatomy.at, n, 0), {"n": n}, fast, base, rows)
+    for k in _times(evidence, (phi + 1) / (evidence.t + 1)):
         fast = per_micro_batch(schedule, k)
-        yield Hypothesis("micro-batch", _scaled_clock(x.anatomy.at, k, k - 1), {"k": k}, fast, base)
+        yield Hypothesis("micro-batch", _scaled_clock(evidence.anatomy.at, k, k - 1), {"k": k}, fast, base)
 
 
-def _times(x: Evidence, paces: Rates) -> list[int]:
-    """Whole paces of 2 and more, by the rise, by the fall and by both; all small ones where no clock is known."""
-    _, rise, fall = x.clock
-    found: set[int] = set()
-    for where in (rise & (x.t > 0), fall, (rise | fall) & (x.t > 0)):
-        estimate = x.clock_median(paces, where)
+def _times(evidence: Evidence, paces: Rates) -> list[int]:
+    """Integer paces >= 2, by the rise, by the fall and by both; all small ones where no clock is known."""
+    _, rise, fall = evidence.clock
+    paces_near: set[int] = set()
+    for where in (rise & (evidence.t > 0), fall, (rise | fall) & (evidence.t > 0)):
+        estimate = evidence.clock_median(paces, where)
         if estimate is not None:
-            found.update(_around(estimate, 2, range(0)))
-    return sorted(found) or list(range(2, TIMES + 1))
+            paces_near.update(_around(estimate, 2, range(0)))
+    return sorted(paces_near) or list(range(2, TIMES + 1))
 
 
-def _scaled_clock(at: Curve, n: int, ahead: int) -> Curve:
+def _scaled_clock(at: LRFunction, n: int, ahead: int) -> LRFunction:
     return lambda t: at(t * n + ahead)
 
 
-def _slower(x: Evidence) -> Iterator[Hypothesis]:
-    phi, rise, fall = x.clock
+def _slower(evidence: Evidence) -> Iterator[Hypothesis]:
+    phi, rise, fall = evidence.clock
     place = np.rint(np.nan_to_num(phi))
-    known = rise if rise.sum() > 2 else fall  # a peak that has only begun looks like a fall
-    sure = known & (np.abs(np.nan_to_num(phi) - place) < 0.2) & (place >= 1) & (place < x.t)
+    known = rise if rise.sum() > 2 else fall  # a peak that has only just started looks like a fall
+    sure = known & (np.abs(np.nan_to_num(phi) - place) < 0.2) & (place >= 1) & (place < evidence.t)
     if not sure.any():
         return
-    low = float(np.median(np.sort(x.t[sure] / (place[sure] + 1))[-3:]))
-    high = float(np.median(np.sort(x.t[sure] / place[sure])[:3]))
-    found = range(max(2, int(low) - 1), min(int(high) + 2, int(low) + 60))
-    for n in found:
-        slow = Clocked(x.anatomy.schedule, every=n)
-        yield Hypothesis("per-epoch", _stair(x.anatomy.at, n, 1), {"n": n}, slow, x.anatomy.base)
+    low = float(np.median(np.sort(evidence.t[sure] / (place[sure] + 1))[-3:]))
+    high = float(np.median(np.sort(evidence.t[sure] / place[sure])[:3]))
+    for n in range(max(2, int(low) - 1), min(int(high) + 2, int(low) + 60)):
+        slow = Clocked(evidence.anatomy.schedule, every=n)
+        yield Hypothesis("per-epoch", _stair(evidence.anatomy.at, n, 1), {"n": n}, slow, evidence.anatomy.base)
 
 
-def _stair(at: Curve, n: int, pace: int) -> Curve:
+def _stair(at: LRFunction, n: int, pace: int) -> LRFunction:
     return lambda t: at(t // n * pace)
 
 
-def _stairs(x: Evidence) -> Iterator[Hypothesis]:
-    phi, rise, fall = x.clock
-    warmup = x.anatomy.warmup_steps
-    for cause, end in (("staircase", int(x.t[-1])), ("staircase-warmup", warmup)):
-        inside = x.t <= end
+def _stairs(evidence: Evidence) -> Iterator[Hypothesis]:
+    phi, rise, fall = evidence.clock
+    warmup = evidence.anatomy.warmup_steps
+    for cause, end in (("staircase", int(evidence.t[-1])), ("staircase-warmup", warmup)):
+        inside = evidence.t <= end
         if inside.sum() < 2:
             continue
-        found = set(_tread(x.t[inside], x.y[inside], x.tol[inside], x.stride))
-        behind = (x.t - phi)[inside & (rise | fall)]
+        lengths = set(_tread(evidence.t[inside], evidence.y[inside], evidence.tol[inside], evidence.stride))
+        behind = (evidence.t - phi)[inside & (rise | fall)]
         if behind.size and 0.5 < behind.max() < 1e6:
             most = round(float(behind.max())) + 1
-            found.update(range(max(2, most - 1), most + 4))
-        for n in sorted(found):
-            at = _stair(x.anatomy.at, n, n)
+            lengths.update(range(max(2, most - 1), most + 4))
+        for n in sorted(lengths):
+            at = _stair(evidence.anatomy.at, n, n)
             if cause == "staircase-warmup":
-                at = switched(warmup, at, x.anatomy.at)
+                at = switched(warmup, at, evidence.anatomy.at)
             yield Hypothesis(cause, at, {"n": n})
 
 
 def _tread(t: Steps, y: Rates, tol: Rates, stride: int) -> range:
-    """The lengths that the treads can have, from the steps at which the LR changes."""
+    """Possible lengths of the treads, from the steps at which the LR changes."""
     changed = t[1:][np.abs(np.diff(y)) > (tol[1:] + tol[:-1])]
     if changed.size < 2:
         size = int(changed[0]) if changed.size else 0
@@ -163,28 +164,28 @@ def _tread(t: Steps, y: Rates, tol: Rates, stride: int) -> range:
     return range(max(2, int(length - spare)), min(int(length + spare) + 2, int(length) + 60))
 
 
-def _resumed(x: Evidence) -> Iterator[Hypothesis]:
-    if x.first is None:
+def _resumed(evidence: Evidence) -> Iterator[Hypothesis]:
+    if evidence.first is None:
         return
-    expected, r = x.anatomy, int(x.t[x.first])
-    for place in x.gap(x.first):
+    expected, r = evidence.anatomy, int(evidence.t[evidence.first])
+    for place in evidence.gap(evidence.first):
         if place > 1:  # at step 1 it is a schedule that runs late
-            alone = isinstance(expected.schedule, ReduceLROnPlateau)  # it stands in no composition
+            alone = isinstance(expected.schedule, ReduceLROnPlateau)  # it cannot be part of a composition
             again = None if alone else SequentialLR((expected.schedule, expected.schedule), (place,))
             at = switched(place, expected.at, _moved(expected.at, -place))
             yield Hypothesis("restarted", at, {"r": place}, again, expected.base)
     if r > 0:
-        phi, rise, fall = x.clock
-        tail = x.t >= r
+        phi, rise, fall = evidence.clock
+        tail = evidence.t >= r
         shifts = {-1, 1}
         for where in (rise & tail, fall & tail):
-            shifts.update(_around(x.clock_median(phi - x.t, where), -r, range(0)))
+            shifts.update(_around(evidence.clock_median(phi - evidence.t, where), -r, range(0)))
         for k in sorted(shifts - {0}):
             moved = _moved(expected.at, k)
             yield Hypothesis("resume-shifted", switched(r, expected.at, moved), {"r": r, "k": k})
-        value = float(x.y[x.first])
-        last = expected.at(np.array([int(x.t[x.first - 1]), *x.gap(x.first)]))
-        if np.abs(last - value).min() > 2 * x.tol[x.first]:
-            return  # it jumped: a schedule that stops keeps an LR that it had
+        value = float(evidence.y[evidence.first])
+        last = expected.at(np.array([int(evidence.t[evidence.first - 1]), *evidence.gap(evidence.first)]))
+        if np.abs(last - value).min() > 2 * evidence.tol[evidence.first]:
+            return  # it jumped: a schedule that stops keeps its last LR
         hold = functools.partial(np.full_like, fill_value=value, dtype=np.float64)
         yield Hypothesis("stuck", switched(r, expected.at, lambda t: hold(t)), {"r": r, "value": value})

@@ -1,4 +1,4 @@
-"""The logged steps beside what was expected there, and what follows from the two: ratios, clocks, first difference."""
+"""Logged beside expected LRs, and what follows from the two: first difference, clock, factors."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from reference.check import Rates, Steps
 
 from .anatomy import Anatomy
 
-#: Steps at which hypotheses are screened; those that survive are compared at every step.
+#: Steps at which hypotheses are screened; the best are then compared at every step.
 SCREENED = 320
 #: Steps between two logged ones that are tried as the place of an event, at most.
 PLACES = 64
 #: Points of the grid on which the expected schedule is inverted.
 GRID = 4096
 
-Curve = Callable[[Steps], Rates]
+LRFunction = Callable[[Steps], Rates]
 
 
 @dataclasses.dataclass(frozen=True)
 class Hypothesis:
     """A cause with its numbers, and the LRs that it would give.
 
-    `at`: the LR at any steps; `extra`: what it assumes beyond its cause; `says`: its sentence, where that of its cause
-    asks for numbers that it has not; `schedule` at `base`: a reference schedule of the same curve, if there is one.
+    `at`: the LR at any steps; `extra`: its cost beyond that of its cause; `says`: its sentence, where that of the
+    cause needs numbers that it lacks; `schedule` at `base`: a reference schedule of the same curve, if there is one.
     """
 
     cause: str
-    at: Curve
+    at: LRFunction
     parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
     schedule: Schedule | None = None
     base: float | None = None
@@ -45,7 +45,7 @@ class Hypothesis:
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """Logged steps `t` with LRs `y` to within `tol`, beside the expected schedule; `whole` is all of the trace."""
+    """Screened steps `t` with LRs `y` to within `tol`, beside the expected schedule; `whole`: the complete trace."""
 
     t: Steps
     y: Rates
@@ -55,23 +55,23 @@ class Evidence:
 
     @property
     def stride(self) -> int:
-        """The usual distance of logged steps."""
+        """The most common distance of logged steps."""
         return self.whole.stride
 
     @functools.cached_property
     def fineness(self) -> float:
-        """The tolerance of a usual LR, relative."""
+        """The median relative tolerance."""
         return float(np.median(self.tol / np.maximum(np.abs(self.y), self.tol)))
 
     @functools.cached_property
-    def e(self) -> Rates:
+    def expected(self) -> Rates:
         """The expected LRs."""
         return self.anatomy.at(self.t)
 
     @functools.cached_property
     def wrong(self) -> NDArray[np.bool_]:
         """Where the trace is not as expected."""
-        return np.asarray(np.abs(self.y - self.e) > self.tol)
+        return np.asarray(np.abs(self.y - self.expected) > self.tol)
 
     @functools.cached_property
     def first(self) -> int | None:
@@ -79,7 +79,7 @@ class Evidence:
         return int(np.argmax(self.wrong)) if self.wrong.any() else None
 
     def gap(self, i: int) -> range:
-        """The steps at which what shows at index i can have happened: after the logged step before it."""
+        """The steps at which the event seen at index i can have happened: after the previous logged step."""
         low = int(self.t[i - 1]) + 1 if i > 0 else 0
         high = int(self.t[i]) + 1
         return range(max(low, high - PLACES), high)
@@ -90,14 +90,14 @@ class Evidence:
 
     @functools.cached_property
     def peak(self) -> int:
-        """The index of the highest logged LR, the first of them."""
+        """The first index of the highest logged LR."""
         return int(np.argmax(self.y))
 
     @functools.cached_property
     def clock(self) -> tuple[Rates, NDArray[np.bool_], NDArray[np.bool_]]:
-        """The step at which the schedule has each logged LR; where that is known on the rise, and on the fall.
+        """The step at which the schedule has each logged LR; where it is known on the rise, and on the fall.
 
-        Known where the schedule moves by more than the tolerance in a step.
+        It is known where one step moves the schedule by more than the tolerance.
         """
         end = int(self.t[-1])
         reach = self.anatomy.total or 40 * end
@@ -110,13 +110,13 @@ class Evidence:
         known = []
         rising = np.arange(self.y.size) <= self.peak
         for part, mine in ((slice(0, top + 1), rising), (slice(last_top, None), ~rising)):
-            x, g, v = rates[part], grid[part], slope[part]
+            part_rates, part_steps, part_slope = rates[part], grid[part], slope[part]
             good = np.zeros(self.y.shape, bool)
-            if x.size >= 2:
-                order = np.argsort(x, kind="stable")
-                places = np.interp(self.y, x[order], g[order].astype(np.float64))
-                moves = np.interp(self.y, x[order], v[order])
-                good = mine & (self.y > x.min()) & (self.y < x.max()) & (moves > 0)
+            if part_rates.size >= 2:
+                order = np.argsort(part_rates, kind="stable")
+                places = np.interp(self.y, part_rates[order], part_steps[order].astype(np.float64))
+                moves = np.interp(self.y, part_rates[order], part_slope[order])
+                good = mine & (self.y > part_rates.min()) & (self.y < part_rates.max()) & (moves > 0)
                 good &= self.tol < 40 * moves
                 phi[good] = places[good]
             known.append(good)
@@ -124,29 +124,29 @@ class Evidence:
 
     def clock_median(self, values: Rates, where: NDArray[np.bool_]) -> float | None:
         """The median over known places of the clock; None where there is none."""
-        found = values[where & np.isfinite(values)]
-        return float(np.median(found)) if found.size else None
+        known = values[where & np.isfinite(values)]
+        return float(np.median(known)) if known.size else None
 
 
 def misfit(y: Rates, values: Rates, tol: NDArray[np.float64]) -> float:
     """The largest |y − values| in units of the tolerance; infinite where a value is not finite."""
     with np.errstate(invalid="ignore", over="ignore"):
-        found = float(np.max(np.abs(y - values) / tol))
-    return found if np.isfinite(found) else float("inf")
+        worst = float(np.max(np.abs(y - values) / tol))
+    return worst if np.isfinite(worst) else float("inf")
 
 
 def common(low: Rates, high: Rates) -> float | None:
-    """The middle of what all intervals share; the middle of the closest miss where they share nothing."""
+    """The middle of the intersection of all intervals; of the closest miss where it is empty."""
     if not low.size:
         return None
     a, b = float(np.max(low)), float(np.min(high))
     return (a + b) / 2 if np.isfinite(a + b) else None
 
 
-def factor(y: Rates, e: Rates, tol: NDArray[np.float64]) -> float | None:
-    """The c with y = c·e within the tolerance, for e > 0."""
-    use = e > 1e-9 * max(float(np.max(np.abs(e), initial=0.0)), 1e-300)
-    return common((y[use] - tol[use]) / e[use], (y[use] + tol[use]) / e[use])
+def factor(y: Rates, expected: Rates, tol: NDArray[np.float64]) -> float | None:
+    """The c with y = c·expected within the tolerance, where the expected LR is > 0."""
+    use = expected > 1e-9 * max(float(np.max(np.abs(expected), initial=0.0)), 1e-300)
+    return common((y[use] - tol[use]) / expected[use], (y[use] + tol[use]) / expected[use])
 
 
 def mixture(y: Rates, a: Rates, b: Rates, tol: NDArray[np.float64]) -> float | None:
@@ -157,10 +157,10 @@ def mixture(y: Rates, a: Rates, b: Rates, tol: NDArray[np.float64]) -> float | N
     return common(ends.min(axis=0), ends.max(axis=0)) if use.any() else None
 
 
-def evidence(trace: Trace, expected: Anatomy) -> Evidence:
-    """The steps of the trace that are screened, beside the expected schedule."""
+def gather_evidence(trace: Trace, expected: Anatomy) -> Evidence:
+    """The screened steps of a trace beside the expected schedule."""
     at = screen(trace)
-    if at.size < trace.steps.size:  # the first difference says when it happened
+    if at.size < trace.steps.size:  # the first difference tells when it happened
         wrong = np.abs(trace.lrs - expected.at(trace.steps)) > trace.tolerance
         first = int(np.argmax(wrong))
         near = np.arange(max(first - 3, 0), min(first + 4, trace.steps.size))
@@ -169,7 +169,7 @@ def evidence(trace: Trace, expected: Anatomy) -> Evidence:
 
 
 def screen(trace: Trace) -> Steps:
-    """Indices that say most of a long trace: its ends, its corners, and an even spread."""
+    """The most informative indices of a long trace: its ends, its corners, and an even spread."""
     n = trace.steps.size
     if n <= 2 * SCREENED:
         return np.arange(n)
@@ -180,5 +180,5 @@ def screen(trace: Trace) -> Steps:
     near = (np.concatenate([corners, jumps, [int(np.argmax(trace.lrs))]])[:, None] + np.arange(-1, 3)).ravel()
     spread = np.linspace(0, n - 1, SCREENED // 2).astype(np.int64)
     early = np.geomspace(1, n - 1, SCREENED // 4).astype(np.int64)
-    found = np.concatenate([np.arange(24), np.arange(n - 8, n), near, spread, early])
-    return np.unique(found[(found >= 0) & (found < n)]).astype(np.int64)
+    chosen = np.concatenate([np.arange(24), np.arange(n - 8, n), near, spread, early])
+    return np.unique(chosen[(chosen >= 0) & (chosen < n)]).astype(np.int64)

@@ -1,4 +1,4 @@
-"""A scheduler that runs on where the optimizer's step was skipped: ahead by a number that only grows."""
+"""A scheduler that steps where the optimizer's step was skipped: ahead by a number that only grows."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from reference.check import Rates, Steps
 from .anatomy import Anatomy
 from .evidence import Evidence, Hypothesis
 
-#: A gradient scaler halves its scale at once until it fits, then now and then: steps ahead at most at the first
-#: update, in one later leap, and leaps in all.
+#: A gradient scaler halves its scale several times at the start, later once in a while. At most: steps ahead at the
+#: first update, steps in one later leap, and leaps in all.
 FIRST_LEAP, LEAP, LEAPS = 40, 12, 60
 #: Steps that are compared at a time.
 WINDOW = 4096
 
 
-def skips(x: Evidence) -> Iterator[Hypothesis]:
-    """The places and sizes of the leaps, found one after the other."""
-    found = _leaps(x.whole, x.anatomy)
-    if found is None:
+def skips(evidence: Evidence) -> Iterator[Hypothesis]:
+    """The leaps, found one after the other, with their sizes."""
+    leaps_found = _leaps(evidence.whole, evidence.anatomy)
+    if leaps_found is None:
         return
-    places, totals = found
+    places, totals = leaps_found
     if len(places) < 2:
         return  # one leap at the start is a schedule that runs ahead
 
     def at(t: Steps) -> Rates:
         ahead = np.array([0, *totals], np.int64)[np.searchsorted(np.array(places), t, "right")]
-        return x.anatomy.at(t + ahead)
+        return evidence.anatomy.at(t + ahead)
 
     leaps = len(places) - (totals[0] == 0)
     yield Hypothesis("scaler-skips", at, {"k": totals[-1], "leaps": leaps, "r": places[-1]}, extra=0.01 * leaps)
 
 
-def _leaps(x: Trace, anatomy: Anatomy) -> tuple[list[int], list[int]] | None:
-    """Steps of the leaps with the steps ahead from each on; None where no such clock reproduces the trace."""
-    steps, lrs, tol = x.steps, x.lrs, x.tolerance
+def _leaps(trace: Trace, anatomy: Anatomy) -> tuple[list[int], list[int]] | None:
+    """The steps of the leaps and the steps ahead from each on; None where no such clock reproduces the trace."""
+    steps, lrs, tol = trace.steps, trace.lrs, trace.tolerance
     places, totals, ahead, i = [int(steps[0])], [0], 0, 0
     while i < steps.size:
         window = slice(i, i + WINDOW)
@@ -48,7 +48,7 @@ def _leaps(x: Trace, anatomy: Anatomy) -> tuple[list[int], list[int]] | None:
             i += WINDOW
             continue
         i += int(np.argmax(bad))
-        most = FIRST_LEAP if i == 0 else LEAP * max(1, min(x.stride, 4))
+        most = FIRST_LEAP if i == 0 else LEAP * max(1, min(trace.stride, 4))
         tried = ahead + np.arange(1, most + 1)
         fits: NDArray[np.bool_] = np.abs(anatomy.at(steps[i] + tried) - lrs[i]) <= tol[i]
         if not fits.any() or len(places) > LEAPS:

@@ -1,4 +1,4 @@
-"""Hypotheses that torch itself made the trace out of the expected composition."""
+"""Hypotheses that the installed torch turns the expected composition into this trace."""
 
 from __future__ import annotations
 
@@ -23,45 +23,42 @@ from reference import (
 )
 from reference.check import Rates, Steps
 
-from .evidence import Curve, Evidence, Hypothesis
+from .evidence import Evidence, Hypothesis, LRFunction
 
 #: A run of torch costs some 10 µs a step.
 LONGEST = 20_000
-#: Steps that are tried as the place of a restart, as many as all their runs together may take.
+#: Steps that are tried as the place of a restart, and the steps that all their runs may take together.
 RESTARTS, BUDGET = 12, 12_000
-#: Steps for which the LR can be right after a restart that has lost its place.
+#: Steps for which the LR can be right after a restart that lost its place.
 UNSEEN = 2
 
-#: Every scheduler of a composition, with whether a SequentialLR and a chain stand above it, and where:
-#: (schedule, in a chain, in a first phase, in a later phase).
+#: A scheduler of a composition and its place: (schedule, in a chain, in a first phase, in a later phase).
 Place = tuple[Schedule, bool, bool, bool]
 
 
-def torch_defects(x: Evidence) -> Iterator[Hypothesis]:
-    """What torch does with the composition when it is built, resumed, or told an epoch."""
-    schedule, last = x.anatomy.schedule, int(x.t[-1])
+def torch_defects(evidence: Evidence) -> Iterator[Hypothesis]:
+    """What torch does with the composition when it is built, resumed, or given an epoch."""
+    schedule, last = evidence.anatomy.schedule, int(evidence.t[-1])
     if isinstance(schedule, ReduceLROnPlateau):
-        yield from _plateau(x, schedule)
+        yield from _plateau(evidence, schedule)
         return
-    if x.first is None or last >= LONGEST or not _is_torch(schedule):
+    if evidence.first is None or last >= LONGEST or not _is_torch(schedule):
         return
     from bench.diagnose.hypotheses import torch_real
 
-    base = x.anatomy.base
+    base = evidence.anatomy.base
     cause = name_of(schedule)
-    # Nothing is assumed: it is what torch makes of the very composition that was expected.
-    says = (
-        f"This is what the installed torch makes of the composition, against its documentation: {CAUSES[cause].title}."
-    )
+    # Nothing is assumed: it is what torch makes of the expected composition.
+    says = f"This is what the installed torch makes of it, contrary to its documentation: {CAUSES[cause].title}."
     lrs = torch_real.run(schedule, base, last + 1)
     yield from _made(cause, lrs, last, says=says, extra=-CAUSES[cause].cost)
     if isinstance(schedule, ChainedScheduler):
         yield from _made("torch-built-backwards", torch_real.run(schedule, base, last + 1, backwards=True), last)
-    gaps = np.flatnonzero(np.diff(x.whole.steps) > 1)
-    if gaps.size and x.stride == 1:
-        yield from _told(x, schedule, base)
+    gaps = np.flatnonzero(np.diff(evidence.whole.steps) > 1)
+    if gaps.size and evidence.stride == 1:
+        yield from _given_epochs(evidence, schedule, base)
         return
-    gap, most = x.gap(x.first), max(1, min(RESTARTS, BUDGET // (len(torch_real.ORDERS) * (last + 1))))
+    gap, most = evidence.gap(evidence.first), max(1, min(RESTARTS, BUDGET // (len(torch_real.ORDERS) * (last + 1))))
     for r in [r for r in range(gap.start - UNSEEN, gap.stop) if r > 0][-most:]:
         for order in torch_real.ORDERS:
             cause = "torch-restore-order" if order == "optimizer first" else "torch-last-epoch"
@@ -76,13 +73,13 @@ def _made(
         yield Hypothesis(cause, _at(lrs), {"r": r} if r else {}, extra=extra, says=says)
 
 
-def _at(lrs: Rates) -> Curve:
+def _at(lrs: Rates) -> LRFunction:
     return lambda t: lrs[np.minimum(t, lrs.size - 1)]
 
 
-def _told(x: Evidence, schedule: Schedule, base: float) -> Iterator[Hypothesis]:
-    """The steps of the trace are the epochs that the scheduler was told where they leap."""
-    steps = x.whole.steps
+def _given_epochs(evidence: Evidence, schedule: Schedule, base: float) -> Iterator[Hypothesis]:
+    """Where the steps of the trace leap, they are epochs that the scheduler was given."""
+    steps = evidence.whole.steps
     from bench.diagnose.hypotheses import torch_real
 
     leaps = {int(i): int(steps[i + 1]) for i in np.flatnonzero(np.diff(steps) > 1)}
@@ -96,13 +93,13 @@ def _told(x: Evidence, schedule: Schedule, base: float) -> Iterator[Hypothesis]:
         yield Hypothesis("torch-step-epoch", at, {"r": int(steps[min(leaps) + 1])})
 
 
-def _plateau(x: Evidence, schedule: ReduceLROnPlateau) -> Iterator[Hypothesis]:
-    """One tensor as the LR of n groups is reduced n times."""
+def _plateau(evidence: Evidence, schedule: ReduceLROnPlateau) -> Iterator[Hypothesis]:
+    """One tensor shared as the LR of n groups is reduced n times."""
     last = len(schedule.metrics)
     free = dataclasses.replace(schedule, min_lr=0.0, eps=0.0).trace(last + 1)
     drops = set((np.flatnonzero(np.diff(free) < 0) + 1).tolist())
     for groups in (2, 3, 4):
-        lrs, rate = np.empty(last + 1), x.anatomy.base
+        lrs, rate = np.empty(last + 1), evidence.anatomy.base
         for t in range(last + 1):
             for _ in range(groups if t in drops else 0):
                 lower = max(rate * schedule.factor, schedule.min_lr)
@@ -113,7 +110,7 @@ def _plateau(x: Evidence, schedule: ReduceLROnPlateau) -> Iterator[Hypothesis]:
 
 
 def places(schedule: Schedule, chained: bool = False, first: bool = False, later: bool = False) -> Iterator[Place]:
-    """Every scheduler of a composition with where it stands."""
+    """Every scheduler of a composition with its place."""
     yield schedule, chained, first, later
     for i, part in enumerate(getattr(schedule, "schedulers", ())):
         phase = isinstance(schedule, SequentialLR)
@@ -133,7 +130,7 @@ def _empty(s: Schedule) -> bool:
 
 
 _COMPOSITE = SequentialLR | ChainedScheduler
-#: Cause → where in a composition torch does it; the first that holds names the deviation.
+#: Cause → whether a composition has the structure in which torch does it; the first match names the deviation.
 STRUCTURES: tuple[tuple[str, Callable[[list[Place]], bool]], ...] = (
     (
         "start-kept",
@@ -152,6 +149,6 @@ STRUCTURES: tuple[tuple[str, Callable[[list[Place]], bool]], ...] = (
 
 
 def name_of(schedule: Schedule) -> str:
-    """The cause that torch's deviation from this composition goes by."""
-    found = list(places(schedule))
-    return next((name for name, holds in STRUCTURES if holds(found)), "torch-other")
+    """The id of the cause for torch's deviation from this composition."""
+    parts = list(places(schedule))
+    return next((name for name, matches in STRUCTURES if matches(parts)), "torch-other")

@@ -1,4 +1,4 @@
-"""The columns of a log, and which of them hold steps and learning rates."""
+"""The columns of a log: which are steps and which are learning rates."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from reference.check import Rates, Steps
 
-#: What logs call the number of an update, the surest first.
+#: Names of step columns, the most reliable first.
 STEP_NAMES = (
     *("optimizer_step", "num_updates", "updates", "update", "global_step", "globalstep"),
     *("step", "steps", "iteration", "iterations", "iter", "iters", "t"),
 )
-#: Weights & Biases writes the range of each point beside it; Lightning a group's other settings.
+#: Weights & Biases adds the range of each point, Lightning the other settings of a group.
 OTHER_ENDINGS = ("__min", "__max", "momentum", "weight_decay")
-#: Columns that tell whose row it is, where the rows of several groups or runs stand below each other.
+#: Columns that tell the rows of several groups or runs apart.
 OWNER_NAMES = ("run", "optimizer", "group", "param_group")
-#: How many names an error line lists.
+#: Names listed in an error message, at most.
 SHOWN = 8
 
 Values = NDArray[Any]
@@ -32,7 +32,7 @@ Values = NDArray[Any]
 class Table:
     """Columns by name; an empty cell is NaN in a column of numbers and '' or None in one of objects.
 
-    `load` gives a column; `where` says in words where a row stands; `trainer` marks a Trainer's state, whose
+    `load` returns a column; `where` names the place of a row in the file; `trainer` marks a Trainer's state, whose
     `last_step` is its last update.
     """
 
@@ -43,9 +43,9 @@ class Table:
     last_step: int | None = None
 
     def numbers(self, name: str, rows: Steps | None = None) -> tuple[Steps, Rates]:
-        """The rows (of those given) in which a column has a value, and the values.
+        """The rows (of the given ones) in which a column has a value, and the values.
 
-        Raises ValueError for a value that is no finite number.
+        Raises ValueError for a value that is not a finite number.
         """
         values = self.load(name)
         rows = np.arange(values.size) if rows is None else rows
@@ -74,7 +74,7 @@ class Table:
 
 
 def metric(name: str) -> str:
-    """The name of what is logged: without the run that Weights & Biases puts before it.
+    """The name of a metric in lower case, without the run name that Weights & Biases prepends.
 
     >>> metric("warm-run-3 - train/learning_rate")
     'train/learning_rate'
@@ -83,7 +83,7 @@ def metric(name: str) -> str:
 
 
 def names_lr(name: str) -> bool:
-    """Whether a column's name says that it holds a learning rate.
+    """Whether the name of a column is that of a learning rate.
 
     >>> [names_lr(name) for name in ("lr-AdamW/pg1", "learningRate", "lr-Adam-momentum", "color", "run - lr__MIN")]
     [True, True, False, False, False]
@@ -95,36 +95,36 @@ def names_lr(name: str) -> bool:
 
 
 def step_column(table: Table) -> tuple[str | None, str | None]:
-    """The column of the steps, None where the rows are numbered instead, and what has to be said of the choice."""
+    """The step column, None where the rows are numbered instead, and a note on the choice, if any."""
     plain = {metric(name).rpartition("/")[2].strip("_ ").replace(" ", "_"): name for name in reversed(table.names)}
     for known in STEP_NAMES:
         if known in plain:
             return plain[known], None
     if "epoch" in plain:
-        return plain["epoch"], f"there is no column of steps: {plain['epoch']} is taken as the step"
+        return plain["epoch"], f"There is no step column; {plain['epoch']} is used instead."
     if len(table.names) > 1:
-        return None, "there is no column of steps: the rows are numbered from 0"
+        return None, "There is no step column; the rows are numbered from 0."
     return None, None
 
 
-def lr_columns(table: Table, wanted: str | None, steps: str | None) -> list[str]:
-    """The columns that hold learning rates, or the one that is wanted; raises ValueError where there is none."""
+def lr_columns(table: Table, requested: str | None, steps: str | None) -> list[str]:
+    """The columns of learning rates, or the requested one; raises ValueError if there is none."""
     others = [name for name in table.names if name != steps]
     listed = ", ".join(others[:SHOWN]) + (f" and {len(others) - SHOWN} more" if len(others) > SHOWN else "")
-    if wanted is not None:
-        if wanted not in table.names:
-            raise ValueError(f"column={wanted!r} must be one of {listed}")
-        return [wanted]
-    found = [name for name in others if names_lr(name)]
-    if not found:  # TensorBoard names the column so, whatever it holds
-        found = [name for name in others if metric(name) in ("value", "values")]
-    if not found:
-        raise ValueError(f"columns={listed or 'none'} must hold a learning rate: name it with --column")
-    return found
+    if requested is not None:
+        if requested not in table.names:
+            raise ValueError(f"column={requested!r} must be one of {listed}")
+        return [requested]
+    columns = [name for name in others if names_lr(name)]
+    if not columns:  # the name that TensorBoard uses for every metric
+        columns = [name for name in others if metric(name) in ("value", "values")]
+    if not columns:
+        raise ValueError(f"columns={listed or 'none'} must include a learning rate: name it with --column")
+    return columns
 
 
 def owners(table: Table) -> list[tuple[str, Steps | None]]:
-    """Whose rows are which: a text for each optimizer, group or run, and its rows; one owner of all where none is told.
+    """The rows of each optimizer, group or run, with its name; one unnamed owner of all rows if there is only one.
 
     >>> columns = {"optimizer": np.array(["SGD", "SGD"], dtype=object), "group": np.array([0, 1]), "lr": np.ones(2)}
     >>> owners(Table(tuple(columns), columns.__getitem__, str))

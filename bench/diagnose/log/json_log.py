@@ -1,4 +1,4 @@
-"""The columns of a JSON file: a Trainer's state, records, or lists."""
+"""Read the columns of a JSON file: a Trainer's state, records, or lists."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from .columns import Table
 def read_json(path: Path) -> Table:
     """The table of a JSON file: trainer_state.json, a list of records or of numbers, lists by name, JSON lines.
 
-    Raises ValueError for a text that is no JSON, or none of these.
+    Raises ValueError for text that is not JSON, or JSON of another form.
     """
     shown = f"trace={str(path)!r}"
     try:
-        found = _parsed(path.read_text(encoding="utf-8-sig"))
+        content = _parsed(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{shown} must be JSON: {error}") from None
     except RecursionError:
         raise ValueError(f"{shown} must be nested less deeply") from None
-    trainer = isinstance(found, dict) and isinstance(found.get("log_history"), list)
-    last = found.get("max_steps") if trainer else None
-    records = found["log_history"] if trainer else found
+    trainer = isinstance(content, dict) and isinstance(content.get("log_history"), list)
+    last = content.get("max_steps") if trainer else None
+    records = content["log_history"] if trainer else content
     if isinstance(records, dict) and records and all(isinstance(value, list) for value in records.values()):
         lengths = {len(value) for value in records.values()}
         if len(lengths) > 1:
-            raise ValueError(f"{shown} has lists of {min(lengths)} to {max(lengths)} values, but must have equal ones")
+            raise ValueError(f"{shown} must have lists of equal length, not of {min(lengths)} to {max(lengths)} values")
         columns = records
     elif isinstance(records, list) and records and all(isinstance(record, dict) for record in records):
         names = list(dict.fromkeys(name for record in records for name in record))
@@ -37,7 +37,7 @@ def read_json(path: Path) -> Table:
     elif isinstance(records, list) and records and not any(isinstance(record, dict | list) for record in records):
         columns = {"lr": records}
     else:
-        raise ValueError(f"{shown} must hold log_history, a list of records or of numbers, or lists by name")
+        raise ValueError(f"{shown} must contain log_history, a list of records or numbers, or lists by name")
 
     def load(name: str) -> np.ndarray[Any, Any]:
         column = np.empty(len(columns[name]), dtype=object)

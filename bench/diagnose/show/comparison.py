@@ -1,4 +1,4 @@
-"""What a trace is held against, and where it first differs."""
+"""The schedule that a trace is compared with, and where the two first differ."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from reference import Schedule
 from reference.check import Rates, Steps
 
 
-class Row(NamedTuple):
-    """One logged step: the LR that is expected there, the one that was logged, and whether they differ."""
+class ComparisonRow(NamedTuple):
+    """One logged step: the expected LR, the logged one, and whether they differ."""
 
     step: int
     expected: float
@@ -24,12 +24,12 @@ class Row(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Comparison:
-    """The LRs that a trace is held against.
+    """The LRs that a trace is compared with.
 
-    `label`: what they are; `schedule`, `base_lr`; `lrs`: one for each logged step, NaN where the schedule has ended;
-    `differs`: where the log is further off than its rounding explains; `first`: the index of the first such step,
-    None where there is none; `mark`: the index to look at, which is `first`, or else that of the first wrong step of
-    a fault that the schedule itself has.
+    `label`: expected (by the user), identified (by the diagnosis) or intended (identified, without the fault);
+    `schedule`, `base_lr`; `lrs`: one for each logged step, NaN where the schedule has ended; `differs`: where the
+    log is off by more than its rounding; `first`: the index of the first such step, None where there is none;
+    `mark`: the index to look at: `first`, or the first wrong step of a fault that the schedule itself has.
     """
 
     label: str
@@ -43,15 +43,15 @@ class Comparison:
 
 @functools.lru_cache(maxsize=4)  # the texts, the table and the pictures of one diagnosis all ask
 def compare(diagnosis: Diagnosis) -> Comparison | None:
-    """The expected LRs of a diagnosis, else those of the schedule that it found; None where there is neither.
+    """The expected LRs of a diagnosis, else those of the identified schedule; None where there is neither.
 
-    Of a fault the schedule found is the one that was intended, if it differs from the log, and else the faulty one.
+    For a fault the identified schedule is the intended one if it differs from the log, else the faulty one.
     """
     best, trace = diagnosis.best, diagnosis.trace
     if diagnosis.expected is not None:
         label, schedule, base = "expected", diagnosis.expected, diagnosis.base_lr
     elif best is not None and best.schedule is not None:
-        label, schedule, base = "found", best.schedule, float(best.parameters.get("base_lr", 1.0))
+        label, schedule, base = "identified", best.schedule, float(best.parameters.get("base_lr", 1.0))
     else:
         return None
     base = 1.0 if base is None else base
@@ -60,21 +60,21 @@ def compare(diagnosis: Diagnosis) -> Comparison | None:
     first = int(np.argmax(differs)) if differs.any() else None
     mark = first
     if diagnosis.verdict == "fault" and best is not None:
-        label = "intended" if label == "found" and first is not None else label
+        label = "intended" if label == "identified" and first is not None else label
         if mark is None and best.first_step is not None:
             mark = min(int(np.searchsorted(trace.steps, best.first_step)), trace.steps.size - 1)
     return Comparison(label, schedule, base, lrs, differs, first, mark)
 
 
 def values_until_end(schedule: Schedule, steps: Steps, base_lr: float) -> Rates:
-    """The LRs of a schedule at rising steps; NaN from the step on that it refuses, as a OneCycleLR does at its end.
+    """The LRs of a schedule at rising steps; NaN from the first step it rejects, as a OneCycleLR does at its end.
 
     >>> from reference import OneCycleLR
     >>> values_until_end(OneCycleLR(max_lr=1.0, total_steps=4), np.arange(6), 1.0).round(2).tolist()
     [0.04, 0.81, 0.28, 0.0, nan, nan]
     """
     lrs = np.full(steps.shape, np.nan)
-    low, high = 0, steps.size  # the first `low` steps are taken, those from `high` on are not
+    low, high = 0, steps.size  # the first `low` steps are accepted, those from `high` on are not
     count = high
     while low < high:
         try:
@@ -86,11 +86,14 @@ def values_until_end(schedule: Schedule, steps: Steps, base_lr: float) -> Rates:
     return lrs
 
 
-def rows_around(diagnosis: Diagnosis, before: int = 2, after: int = 7) -> list[Row]:
+def rows_around(diagnosis: Diagnosis, before: int = 2, after: int = 7) -> list[ComparisonRow]:
     """The logged steps around the one to look at, or the first ones where there is none."""
-    held, trace = compare(diagnosis), diagnosis.trace
-    if held is None:
+    comparison, trace = compare(diagnosis), diagnosis.trace
+    if comparison is None:
         return []
-    middle = 0 if held.mark is None else held.mark
+    middle = 0 if comparison.mark is None else comparison.mark
     chosen = range(max(middle - before, 0), min(middle + after, trace.steps.size))
-    return [Row(int(trace.steps[i]), float(held.lrs[i]), float(trace.lrs[i]), bool(held.differs[i])) for i in chosen]
+    return [
+        ComparisonRow(int(trace.steps[i]), float(comparison.lrs[i]), float(trace.lrs[i]), bool(comparison.differs[i]))
+        for i in chosen
+    ]

@@ -1,4 +1,4 @@
-"""A diagnosis as one page that needs nothing else: no script, no network, pictures inside."""
+"""A diagnosis as a self-contained page: no script, no network, pictures inline."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.diagnose.core.diagnosis import Diagnosis, Explanation
+from bench.diagnose.core.diagnosis import Diagnosis
 from suite.shared.files import write_whole
 
 from .comparison import compare, rows_around
-from .picture import Curve, as_image, draw_curve, draw_trace, draw_zoom, zoomed
-from .words import difference, parameters, runner_up_text, runners_up, verdict_line
+from .picture import InstrumentCurve, as_image, draw_curve, draw_trace, draw_zoom, zoomed
+from .words import compared_with, difference, other_explanations, other_text, parameters, verdict_line
 
 TEMPLATE = "page.html.j2"
 
 
 def render_page(
-    diagnoses: Sequence[Diagnosis], *, source: str, notes: Sequence[str] = (), curves: Sequence[Curve] = ()
+    diagnoses: Sequence[Diagnosis], *, source: str, notes: Sequence[str] = (), curves: Sequence[InstrumentCurve] = ()
 ) -> str:
     """The page of the diagnoses of a log.
 
-    `source`: what was diagnosed, as its reader calls it; `notes`: how it was read;
-    `curves`: the readings of a run's instruments, ``(title, x, y, threshold or None)`` each.
+    `source`: the name of the log; `notes`: how it was read;
+    `curves`: the readings of a run's instruments, each ``(title, steps, values, threshold or None)``.
     """
     import jinja2
 
@@ -33,58 +33,55 @@ def render_page(
     )
     drawn = []
     for values in curves:
-        curve = Curve(*values)
+        curve = InstrumentCurve(*values)
         drawn.append({"image": as_image(functools.partial(draw_curve, curve=curve)), "alt": curve_text(curve)})
     return environment.get_template(TEMPLATE).render(
-        source=source, notes=notes, parts=[_part(found) for found in diagnoses], curves=drawn
+        source=source, notes=notes, parts=[_part(diagnosis) for diagnosis in diagnoses], curves=drawn
     )
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page, whole or not at all."""
+    """Write a page atomically."""
     write_whole(path, page.encode())
 
 
 def _part(diagnosis: Diagnosis) -> dict[str, Any]:
-    held = compare(diagnosis)
+    comparison = compare(diagnosis)
     pictures = [{"image": as_image(functools.partial(draw_trace, diagnosis=diagnosis)), "alt": trace_text(diagnosis)}]
     if zoomed(diagnosis):
         rows = "; ".join(
-            f"step {r.step}: {r.expected:.6g}, logged {r.logged:.6g}" for r in rows_around(diagnosis, 1, 3)
+            f"step {row.step}: {row.expected:.6g}, logged {row.logged:.6g}" for row in rows_around(diagnosis, 1, 3)
         )
         zoom = as_image(functools.partial(draw_zoom, diagnosis=diagnosis))
-        pictures.append({"image": zoom, "alt": f"The same, closer up. {rows}."})
+        pictures.append({"image": zoom, "alt": f"The same, enlarged. {rows}."})
     return {
         "name": diagnosis.trace.name,
         "verdict": diagnosis.verdict,
         "headline": verdict_line(diagnosis),
         "sentence": diagnosis.sentence(),
         "fix": diagnosis.best.fix if diagnosis.best is not None and diagnosis.verdict == "fault" else None,
-        "others": [runner_up_text(other) for other in runners_up(diagnosis)],
+        "others": [other_text(other) for other in other_explanations(diagnosis)],
         "pictures": pictures,
         "rows": rows_around(diagnosis),
-        "held": held,
+        "label": "" if comparison is None else comparison.label,
         "difference": difference(diagnosis),
-        "parameters": _parameters(diagnosis.best),
+        "compared_with": compared_with(diagnosis),
+        "parameters": {} if diagnosis.best is None else parameters(diagnosis.best),
         "trace": diagnosis.trace,
     }
 
 
-def _parameters(best: Explanation | None) -> dict[str, str]:
-    return {} if best is None else parameters(best)
-
-
 def trace_text(diagnosis: Diagnosis) -> str:
-    """What the picture of a trace shows, in words."""
+    """The picture of a trace in words."""
     trace = diagnosis.trace
     text = (
         f"Learning rate of {trace.name} over steps {trace.steps[0]} to {trace.steps[-1]}: "
-        f"from {trace.lrs[0]:.4g} over at most {trace.lrs.max():.4g} to {trace.lrs[-1]:.4g}."
+        f"starts at {trace.lrs[0]:.4g}, peaks at {trace.lrs.max():.4g}, ends at {trace.lrs[-1]:.4g}."
     )
     return f"{text} {difference(diagnosis)}"
 
 
-def curve_text(curve: Curve) -> str:
-    """What the picture of an instrument's readings shows, in words."""
+def curve_text(curve: InstrumentCurve) -> str:
+    """The picture of an instrument's readings in words."""
     text = f"{curve.title} over {len(curve.x)} readings"
     return f"{text}, with a threshold of {curve.threshold:g}." if curve.threshold is not None else f"{text}."

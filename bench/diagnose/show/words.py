@@ -3,59 +3,89 @@
 from __future__ import annotations
 
 from bench.diagnose.core.diagnosis import Diagnosis, Explanation
+from bench.diagnose.fit.describe import in_words
 
 from .comparison import compare
 
-#: Runners-up that are named, where no more of them tie.
+#: Other explanations that are listed where fewer of them tie.
 MOST_OTHERS = 3
-HEADLINES = {"healthy": "Healthy", "fault": "A fault", "unknown": "Unknown"}
+HEADLINES = {"healthy": "Healthy", "fault": "Fault", "unknown": "Unknown"}
+#: Names of parameters for a reader; k and n are those of the cause's sentence.
+LABELS = {
+    "base": "base LR of the run",
+    "base_lr": "base LR",
+    "c": "factor",
+    "d": "decay steps of the run",
+    "first_lr": "expected first LR",
+    "leaps": "jumps",
+    "m": "start of the decay",
+    "meant": "expected",
+    "min_lr": "floor",
+    "r": "from step",
+    "value": "LR",
+    "w": "warmup steps of the run",
+}
 
 
 def verdict_line(diagnosis: Diagnosis) -> str:
-    """The verdict and what it is about, in a few words."""
+    """The verdict and the name of its cause."""
     best = diagnosis.best
     headline = HEADLINES[diagnosis.verdict]
     return headline if best is None or diagnosis.verdict == "unknown" else f"{headline}: {best.title}"
 
 
 def difference(diagnosis: Diagnosis) -> str:
-    """Where the log first differs from what it is held against, and by how much."""
-    held, trace = compare(diagnosis), diagnosis.trace
-    if held is None:
-        return "Nothing is known that it could be held against."
-    slug = f"{held.schedule.slug} at base LR {held.base_lr:g}"
-    if held.first is None:
-        return f"All {trace.steps.size} logged LRs are those of {slug}, within the rounding of the log."
-    wrong = int(held.differs.sum())
+    """Where the log first differs from what it is compared with, and by how much."""
+    comparison, trace = compare(diagnosis), diagnosis.trace
+    if comparison is None:
+        return "There is nothing to compare it with."
+    count, schedule = trace.steps.size, f"the {comparison.label} schedule"
+    if comparison.first is None:
+        return f"All {count} logged LRs match {schedule} within the rounding of the log."
+    wrong = int(comparison.differs.sum())
     return (
-        f"Of {trace.steps.size} logged LRs {wrong} {'differs' if wrong == 1 else 'differ'} from {slug}; the first is"
-        f" at step {trace.steps[held.first]}, where {trace.lrs[held.first]:.6g} was logged and"
-        f" {held.lrs[held.first]:.6g} is {held.label}."
+        f"{wrong} of {count} logged LRs {'differs' if wrong == 1 else 'differ'} from {schedule}; first at step"
+        f" {trace.steps[comparison.first]}: logged {trace.lrs[comparison.first]:.6g}, {comparison.label}"
+        f" {comparison.lrs[comparison.first]:.6g}."
     )
 
 
+def compared_with(diagnosis: Diagnosis) -> tuple[str, str] | None:
+    """The schedule that the log is compared with in words, and the options that name it; None without one."""
+    comparison = compare(diagnosis)
+    if comparison is None:
+        return None
+    schedule, base_lr = comparison.schedule, comparison.base_lr
+    words = f"{comparison.label.capitalize()}: {in_words(schedule, base_lr)}"
+    return words, f"(--expect {schedule.slug} --base-lr {base_lr:g})"
+
+
 def misfit_text(explanation: Explanation) -> str:
-    """How well an explanation fits, in units of what the rounding of the log allows."""
-    return "fits" if explanation.fits else f"does not fit: off by {explanation.misfit:.2g} times the log's rounding"
+    """How well an explanation fits: the largest difference as a share of the peak LR."""
+    if explanation.fits:
+        return "fits"
+    if explanation.residual is None:
+        return "does not fit"
+    return f"does not fit: differs by up to {100 * explanation.residual:.2g} % of the peak"
 
 
-def runner_up_text(explanation: Explanation) -> str:
-    """A runner-up in words: what it is called, how well it fits, and what it says beyond its name."""
+def other_text(explanation: Explanation) -> str:
+    """Another explanation in words: its title, how well it fits, and its sentence if that says more."""
     text = f"{explanation.title} ({misfit_text(explanation)})"
     return text if explanation.title in explanation.sentence else f"{text}: {explanation.sentence}"
 
 
-def runners_up(diagnosis: Diagnosis) -> tuple[Explanation, ...]:
-    """What else it could be, the best first: those that tie with the best, and the next ones up to `MOST_OTHERS`."""
+def other_explanations(diagnosis: Diagnosis) -> tuple[Explanation, ...]:
+    """The other explanations, best first: those that tie with the best, and the next ones up to `MOST_OTHERS`."""
     others = diagnosis.explanations[diagnosis.verdict != "unknown" :]
-    if diagnosis.verdict == "healthy":  # what does not fit is no doubt about what does
+    if diagnosis.verdict == "healthy":  # what does not fit casts no doubt on what does
         others = tuple(other for other in others if other.fits)
     return others[: max(MOST_OTHERS, diagnosis.tied - 1)]
 
 
 def parameters(explanation: Explanation) -> dict[str, str]:
-    """The parameters that were found, by name, as texts."""
+    """The parameters of an explanation as texts, by a readable name."""
     return {
-        name: f"{value:.6g}" if isinstance(value, float) else str(value)
+        LABELS.get(name, name.replace("_", " ")): f"{value:.6g}" if isinstance(value, float) else str(value)
         for name, value in explanation.parameters.items()
     }

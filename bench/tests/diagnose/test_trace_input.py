@@ -27,9 +27,9 @@ def test_bad_traces_are_refused(steps: list[int], lrs: list[float], message: str
         Trace(np.array(steps), np.array(lrs))
 
 
-def test_steps_are_whole_numbers() -> None:
+def test_steps_are_integers() -> None:
     """Fractional steps are refused by type."""
-    with pytest.raises(TypeError, match="whole"):
+    with pytest.raises(TypeError, match="must be integers"):
         Trace(np.array([0.0, 0.5]), np.array([0.1, 0.2]))
 
 

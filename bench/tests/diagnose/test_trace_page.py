@@ -1,4 +1,4 @@
-"""The page and the pictures of a diagnosis: what they hold, and that a browser shows it on a phone."""
+"""The page and the pictures of a diagnosis: their content, and that a browser shows them on a phone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.diagnose import Diagnosis, Explanation, Trace
 from bench.diagnose.show.comparison import compare, rows_around, values_until_end
 from bench.diagnose.show.page import render_page, write_page
 from bench.diagnose.show.picture import (
-    Curve,
+    InstrumentCurve,
     as_image,
     draw_curve,
     draw_trace,
@@ -38,15 +38,17 @@ pytestmark = pytest.mark.slow  # draws pages
 EXPECTED = parse("linear20+cosine180")
 NASTY = "<script>alert('x')</script>&\"" + "w" * 300
 CURVES = [
-    Curve("gradient norm <b>", np.arange(50), np.exp(np.arange(50) / 5.0), 1000.0),
-    Curve("loss", np.arange(3), np.array([1.0, np.nan, np.inf])),
+    InstrumentCurve("gradient norm <b>", np.arange(50), np.exp(np.arange(50) / 5.0), 1000.0),
+    InstrumentCurve("loss", np.arange(3), np.array([1.0, np.nan, np.inf])),
 ]
 
 
-def explained(cause: str, misfit: float = 0.0) -> Explanation:
+def explained(cause: str, misfit: float = 0.0, residual: float | None = None) -> Explanation:
     """An explanation in words that no page may take for markup."""
     sentence = f"{cause}: the LR is <= 0 & late."
-    return Explanation(cause, f"title of {cause}", sentence, 'lr="<1>"', 50, 0.5, misfit, EXPECTED, {"base_lr": 1e-3})
+    return Explanation(
+        cause, f"title of {cause}", sentence, 'lr="<1>"', 50, 0.5, misfit, EXPECTED, {"base_lr": 1e-3}, residual
+    )
 
 
 def diagnosis(verdict: str = "fault", name: str = "lr", wrong: int = 50) -> Diagnosis:
@@ -54,8 +56,9 @@ def diagnosis(verdict: str = "fault", name: str = "lr", wrong: int = 50) -> Diag
     lrs = EXPECTED.trace(200, 1e-3)
     if verdict != "healthy":
         lrs[wrong:] *= 0.5
-    found = () if verdict == "unknown" else (explained("first"), explained("second", 12.0))
-    return Diagnosis(Trace(np.arange(200), lrs, name=name), EXPECTED, verdict, found, len(found[:1]), 1e-3)
+    explanations = () if verdict == "unknown" else (explained("first"), explained("second", 12.0, 0.0234))
+    trace = Trace(np.arange(200), lrs, name=name)
+    return Diagnosis(trace, EXPECTED, verdict, explanations, len(explanations[:1]), 1e-3)
 
 
 class Tags(html.parser.HTMLParser):
@@ -78,7 +81,7 @@ def nasty_page() -> str:
 
 
 def test_the_page_needs_nothing_else(nasty_page: str) -> None:
-    """It has no script, and every address in it is data that it holds itself."""
+    """It has no script, and every address in it is inline data."""
     tags = Tags(nasty_page).found
     addresses = [value or "" for _, attrs in tags for name, value in attrs.items() if name in {"src", "href"}]
     assert len(addresses) == 7
@@ -97,12 +100,17 @@ def test_names_are_harmless(nasty_page: str) -> None:
 def test_the_page_says_what_the_diagnosis_says() -> None:
     """Verdict, sentence, fix, the first difference, the rows around it and the runner-up are all there."""
     page = html.unescape(render_page([diagnosis()], source="log.csv", notes=["read so"]))
-    for text in ("A fault: title of first", "first: the LR is <= 0 & late.", 'lr="<1>"', "read so"):
+    for text in ("Fault: title of first", "first: the LR is <= 0 & late.", 'lr="<1>"', "read so"):
         assert text in page
-    assert "title of second (does not fit: off by 12 times the log's rounding): second: the LR is" in page
+    assert "title of second (does not fit: differs by up to 2.3 % of the peak): second: the LR is" in page
     right = float(EXPECTED([50], 1e-3)[0])
     assert f"<td>50 ≠</td><td>{right:.6g}</td><td>{right / 2:.6g}</td>" in page
-    assert "Of 200 logged LRs 150 differ from linear20+cosine180 at base LR 0.001; the first is at step 50" in page
+    assert (
+        f"150 of 200 logged LRs differ from the expected schedule; first at step 50: logged {right / 2:.6g}, expected"
+        in page
+    )
+    assert "Expected: linear warmup of 20 steps (family A), cosine decay from base LR 0.001 over 180 steps<br>" in page
+    assert "(--expect linear20+cosine180 --base-lr 0.001)" in page
 
 
 @pytest.mark.parametrize("verdict", ["healthy", "unknown"])
@@ -112,14 +120,14 @@ def test_other_verdicts_have_a_page(verdict: str) -> None:
     assert f'class="verdict {verdict}"' in page
     assert "What to change" not in page
     bare = dataclasses.replace(diagnosis("unknown"), expected=None)
-    assert "Nothing is known that it could be held against" in render_page([bare], source="log.csv")
+    assert "There is nothing to compare it with." in render_page([bare], source="log.csv")
 
 
 def test_every_picture_has_its_words(nasty_page: str) -> None:
     """Each image has a text in its place that names what is drawn and where it starts to differ."""
     texts = [attrs["alt"] or "" for tag, attrs in Tags(nasty_page).found if tag == "img"]
     assert [bool(text) for text in texts] == [True] * 6
-    assert "first is at step 50" in texts[0]
+    assert "first at step 50" in texts[0]
     assert "step 50: " in texts[1]
     assert "threshold of 1000" in texts[4]
 
@@ -181,7 +189,7 @@ def test_no_zoom_where_nothing_differs() -> None:
 
 def test_an_instrument_without_a_finite_reading_is_drawn() -> None:
     """A run that diverged at once leaves only gaps."""
-    empty = Curve("loss", np.arange(3), np.full(3, np.nan), 1.0)
+    empty = InstrumentCurve("loss", np.arange(3), np.full(3, np.nan), 1.0)
     assert as_image(lambda axes: draw_curve(axes, empty)).startswith("data:image/svg+xml;base64,")
 
 
@@ -201,11 +209,11 @@ def test_the_rows_stand_around_the_first_difference() -> None:
     assert [row.step for row in rows_around(diagnosis(wrong=198))] == [196, 197, 198, 199]
 
 
-def test_a_trace_without_an_expectation_is_held_against_what_was_found() -> None:
-    """The schedule of the first explanation, at its base LR, takes the place of the expected one."""
-    held = compare(dataclasses.replace(diagnosis(), expected=None, base_lr=None))
-    assert held is not None
-    assert (held.label, held.base_lr, held.first) == ("intended", 1e-3, 50)
+def test_a_trace_without_an_expectation_is_compared_with_the_identified_schedule() -> None:
+    """The schedule of the first explanation, at its base LR, replaces the expected one."""
+    comparison = compare(dataclasses.replace(diagnosis(), expected=None, base_lr=None))
+    assert comparison is not None
+    assert (comparison.label, comparison.base_lr, comparison.first) == ("intended", 1e-3, 50)
     assert compare(dataclasses.replace(diagnosis("unknown"), expected=None)) is None
 
 
@@ -213,9 +221,14 @@ def test_a_fault_of_the_schedule_itself_is_marked() -> None:
     """Where the schedule found has the fault too, nothing differs, and the first wrong step is looked at."""
     found = diagnosis("healthy")
     trace = Trace(found.trace.steps[::3], found.trace.lrs[::3])
-    held = compare(dataclasses.replace(found, trace=trace, verdict="fault", expected=None))
-    assert held is not None
-    assert (held.label, held.first, held.mark, trace.steps[held.mark or 0]) == ("found", None, 17, 51)
+    comparison = compare(dataclasses.replace(found, trace=trace, verdict="fault", expected=None))
+    assert comparison is not None
+    assert (comparison.label, comparison.first, comparison.mark, trace.steps[comparison.mark or 0]) == (
+        "identified",
+        None,
+        17,
+        51,
+    )
 
 
 @pytest.mark.parametrize("total", [2, 3, 7, 64, 100])

@@ -50,8 +50,8 @@ FORMATS = {
 #: What cannot be used, and the start and an inner part of the line that says so.
 BAD = {
     "missing_column": ("step,loss\n0,1\n", "columns=loss", "--column"),
-    "empty": ("", "trace='", "it is empty"),
-    "blank": ("\n \n", "trace='", "it is empty"),
+    "empty": ("", "trace='", "is empty"),
+    "blank": ("\n \n", "trace='", "is empty"),
     "only_names": ("step,lr\n", "column='lr'", "has 0"),
     "one_row": ("step,lr\n0,1\n", "column='lr'", "has 1"),
     "word": ("step,lr\n0,0.1\n1,abc\n", "lr='abc'", "in line 3 must be a number"),
@@ -62,12 +62,12 @@ BAD = {
     "nan": ("step,lr\n0,0.1\n1,NaN\n2,1\n", "lr=nan", "in line 3 must be finite"),
     "infinite": ("step,lr\n0,0.1\n1,-inf\n2,1\n", "lr=-inf", "in line 3"),
     "decreasing": ("step,lr\n0,1\n5,1\n3,1\n", "step=3", "in line 4 must be >= 5"),
-    "fraction": ("step,lr\n0,1\n0.5,1\n", "step=0.5", "whole number"),
+    "fraction": ("step,lr\n0,1\n0.5,1\n", "step=0.5", "integer"),
     "negative": ("step,lr\n-1,1\n0,1\n", "step=-1", ">= 0"),
     "no_step": ("step,lr\n0,1\n,1\n", "step=''", "in line 3"),
     "wide_row": ("step,lr\n0,1\n1,0,5\n", "trace='", "line 3, saw 3"),
-    "all_rows_wide": ("step,lr\n0,0,1\n1,0,5\n", "trace='", "as many cells"),
-    "open_quote": ('step,lr\n0,"1\n1,2\n', "trace='", "as many cells"),
+    "all_rows_wide": ("step,lr\n0,0,1\n1,0,5\n", "trace='", "same number of cells"),
+    "open_quote": ('step,lr\n0,"1\n1,2\n', "trace='", "same number of cells"),
     "twice": ("step,lr,lr\n0,1,1\n", "column='lr'", "once"),
     "nameless": ("0,1,2\n1,2,3\n", "columns=3", "step and lr"),
     "no_json": ('{"step": [0', "trace='", "JSON"),
@@ -111,9 +111,9 @@ def test_bad_files_are_refused_in_one_line(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "part"),
     [
-        (b"\x89PNG\r\n\x1a\n\0\0\0", "bytes of 0"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "zero bytes"),
         (b"step,lr\n0,\xff\xfe\n", "UTF-8"),
-        ("step,lr\n".encode("utf-16"), "0"),
+        ("step,lr\n".encode("utf-16"), "zero bytes"),
     ],
     ids=["picture", "latin", "utf16"],
 )
@@ -133,7 +133,7 @@ def test_bytes_of_another_encoding_far_into_a_file_are_refused(tmp_path: Path) -
 def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
     """A file of 10 GB, nearly all of it a hole, is refused by its size; one just within the limit is not."""
     path = tmp_path / "huge.csv"
-    for size, rule in ((10_000_000_000, r"has 10\.0 GB, but must have at most 0\.5 GB"), (MOST_BYTES, "bytes of 0")):
+    for size, rule in ((10_000_000_000, r"must have at most 0\.5 GB, not 10\.0 GB"), (MOST_BYTES, "zero bytes")):
         with path.open("wb") as file:
             file.write(b"step,lr\n")
             file.truncate(size)
@@ -143,7 +143,7 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     """A folder, a device, a missing file and an unknown column are each named."""
-    for path, rule in ((tmp_path, "folder"), (tmp_path / "none.csv", "no such file"), (Path("/dev/null"), "device")):
+    for path, rule in ((tmp_path, "folder"), (tmp_path / "none.csv", "existing file"), (Path("/dev/null"), "device")):
         with pytest.raises(ValueError, match=f"^trace=.*{rule}"):
             read_log(path)
     with pytest.raises(ValueError, match=r"^column='x' must be one of lr$"):
@@ -197,7 +197,7 @@ def test_a_repeated_step_keeps_its_last_value(tmp_path: Path) -> None:
     other = read_log(written(tmp_path, "step,lr\n0,1\n1,2\n1,5\n2,6\n"))
     assert (same.traces[0].lrs.tolist(), same.notes) == ([1, 2, 3], ())
     assert other.traces[0].lrs.tolist() == [1, 5, 6]
-    assert "step 1 is logged with 2 and then with 5 (1 such row)" in other.notes[0]
+    assert "step 1 is logged with 2, then with 5 (1 such row)" in other.notes[0]
 
 
 def test_a_resumed_run_keeps_what_came_after(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_resumed_run_keeps_what_came_after(tmp_path: Path) -> None:
     path = written(tmp_path, "step,lr\n0,1\n1,2\n2,3\n3,4\n2,7\n3,8\n4,9\n")
     log = read_log(path, resumed=True)
     assert (log.traces[0].steps.tolist(), log.traces[0].lrs.tolist()) == ([0, 1, 2, 3, 4], [1, 2, 7, 8, 9])
-    assert "2 rows were logged before a resume" in log.notes[0]
+    assert "2 rows logged before a resume" in log.notes[0]
     with pytest.raises(ValueError, match="--resumed"):
         read_log(path)
 

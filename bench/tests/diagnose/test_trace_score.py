@@ -1,4 +1,4 @@
-"""The generated benchmark: its user's loops are right where they should be, its mistakes show, and it is scored."""
+"""The generated examples: the loops are right without a mistake, mistakes show in the log, and scores count them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from bench.diagnose.examples import loops
-from bench.diagnose.examples.example import DIGITS, EVERY, example, shows
-from bench.diagnose.examples.fault_kinds import KINDS
-from bench.diagnose.examples.score import Outcome, example_outcome, summary
+from bench.diagnose.examples.example import DIGITS, EVERY, KINDS, example, shows
+from bench.diagnose.examples.score import ScoredExample, score_example, summary
 from bench.diagnose.examples.setting import draw_setting
 from bench.diagnose.examples.torch_forms import draw_torch_setting, sequential
 
@@ -23,7 +22,7 @@ RECURSION = 1e-10
 
 @pytest.mark.parametrize("seed", range(40))
 def test_the_scripts_formula_is_the_expected_schedule(seed: int) -> None:
-    """A drawn setting means the same as plain Python and as a schedule of the reference."""
+    """A drawn setting gives the same LRs as plain Python and as a schedule of the reference."""
     setting = draw_setting(np.random.default_rng(seed), with_warmup=False)
     lrs = np.array(loops.plain(setting.lr, setting.total)[1])
     expected = setting.expected()(np.arange(setting.total), setting.base)
@@ -68,8 +67,8 @@ def test_scores_count_what_they_say() -> None:
     """Right, wrong, accused and unknown are counted apart."""
     e = example(0, "ahead")
     healthy = example(1, "follows")
-    found = [Outcome(e, "log-after", ()), Outcome(e, "late", ()), Outcome(healthy, "late", ())]
-    counted = summary([*found, Outcome(healthy, "unknown", ())])
+    scored = [ScoredExample(e, "log-after", ()), ScoredExample(e, "late", ()), ScoredExample(healthy, "late", ())]
+    counted = summary([*scored, ScoredExample(healthy, "unknown", ())])
     assert (counted["healthy"], counted["accused"], counted["healthy_unknown"]) == (2, 0.5, 0.5)
     assert counted["degraded" if e.degraded else "clean"] == 0.5
     assert counted["kinds"]["ahead"]["taken_for"] == {"late": 1}
@@ -78,6 +77,6 @@ def test_scores_count_what_they_say() -> None:
 @pytest.mark.slow
 def test_a_sample_of_the_benchmark_is_named_rightly() -> None:
     """Of 60 examples no healthy one is accused, and at most three causes are missed."""
-    found = [example_outcome(seed) for seed in range(60)]
-    assert not any(o.accused for o in found)
-    assert sum(not o.right for o in found if o.example.cause != "follows") <= 3
+    scored = [score_example(seed) for seed in range(60)]
+    assert not any(s.accused for s in scored)
+    assert sum(not s.right for s in scored if s.example.cause != "follows") <= 3

@@ -1,4 +1,4 @@
-"""An expected schedule in another convention, with and without a mistake: its settings are held to."""
+"""An expected schedule in another convention, with and without a mistake: its settings are compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reference import CosineAnnealingLR, LinearLR, Schedule, SequentialLR, parse
 W, T, BASE = 40, 400, 3e-4
 
 
-def held(schedule: Schedule, digits: int = 17) -> Diagnosis:
+def against_linear_cosine(schedule: Schedule, digits: int = 17) -> Diagnosis:
     """A trace of a schedule, rounded for the log, against linear warmup from 0 and cosine."""
     lrs = [float(f"{lr:.{digits}g}") for lr in schedule.trace(T, BASE)]
     return diagnose(Trace(np.arange(T), np.array(lrs)), parse(f"linear{W}+cosine{T - W}"), base_lr=BASE)
@@ -20,8 +20,10 @@ def held(schedule: Schedule, digits: int = 17) -> Diagnosis:
 @pytest.mark.parametrize("digits", [6, 17])
 @pytest.mark.parametrize("family", ["B", "E"])
 def test_another_family_is_named(family: str, digits: int) -> None:
-    """A healthy schedule of another family is no unknown trace: the family is named, and the first wrong step."""
-    found = held(parse(f"family{family.lower()}.linear{W}{'_s0p1' if family == 'E' else ''}+cosine{T - W}"), digits)
+    """A healthy schedule of another family is not unknown: the family is named, and the first wrong step."""
+    found = against_linear_cosine(
+        parse(f"family{family.lower()}.linear{W}{'_s0p1' if family == 'E' else ''}+cosine{T - W}"), digits
+    )
     assert found.best is not None
     assert (found.verdict, found.best.cause) == ("fault", "other-convention")
     assert f"family {family}" in found.sentence()
@@ -30,12 +32,12 @@ def test_another_family_is_named(family: str, digits: int) -> None:
 
 @pytest.mark.parametrize("digits", [6, 17])
 def test_a_mistake_under_another_convention_is_named(digits: int) -> None:
-    """torch's LinearLR from 0.01 and a cosine over all steps: the convention is said, and the decay's length."""
+    """torch's LinearLR from 0.01 and a cosine over all steps: the convention is named, and the length of the decay."""
     parts = LinearLR(0.01, total_iters=W), CosineAnnealingLR(T)
-    found = held(SequentialLR(parts, (W,)), digits)
+    found = against_linear_cosine(SequentialLR(parts, (W,)), digits)
     assert found.best is not None
     assert (found.verdict, found.best.cause) == ("fault", "horizon-long")
-    assert "only the settings are kept" in found.sentence()
+    assert "Only the settings of the expected schedule match" in found.sentence()
 
 
 def test_noise_stays_unknown() -> None:
