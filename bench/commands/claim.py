@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench.claims.publish import publish
 from reference.check import integer
+from suite.shared.cli import checked_input
 from suite.shared.console import plain_console
-from suite.shared.errors import checked_input
 
 #: Each is a module of bench/claims with `claim(seeds, folder of finished runs) -> Claim`, by the name of its files.
 CLAIMS = {

@@ -11,8 +11,8 @@ from bench.sweep.options import batched_config
 from bench.sweep.versus import about, draw, print_comparison, train_paired, write_csv
 from bench.toy.rates import planned
 from reference.check import integer
+from suite.shared.cli import checked_input
 from suite.shared.console import plain_console
-from suite.shared.errors import checked_input
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,8 +14,8 @@ from bench.diagnose.show.comparison import compare, rows_around
 from bench.diagnose.show.words import compared_with, difference, other_explanations, other_text
 from reference import parse
 from reference.check import integer, real
+from suite.shared.cli import InputError, checked_input
 from suite.shared.console import plain_console, plain_table
-from suite.shared.errors import InputError, checked_input
 
 if TYPE_CHECKING:
     from rich.console import Console

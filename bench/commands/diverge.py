@@ -20,8 +20,8 @@ from bench.toy.config import CONFIGS
 from bench.toy.rates import planned
 from reference import parse
 from reference.check import integer, real
+from suite.shared.cli import InputError, checked_input
 from suite.shared.console import plain_console
-from suite.shared.errors import InputError, checked_input
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,8 +17,8 @@ from bench.watch.csv_journal import CsvJournal
 from bench.watch.run_script import check_target, run_target
 from reference import Schedule, parse
 from reference.check import integer, real
+from suite.shared.cli import checked_input, their_program
 from suite.shared.console import plain_console
-from suite.shared.errors import checked_input
 
 EPILOG = """The trace has the LR that each optimizer step used, for every optimizer and parameter group.
 It is written during the run, so a script that fails or is interrupted keeps the steps taken so far.
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     recorder = Recorder(journal)
     wrong = False
     try:
-        with written_when_terminated(recorder), recorder:
+        with written_when_terminated(recorder), recorder, their_program():
             run_target(args.script, args.arguments, module=args.module)
     except SystemExit as leaving:
         if leaving.code:

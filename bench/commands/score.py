@@ -7,8 +7,8 @@ import json
 from typing import Any
 
 from reference.check import integer
+from suite.shared.cli import checked_input
 from suite.shared.console import plain_console, plain_table, progress_bar
-from suite.shared.errors import checked_input
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

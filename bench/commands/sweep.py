@@ -11,7 +11,7 @@ import sys
 
 from bench.sweep.options import add_arguments, spec_of
 from bench.sweep.session import finish, prepare, resume_hint, work
-from suite.shared.errors import InputError, checked_input
+from suite.shared.cli import InputError, checked_input
 
 __all__ = ["add_arguments", "run"]
 

@@ -9,8 +9,8 @@ from bench.sweep.inputs import add_model, check_device, check_files, chosen, con
 from bench.sweep.single import OPTIMIZERS, about, draw, print_run, trained, write_csv
 from bench.toy.rates import CLOCKS, planned
 from reference.check import integer
+from suite.shared.cli import checked_input
 from suite.shared.console import finite, plain_console
-from suite.shared.errors import checked_input
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

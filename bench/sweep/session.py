@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.toy.machine import cores, machine
 from reference.check import integer
+from suite.shared.cli import InputError
 from suite.shared.console import plain_console
-from suite.shared.errors import InputError
 from suite.shared.files import write_whole
 from suite.shared.plots import house_style
 

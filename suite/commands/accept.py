@@ -1,27 +1,25 @@
-"""`python -m suite record`: writes down which cases deviate in the installed release, once each is explained."""
+"""Accept today's deviations of the installed torch as known: each must have an entry in known.toml."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 
 from suite.cases.catalogue import all_cases
 from suite.engine.subject import installed
 from suite.engine.verdict import verdict_of
 from suite.known.deviations import CASES, write_records
+from suite.shared.cli import checked_input
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`record` has no options."""
+    """`accept` has no options."""
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the table; exit code 2, and nothing written, when a deviation has no entry in known.toml."""
     subject = installed()
-    try:
-        number = write_records(subject.release, [(case, verdict_of(case, subject)) for case in all_cases()])
-    except ValueError as error:
-        print(str(error), file=sys.stderr)
-        return 2
+    verdicts = [(case, verdict_of(case, subject)) for case in all_cases()]
+    with checked_input():
+        number = write_records(subject.release, verdicts)
     print(f"{CASES.name}: {number} of {len(all_cases())} cases deviate in torch {subject.release}, each in a known way")
     return 0

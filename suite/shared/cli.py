@@ -1,0 +1,134 @@
+"""The command-line frame of `python -m suite` and `python -m bench`: commands, bad input, exit codes.
+
+A command is a module of the program's `commands` package with two functions: `add_arguments(parser)` declares its
+options and `run(args)` returns 0 or 1. It is imported only when it is asked for: torch alone takes a second.
+
+A command reports input that it cannot use by raising `InputError` with one line of text, in the form
+``name=value must ...``. It does not catch, print or return 2: the frame prints the line, with control characters
+escaped, and ends with exit code 2. `checked_input()` turns the ValueError of a check (of `reference`, say) into an
+InputError; errors of modules that every command uses (BadModule, ReleaseError, BadSpec ...) are InputErrors already.
+All other exceptions are faults of ours: they keep their traceback and end with exit code 3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import difflib
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import NoReturn
+
+from . import streams
+
+AS_EXPECTED, FINDING, BAD_INPUT, OUR_FAULT, CANNOT_WRITE, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 74, 130, 141
+EXIT_CODES = (
+    "exit codes: 0 as expected, 1 a finding, 2 bad input, 3 a fault in this program, "
+    "74 the output cannot be written, 130 interrupted by Ctrl-C, 141 the reader closed the pipe (as head does)"
+)
+
+
+class InputError(Exception):
+    """The command cannot use what it was given; the text is the one line that says why."""
+
+
+@contextlib.contextmanager
+def checked_input() -> Iterator[None]:
+    """Turn what the checks of our own code raise inside the block into an `InputError`.
+
+    Only code that reads and checks input belongs in the block: an error of the measurement itself
+    must keep its traceback.
+
+    >>> with checked_input():
+    ...     raise ValueError("steps=-1 must be >= 1")
+    Traceback (most recent call last):
+    suite.shared.cli.InputError: steps=-1 must be >= 1
+    """
+    try:
+        yield
+    except (TypeError, ValueError, OSError) as error:
+        raise InputError(" ".join(str(error).split())) from error
+    except ModuleNotFoundError as error:
+        raise InputError(f"{error.name} is not installed: pip install '.[bench]'") from error
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(_printable(message))
+
+
+def _printable(text: str) -> str:
+    from .console import printable  # rich takes longer to import than `--help` takes
+
+    return printable(" ".join(text.split()))
+
+
+def run_command(program: str, description: str, commands: Mapping[str, str], argv: list[str] | None = None) -> int:
+    """Parse and run one command of `program`, a package of ours; return its exit code.
+
+    `commands`: the name of each command, which is that of its module, and its line in the list of `--help`.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    parser = _Parser(prog=f"python -m {program}", description=description, epilog=EXIT_CODES)
+    listed = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chosen = next((word for word in argv if not word.startswith("-")), None)
+    try:
+        if chosen is not None and chosen not in commands:
+            close = difflib.get_close_matches(chosen, commands, 1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise InputError(f"command={chosen!r} must be one of {', '.join(commands)}{hint}")
+        for name, text in commands.items():
+            command = listed.add_parser(name, help=text)
+            if name == chosen:
+                module = importlib.import_module(f"{program}.commands.{name}")
+                command.description = module.__doc__
+                module.add_arguments(command)
+                command.set_defaults(run=module.run)
+        if not argv:  # a list for whoever tries it, and no success for a script that lost its arguments
+            parser.print_help()
+            return BAD_INPUT
+        args = parser.parse_args(argv)
+        return int(args.run(args))
+    except InputError as error:
+        streams.say(_printable(str(error)))
+        return BAD_INPUT
+
+
+@contextlib.contextmanager
+def their_program() -> Iterator[None]:
+    """Somebody else's program runs in the block: on Python's own streams, and what it raises ends us as it would it."""
+    with streams.plain_streams():
+        try:
+            yield
+        except BaseException as error:
+            vars(error)["is_theirs"] = True
+            raise
+
+
+def exit_with(main: Callable[[], int]) -> NoReturn:
+    """End this process with the exit code of `main`, or with the code for the way in which it failed."""
+    try:
+        streams.prepare()
+        try:
+            code = main()
+        finally:
+            sys.stdout.flush()  # now, while a failure can still be reported
+    except streams.OutputError as error:
+        code = PIPE_CLOSED if error.pipe_closed else CANNOT_WRITE
+        if not error.pipe_closed:
+            streams.say(f"the output cannot be written: {error}")
+        streams.discard(sys.stdout)
+    except (Exception, KeyboardInterrupt) as error:
+        if getattr(error, "is_theirs", False):
+            raise
+        if isinstance(error, KeyboardInterrupt):
+            code = INTERRUPTED
+            streams.say("interrupted")
+        else:
+            import traceback
+
+            code = OUR_FAULT
+            streams.say(traceback.format_exc().rstrip())
+            streams.say("This is a fault in warmup-bench, not in your input: please report it with the lines above.")
+    sys.exit(code)
