@@ -1,1 +1,1 @@
-"""Tests of the closed forms."""
+"""Tests of the reference schedules."""

@@ -1,7 +1,7 @@
 """Every warmup, decay and special schedule in 50-digit arithmetic, written from its formula alone.
 
-Each entry of `KINDS` draws parameters and gives an `Exact`: our schedule, its base LR,
-the exact value at a step, and by which factor rounding may be amplified there (derived in exact.py).
+Each entry of `KINDS` draws random parameters and returns an `Exact`: the schedule, its base LR,
+the exact value at a step, and the factor by which rounding may be amplified there (derived in exact.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _constant(amount: float) -> Callable[[int], float]:
 
 
 def _warmup(kind: Callable[..., Any], shape: Callable[[Any, Any], Any], factor: Any = 1.0) -> Any:
-    """A warmup by its factor at (x, s); above W it is 1."""
+    """A warmup with factor `shape(x, s)` while t < W, then 1."""
 
     def make(draw: Random) -> Exact:
         w, s, base = steps_of(draw), small(draw), base_of(draw)
@@ -44,12 +44,12 @@ def _warmup(kind: Callable[..., Any], shape: Callable[[Any, Any], Any], factor: 
 
 def _power_warmup(draw: Random) -> Exact:
     power = float(draw.uniform(0.2, 4))
-    made = _warmup(
+    make = _warmup(
         lambda w, start_factor: PolynomialWarmup(w, power, start_factor),
         lambda x, s: s + (1 - s) * x**power,
         1 + power,
     )
-    return made(draw)  # type: ignore[no-any-return]  # built by the untyped helper above
+    return make(draw)  # type: ignore[no-any-return]  # built by the untyped helper above
 
 
 def _stepwise(draw: Random) -> Exact:
@@ -116,7 +116,7 @@ def _radam(draw: Random) -> Exact:
 
 
 def _timed(kind: Callable[..., Any], share: Callable[[Any], Any], factor: float) -> Any:
-    """A decay to min_lr by the share that is left at p."""
+    """A decay to min_lr with the remaining share `share(p)`."""
 
     def make(draw: Random) -> Exact:
         length, base = steps_of(draw), base_of(draw)
@@ -133,16 +133,16 @@ def _timed(kind: Callable[..., Any], share: Callable[[Any], Any], factor: float)
 
 def _power_decay(draw: Random) -> Exact:
     power = float(draw.uniform(0.2, 4))
-    made = _timed(lambda n, min_lr: PolynomialDecay(n, power, min_lr), lambda p: (1 - p) ** power, 1 + power)
-    return made(draw)  # type: ignore[no-any-return]  # built by the untyped helper above
+    make = _timed(lambda n, min_lr: PolynomialDecay(n, power, min_lr), lambda p: (1 - p) ** power, 1 + power)
+    return make(draw)  # type: ignore[no-any-return]  # built by the untyped helper above
 
 
 def _stable(shape: str, share: Callable[[Any], Any], factor: float) -> Any:
     def make(draw: Random) -> Exact:
-        hold, made = steps_of(draw), _timed(lambda n, min_lr: (n, min_lr), share, factor)(draw)
-        length, low = made.schedule
-        schedule = StableDecay(hold, length, shape, low)
-        return Exact(schedule, made.base, lambda t: made.value(max(t - hold, 0)), made.factor, hold + length)
+        stable, decay = steps_of(draw), _timed(lambda n, min_lr: (n, min_lr), share, factor)(draw)
+        length, low = decay.schedule
+        schedule = StableDecay(stable, length, shape, low)
+        return Exact(schedule, decay.base, lambda t: decay.value(max(t - stable, 0)), decay.factor, stable + length)
 
     return make
 
@@ -160,7 +160,7 @@ def _exponential_to(draw: Random) -> Exact:
 
 
 def _per_step(draw: Random) -> Exact:
-    gamma, base = 1 - float(10 ** draw.uniform(-6, -3.8)), base_of(draw)  # 1e6 steps stay above 1e-80
+    gamma, base = 1 - float(10 ** draw.uniform(-6, -3.8)), base_of(draw)  # still above 1e-80 after 1e6 steps
     return Exact(
         ExponentialDecay(gamma=gamma),
         base,

@@ -1,4 +1,4 @@
-"""One warmup and decay of every kind and variant, and every convention: what the pair tests cross."""
+"""One warmup and one decay of every kind, and every convention, for the tests of all their combinations."""
 
 from __future__ import annotations
 

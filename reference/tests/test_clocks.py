@@ -1,4 +1,4 @@
-"""Clocks against loops that count scheduler steps one by one."""
+"""Clocks agree with training loops that count scheduler steps; hyperparameter schedules and step counts of Noam."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def epochs_loop(steps_per_epoch: int) -> Iterator[int]:
 
 
 def micro_batches_loop(accumulation: int) -> Iterator[int]:
-    """The same where scheduler.step() stands outside the `if` that guards optimizer.step()."""
+    """The same, with scheduler.step() called outside the `if` that guards optimizer.step()."""
     made = batch = 0
     while True:
         batch += 1
@@ -37,7 +37,7 @@ def micro_batches_loop(accumulation: int) -> Iterator[int]:
 
 
 def processes_loop(processes: int) -> Iterator[int]:
-    """The same where a wrapper makes one scheduler step per process after each optimizer step."""
+    """The same, with a wrapper that makes one scheduler step per process after each optimizer step."""
     made = 0
     while True:
         yield made
@@ -50,7 +50,7 @@ def processes_loop(processes: int) -> Iterator[int]:
     [(per_epoch, epochs_loop), (per_micro_batch, micro_batches_loop), (per_process, processes_loop)],
 )
 def test_clock_counts_as_the_loop_does(clock: object, loop: object, k: int) -> None:
-    """At each optimizer step a clocked schedule has the value after the scheduler steps of the loop."""
+    """At each optimizer step a clocked schedule has the value that the loop's scheduler steps lead to."""
     clocked = clock(SCHEDULE, k)  # type: ignore[operator]  # the three share a signature
     counts = loop(k)  # type: ignore[operator]
     assert clocked.trace(STEPS, 0.5).tolist() == [SCHEDULE(next(counts), 0.5) for _ in range(STEPS)]
@@ -69,7 +69,7 @@ def test_clock_counts_as_the_loop_does(clock: object, loop: object, k: int) -> N
     ],
 )
 def test_bad_clocks_say_why(make: object, message: str) -> None:
-    """A clock that cannot tick is refused with name, value and rule."""
+    """An impossible clock is rejected with name, value and rule."""
     with pytest.raises((TypeError, ValueError)) as caught:
         make()  # type: ignore[operator]  # a lambda of the table
     assert str(caught.value) == message
@@ -79,7 +79,7 @@ def test_bad_clocks_say_why(make: object, message: str) -> None:
 @pytest.mark.parametrize("every", [1, 2, 5])
 @pytest.mark.parametrize("ahead", [0, 4])
 def test_limit_moves_with_the_clock(times: int, every: int, ahead: int) -> None:
-    """Where a twin multiplies up to its step 10, the clocked one does up to the last t that is not beyond."""
+    """If a twin is a pure factor up to its step 10, the clocked one is up to the last t that maps to <= 10."""
     clocked = Clocked(parse("cosineannealinglr10"), times, every, ahead)
     inside = [t for t in range(100) if t * times // every + ahead <= 10]
     assert clocked._multiplies_until() == max(inside)
@@ -94,14 +94,14 @@ def test_base_lr_does_not_scale_other_hyperparameters(schedule: CosineWeightDeca
 
 @pytest.mark.parametrize("w", [1, 2, 5, 30])
 def test_teacher_temperature_is_numpys_linspace(w: int) -> None:
-    """The warmup of the temperature is numpy.linspace over its epochs, then the end value."""
+    """The temperature follows numpy.linspace during its warmup, then stays at the end value."""
     values = TeacherTemperature(0.04, 0.07, w).trace(w + 3)
     assert values[:w] == pytest.approx(np.linspace(0.04, 0.07, w), rel=8 * np.finfo(float).eps, abs=0)
     assert values[w:].tolist() == [0.07] * 3
 
 
 def test_ends_of_other_schedules() -> None:
-    """A length of 0 is over before it starts; weight decay reaches its end value exactly."""
+    """A phase of length 0 is over before it starts; weight decay reaches its end value exactly."""
     assert TeacherTemperature(0.04, 0.07, 0)(0) == 0.07
     assert CosineWeightDecay(0.04, 0.4, 0)(0) == 0.4
     assert CosineWeightDecay(0.04, 0.4, 9)([9, 10]).tolist() == [0.4, 0.4]
@@ -112,14 +112,14 @@ def test_ends_of_other_schedules() -> None:
     [("from_one", [0, 1, 2, 3, 4]), ("max_one", [0, 0, 1, 2, 3]), ("from_zero", [-1, 0, 1, 2, 3])],
 )
 def test_noam_counts_are_shifts(count: str, expected: list[int]) -> None:
-    """The three counts are one curve, shifted: the first value twice, or an LR of 0 before it."""
+    """The three counts shift the same curve: max_one repeats the first value, from_zero puts an LR of 0 before it."""
     paper, counted = Noam(4, 16), Noam(4, 16, count=count)
     assert counted.trace(5).tolist() == [paper(t) if t >= 0 else 0.0 for t in expected]
 
 
 @pytest.mark.parametrize("count", ["from_one", "max_one", "from_zero"])
 def test_noam_without_warmup(count: str) -> None:
-    """W = 0 is over before it starts: the LR falls like 1/√s from the first counted step."""
+    """With W = 0 the warmup is over before it starts: the LR falls like 1/√s from the first counted step."""
     values = Noam(0, 1, count=count)([0, 1, 4])
     s = np.array({"from_one": [1, 2, 5], "max_one": [1, 1, 4], "from_zero": [np.inf, 1, 4]}[count])
     assert values.tolist() == (1 / np.sqrt(s)).tolist()

@@ -1,4 +1,4 @@
-"""Closed forms against 50-digit arithmetic: within 4 ulp times a derived factor (see exact.py)."""
+"""Schedules agree with 50-digit arithmetic within 4 ulp times a derived factor (see exact.py)."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from reference.warmup import CosineWarmup, ExponentialWarmup, LinearWarmup, Poly
 #: 4 ulp-sized relative errors.
 UNIT = 4 * float(np.finfo(float).eps)
 DRAWS = 6
-#: The digits of the oracle; float64 has 16.
+#: Decimal digits of the exact values; float64 has 16.
 DIGITS = 50
 
 
 def excess(exact: Exact, steps: list[int]) -> float:
-    """The worst relative error over the steps, in units of what is allowed; inf for a wrong zero."""
-    found = exact.schedule(np.array(steps), exact.base)
+    """The largest ratio of relative error to allowed error over the steps; infinite where 0 is expected but not met."""
+    values = exact.schedule(np.array(steps), exact.base)
     worst = 0.0
-    for t, value in zip(steps, found.tolist(), strict=True):
+    for t, value in zip(steps, values.tolist(), strict=True):
         true = exact.value(t)
         if true == 0:
             worst = max(worst, 0.0 if value == 0 else np.inf)
@@ -42,7 +42,7 @@ def excess(exact: Exact, steps: list[int]) -> float:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_closed_form_is_exact_to_rounding(kind: str) -> None:
-    """At random parameters and steps up to 1e6, and at every edge, the error is within the derived bound."""
+    """For random parameters, at steps up to 1e6 and at the edges, the error is within the derived bound."""
     draw = np.random.default_rng(zlib.crc32(kind.encode()))
     with mpmath.workdps(DIGITS):
         for _ in range(DRAWS):
@@ -54,7 +54,7 @@ def test_closed_form_is_exact_to_rounding(kind: str) -> None:
 
 
 def test_bound_can_fail() -> None:
-    """A value of the neighbouring step, or one that is 1e-14 off, exceeds the bound."""
+    """The value of the next step, or a relative error of 1e-14, exceeds the bound."""
     draw = np.random.default_rng(0)
     with mpmath.workdps(DIGITS):
         exact = KINDS["cosine"](draw)
@@ -67,7 +67,7 @@ def test_bound_can_fail() -> None:
 
 
 def test_every_kind_is_measured() -> None:
-    """Every warmup and decay of a pair has an entry in the oracle; `hold` is the base LR itself."""
+    """Every warmup and decay has exact values in oracle.py, except `hold`, which is the base LR itself."""
     kinds = {part.slug_name for part in (*WARMUPS, *DECAYS)} - {ConstantDecay.slug_name}
     assert kinds <= {name.split("_")[0] for name in KINDS}
     assert all(name.split("_")[0] in REGISTRY for name in KINDS)
@@ -77,7 +77,7 @@ def test_every_kind_is_measured() -> None:
 @pytest.mark.parametrize("clock", ["prefix", "multiplicative"])
 @pytest.mark.parametrize("end", ["open", "closed"])
 def test_pair_is_exact_to_rounding(start: str, clock: str, end: str) -> None:
-    """Linear warmup and cosine decay, joined under every convention, add only their own factors 1 + 2."""
+    """A linear warmup joined with a cosine decay stays within the sum of their factors, 1 + 2, in every convention."""
     draw = np.random.default_rng(7)
     s = 0.0 if start == "zero" else 0.01
     with mpmath.workdps(DIGITS):
@@ -98,7 +98,7 @@ def test_pair_is_exact_to_rounding(start: str, clock: str, end: str) -> None:
 
 @pytest.mark.parametrize("low", [0.0, 1e-3])
 def test_unbounded_decay_is_exact_to_rounding(low: float) -> None:
-    """Past its end a linear decay subtracts; the error grows by (|a| + |b|)/|a + b| of its two terms only."""
+    """Past its end a linear decay subtracts two terms; its error is within their factor (|a| + |b|)/|a + b|."""
     length, draw = 1000, np.random.default_rng(3)
     pair = WarmupDecay(LinearWarmup(0), LinearDecay(length, low), Convention(past_end="unbounded"))
 
@@ -131,9 +131,9 @@ def test_unbounded_decay_is_exact_to_rounding(low: float) -> None:
     ids=lambda w: w.slug,
 )
 def test_effective_period_is_the_sum(warmup: Warmup) -> None:
-    """The effective period is Σ(1 − w(t)), summed here term by term until nothing is left of the terms."""
+    """The effective period is Σ(1 − w(t)), summed here until the terms are negligible."""
     terms = 1.0 - warmup.trace(max(warmup.warmup_steps, 1) * 60 + 1)
     with mpmath.workdps(DIGITS):
         total = mpmath.fsum(mpmath.mpf(term) for term in terms.tolist())
-    # Each 1 − w carries half an ulp of 1 whatever its size, so the bound counts the terms.
+    # Each 1 − w has an absolute error of half an ulp of 1, so the bound is proportional to the number of terms.
     assert effective_period(warmup) == pytest.approx(float(total), rel=0, abs=UNIT * terms.size)

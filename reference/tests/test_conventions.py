@@ -1,4 +1,7 @@
-"""Families A–G give the first, peak and last learning rates of the table that defines them."""
+"""Families A–G have the first, peak and last learning rates of their table at many lengths; ends and edge lengths.
+
+The table is in the docstring of reference/convention.py.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ from reference.timed_decay import CosineDecay, LinearDecay, PolynomialDecay, Sta
 from reference.untuned import RAdamWarmup, UntunedExponentialWarmup, UntunedLinearWarmup
 from reference.warmup import ConstantWarmup, ExponentialWarmup, LinearWarmup, StepWarmup
 
-#: (W, T) with W = 0, 1 and T among them.
+#: (W, T), including W = 0, W = 1 and W = T.
 LENGTHS = [
     (0, 1), (0, 12), (0, 1000), (1, 1), (1, 2), (1, 12), (2, 2), (2, 3),
     (4, 12), (11, 12), (12, 12), (3, 10), (50, 500), (100, 100), (4000, 10000),
 ]  # fmt: skip
-#: The start factor of the affine family: any number in (0, 1).
+#: The start factor for family E; any number in (0, 1).
 START = 0.3
-#: sin² of a rounded angle, here and in the oracle: two squares of 1.5-ulp angles, 4 ulp each.
+#: Both sides are sin² of a rounded angle: squaring an error of 1.5 ulp gives up to 4 ulp on each side.
 TOLERANCE = 8 * np.finfo(float).eps
 
 
@@ -33,30 +36,30 @@ def trace(letter: str, warmup_steps: int, total_steps: int) -> np.ndarray:
 
 
 def cosine(k: int, n: int) -> float:
-    """½(1 + cos(πk/n)), with all digits next to its end."""
+    """½(1 + cos(πk/n)), accurate near its end."""
     return math.sin(math.pi * (n - k) / (2 * n)) ** 2
 
 
 def first(letter: str, w: int, t: int) -> float:
-    """The table's first LR; without a warmup it is the decay's first value."""
+    """The first LR by the table; without a warmup it is the decay's first value."""
     if w == 0:
         return cosine(1, t) if letter == "C" else 1.0
     return {"A": 0.0, "D": 0.0, "E": START, "F": 1 / (w + 1)}.get(letter, 1 / w)
 
 
 def peaks(letter: str, w: int, t: int) -> set[int]:
-    """The table's peak steps, cut to the run: without a decay phase it is the last step."""
+    """The peak steps by the table, limited to the run; without a decay phase the last step."""
     steps = {
         "A": {w}, "B": {w - 1, w}, "C": {w - 1}, "D": {w - 1, w}, "E": {w}, "F": {w},
     }[letter]  # fmt: skip
     if letter == "D" and w == 1:
-        steps = {1}  # one point from 0 to 1 is the 0
+        steps = {1}  # linspace(0, 1, 1) is [0], so step 0 is not at the peak
     inside = {step for step in steps if 0 <= step < t}
     return inside or ({0} if w == 0 else {t - 1})
 
 
 def last(letter: str, w: int, t: int) -> float:
-    """The table's last LR; with W = T it is the last value of the warmup."""
+    """The last LR by the table; with W = T it is the last value of the warmup."""
     if letter == "G":
         return cosine(t - 1, t)
     if w < t:
@@ -68,19 +71,19 @@ def last(letter: str, w: int, t: int) -> float:
 
 @pytest.mark.parametrize(("w", "t"), LENGTHS)
 @pytest.mark.parametrize("letter", "ABCDEFG")
-def test_first_value_is_the_tables(letter: str, w: int, t: int) -> None:
-    """The first LR of each family is the table's number, to the last bit where it is rational."""
-    found = float(trace(letter, w, t)[0])
+def test_first_value_agrees_with_the_table(letter: str, w: int, t: int) -> None:
+    """The first LR of each family is that of the table, bit for bit unless a cosine is involved."""
+    first_lr = float(trace(letter, w, t)[0])
     if w == 0 and letter == "C":
-        assert found == pytest.approx(first(letter, w, t), rel=TOLERANCE, abs=0)
+        assert first_lr == pytest.approx(first(letter, w, t), rel=TOLERANCE, abs=0)
     else:
-        assert found == first(letter, w, t)
+        assert first_lr == first(letter, w, t)
 
 
 @pytest.mark.parametrize(("w", "t"), LENGTHS)
 @pytest.mark.parametrize("letter", "ABCDEF")
-def test_peak_steps_are_the_tables(letter: str, w: int, t: int) -> None:
-    """The peak lies at the table's steps and nowhere else; it is the base LR wherever the run reaches it."""
+def test_peak_steps_agree_with_the_table(letter: str, w: int, t: int) -> None:
+    """The peak is at the steps of the table and nowhere else; it equals the base LR if the run gets that far."""
     values = trace(letter, w, t)
     assert set(np.flatnonzero(values == values.max()).tolist()) == peaks(letter, w, t)
     reaches = w < t if letter in "AEF" else w > 0 if letter == "C" else not (letter == "D" and w == t == 1)
@@ -89,7 +92,7 @@ def test_peak_steps_are_the_tables(letter: str, w: int, t: int) -> None:
 
 @pytest.mark.parametrize(("w", "t"), LENGTHS)
 def test_multiplicative_peak_is_lower_and_not_later(w: int, t: int) -> None:
-    """Family G peaks at W or before, below the base LR unless W is 0 or 1: then step 0 is at it."""
+    """Family G peaks no later than W and below the base LR, unless W is 0 or 1: then step 0 has the base LR."""
     values = trace("G", w, t)
     assert int(values.argmax()) <= w
     assert (values.max() < 1.0) == (w > 1)
@@ -99,22 +102,22 @@ def test_multiplicative_peak_is_lower_and_not_later(w: int, t: int) -> None:
 
 @pytest.mark.parametrize(("w", "t"), LENGTHS)
 @pytest.mark.parametrize("letter", "ABCDEFG")
-def test_last_value_is_the_tables(letter: str, w: int, t: int) -> None:
-    """The LR of the last step is the table's; family C, and only it, ends at exactly 0."""
+def test_last_value_agrees_with_the_table(letter: str, w: int, t: int) -> None:
+    """The LR of the last step is that of the table, exactly 0 where the table says 0."""
     expected = last(letter, w, t)
-    found = float(trace(letter, w, t)[-1])
-    assert found == pytest.approx(expected, rel=TOLERANCE, abs=0)
-    assert (found == 0.0) == (expected == 0.0)
+    last_lr = float(trace(letter, w, t)[-1])
+    assert last_lr == pytest.approx(expected, rel=TOLERANCE, abs=0)
+    assert (last_lr == 0.0) == (expected == 0.0)
 
 
-def test_wave_of_the_libraries_that_rise_again() -> None:
-    """Past the end a periodic cosine gives .038 and .146 for W=4, T=12, as transformers and torchtune do."""
+def test_periodic_cosine_rises_again_as_in_libraries() -> None:
+    """Past its end a periodic cosine gives .038 and .146 for W=4, T=12, as transformers and torchtune do."""
     pair = WarmupDecay(LinearWarmup(4), CosineDecay(8), Convention(past_end="periodic"))
     assert pair([12, 13, 14]).round(3).tolist() == [0.0, 0.038, 0.146]
 
 
-def test_multiplicative_numbers_of_the_libraries() -> None:
-    """For W=4, T=12 the product gives .25 first, .854 at step 3 (pytorch-warmup) and .75 at step 4 (timm)."""
+def test_multiplicative_values_are_those_of_libraries() -> None:
+    """For W=4, T=12 family G gives .25 first, .854 at step 3 (pytorch-warmup) and .75 at step 4 (timm)."""
     assert family("G", LinearWarmup(4), CosineDecay(12))([0, 3, 4]).round(3).tolist() == [0.25, 0.854, 0.75]
 
 
@@ -133,7 +136,7 @@ def test_multiplicative_numbers_of_the_libraries() -> None:
 )
 @pytest.mark.parametrize("w", [0, 3])
 def test_past_the_end(w: int, past_end: str, end: str, expected: list[float]) -> None:
-    """A linear decay of 4 steps goes on as its convention says; a closed restart reaches its end value."""
+    """A linear decay of 4 steps continues as its convention defines; a closed restart reaches its end value."""
     pair = WarmupDecay(LinearWarmup(w), LinearDecay(4), Convention("zero", end, "prefix", past_end))
     assert pair.trace(w + 10)[w:].tolist() == expected
 
@@ -141,41 +144,41 @@ def test_past_the_end(w: int, past_end: str, end: str, expected: list[float]) ->
 @pytest.mark.parametrize("past_end", ["clamp", "periodic", "restart", "unbounded"])
 @pytest.mark.parametrize("end", ["open", "closed"])
 @pytest.mark.parametrize("kind", [LinearDecay, CosineDecay, PolynomialDecay])
-def test_decay_of_no_length_waits_for_the_warmup(kind: type, end: str, past_end: str) -> None:
-    """A decay of 0 steps is over before it starts, but it starts only when the warmup is over."""
+def test_decay_of_length_0_waits_for_the_warmup(kind: type, end: str, past_end: str) -> None:
+    """A decay of 0 steps is over before it starts, but it does not start before the warmup is over."""
     pair = WarmupDecay(LinearWarmup(4), kind(0, min_lr=0.125), Convention("zero", end, "prefix", past_end))
     assert pair.trace(6).tolist() == [0.0, 0.25, 0.5, 0.75, 0.125, 0.125]
     assert kind(0, min_lr=0.125).trace(2).tolist() == [0.125, 0.125]
 
 
-def test_stable_phase_of_no_decay() -> None:
-    """Warmup–stable–decay with a decay of 0 steps drops to the floor when the stable phase is over."""
+def test_stable_phase_without_a_decay() -> None:
+    """Warmup–stable–decay with a decay of 0 steps drops to min_lr when the stable phase is over."""
     assert StableDecay(2, 0, min_lr=0.5).trace(4).tolist() == [1.0, 1.0, 0.5, 0.5]
     assert StableDecay(0, 0, min_lr=0.5).trace(2).tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("start", ["zero", "first", "affine", "linspace"])
-def test_warmup_of_no_length_is_over(start: str) -> None:
-    """W = 0 leaves the decay alone under every start, and never holds the LR at 0."""
+def test_warmup_of_length_0_is_over(start: str) -> None:
+    """With W = 0 the schedule is the decay alone, for every `start`."""
     pair = WarmupDecay(LinearWarmup(0), CosineDecay(8), Convention(start))
     assert pair.trace(20).tolist() == CosineDecay(8).trace(20).tolist()
 
 
 def test_linspace_of_one_point_is_the_start() -> None:
-    """W = 1 gives the start factor under linspace, like numpy.linspace(s, 1, 1), and 1 under first."""
+    """With W = 1, linspace gives the start factor, as numpy.linspace(s, 1, 1) does, and first gives 1."""
     pairs = [WarmupDecay(LinearWarmup(1, 0.3), LinearDecay(2), Convention(s)) for s in ("linspace", "first")]
     assert [p(0) for p in pairs] == [np.linspace(0.3, 1, 1)[0], 1.0]
 
 
 @pytest.mark.parametrize(("w", "s"), [(2, 0.0), (3, 0.5), (7, 0.1), (100, 0.0)])
 def test_linspace_is_numpys(w: int, s: float) -> None:
-    """The D family's warmup is numpy.linspace(s, 1, W), up to numpy's own three roundings."""
+    """The warmup of family D is numpy.linspace(s, 1, W), up to the three roundings of numpy.linspace."""
     pair = family("D", LinearWarmup(w, s), CosineDecay(10))
     assert pair.trace(w) == pytest.approx(np.linspace(s, 1.0, w), rel=TOLERANCE, abs=0)
 
 
-def test_stepwise_treads_do_not_move() -> None:
-    """With W = L·k steps every tread is exactly k steps wide, where a rounded t/W would move some."""
+def test_levels_of_a_stepwise_warmup_are_equally_long() -> None:
+    """With W = L·k steps every level lasts exactly k steps; computed from a rounded t/W, some would not."""
     for levels in range(1, 60):
         for width in (1, 3, 7):
             values = StepWarmup(levels * width, levels).trace(levels * width)
@@ -183,7 +186,7 @@ def test_stepwise_treads_do_not_move() -> None:
 
 
 def test_untuned_warmup_is_never_cut_off() -> None:
-    """Past its nominal length an untuned warmup keeps its own factor: it does not jump to 1."""
+    """Past its nominal length an untuned warmup still applies its factor instead of jumping to 1."""
     warmup = UntunedExponentialWarmup(0.9)
     pair = WarmupDecay(warmup, LinearDecay(10**9))
     assert warmup.warmup_steps == 10
@@ -192,20 +195,20 @@ def test_untuned_warmup_is_never_cut_off() -> None:
 
 @pytest.mark.parametrize(("beta2", "steps"), [(0.75, 8), (0.9, 20), (0.99, 200), (0.999, 2000), (0.9999, 20000)])
 def test_untuned_linear_length_is_the_papers(beta2: float, steps: int) -> None:
-    """The nominal length is 2/(1−β2) of β2 as written: 20 for 0.9, though its binary value gives 20 + ε."""
+    """The nominal length is 2/(1−β2) for the decimal β2: 20 for 0.9, whose nearest binary fraction gives 20 + ε."""
     assert UntunedLinearWarmup(beta2).warmup_steps == steps
 
 
-@pytest.mark.parametrize(("threshold", "first_on"), [(4, 4), (5, 5)])
-def test_radam_rests_until_its_threshold(threshold: int, first_on: int) -> None:
-    """With β2 = 0.999 ρ is 3.997 at the 4th step, 4.996 at the 5th, 5.994 at the 6th: 0 up to it."""
+@pytest.mark.parametrize(("threshold", "first_rectified"), [(4, 4), (5, 5)])
+def test_radam_is_0_up_to_its_threshold(threshold: int, first_rectified: int) -> None:
+    """With β2 = 0.999, ρ is 3.997, 4.996 and 5.994 at the 4th, 5th and 6th step; w is 0 up to the threshold."""
     values = RAdamWarmup(0.999, threshold).trace(10)
-    assert np.flatnonzero(values).tolist() == list(range(first_on, 10))
+    assert np.flatnonzero(values).tolist() == list(range(first_rectified, 10))
 
 
 @pytest.mark.parametrize("low", [1e-7, 3e-6, 0.1, 0.7])
-def test_exponential_decay_ends_at_its_floor(low: float) -> None:
-    """The last value is min_lr itself, not a product that rounds next to it."""
+def test_exponential_decay_ends_at_min_lr(low: float) -> None:
+    """The last value is min_lr itself, not a product that rounds to a neighbouring number."""
     for base in np.linspace(1.0, 2.0, 50).tolist():
         assert ExponentialDecay(7, low)([0, 7, 8], base).tolist() == [base, low, low]
 
@@ -233,13 +236,13 @@ def test_families_e_and_f_differ_by_the_start_factor() -> None:
     ],
 )
 def test_impossible_families_say_why(letter: str, warmup: LinearWarmup, message: str) -> None:
-    """A warmup that a family cannot start is refused with name, value and rule."""
+    """A warmup whose start factor the family excludes is rejected with name, value and rule."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # the whole message is compared
         family(letter, warmup, CosineDecay(8))
     assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("warmup", [ConstantWarmup(4), ExponentialWarmup(4), StepWarmup(4)])
-def test_kinds_without_a_zero_start_at_their_own(warmup: LinearWarmup) -> None:
-    """Geometric and constant warmups have no 0 to start from: in family A they start at their own factor."""
+def test_warmups_that_cannot_start_at_0_use_their_start_factor(warmup: LinearWarmup) -> None:
+    """Geometric and constant warmups cannot start at 0: in family A they start at their own start factor."""
     assert family("A", warmup, CosineDecay(8))(0) == warmup.start_factor > 0

@@ -32,7 +32,7 @@ def test_examples_do_not_depend_on_numpys_repr(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(reference.__all__))
 def test_public_names_are_documented(name: str) -> None:
-    """A public class or function says what it is; a schedule shows it by an example."""
+    """Every public class or function has a docstring, and every schedule an example."""
     thing = getattr(reference, name)
     if isinstance(thing, dict):
         pytest.skip("a table has no docstring of its own")

@@ -1,4 +1,4 @@
-"""Laws of the reference that hold for every composition, tried on random ones."""
+"""Properties that every composition of the reference has, tested on random compositions."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from reference.scan import affine_scan
 from suite.cases import strategies as random
 from suite.cases.hypothesis_profiles import budget, defined
 
-#: The steps that a law looks at: past every milestone that is drawn.
+#: The steps to compare; they extend past every random milestone.
 T = np.arange(24)
-#: A correctly rounded operation is off by at most this, relative to its result.
+#: The largest relative error of a correctly rounded operation.
 ROUNDING = 2.0**-53
 
 bases = st.floats(1e-3, 1.0)
 leaves = random.leaves()
 some = random.compositions(leaves)
 multipliers = st.one_of(random.factors(), st.builds(CosineAnnealingLR, st.integers(24, 40)))
-#: Composites whose every cumulative pass starts from a single part, so that one majorant bounds it.
+#: Compositions in which no chain's cumulative pass uses the result of another's, so that `majorant` bounds the error.
 shallow = st.one_of(
     leaves,
     random.sequentials(st.one_of(leaves, random.chains(leaves))),
@@ -37,21 +37,21 @@ shallow = st.one_of(
 
 
 def at(schedule: Schedule, base: float, steps: Any = T) -> Rates:
-    """The values, or no example where the reference refuses to give them."""
+    """The values; skips the example if the reference does not define them."""
     with defined():
         return schedule(steps, base)
     raise AssertionError("unreachable")
 
 
-def assert_same(one: Rates, other: Rates) -> None:
-    """Equal to the last bit: both sides do the same arithmetic."""
-    np.testing.assert_array_equal(one, other)
+def assert_same(actual: Rates, expected: Rates) -> None:
+    """Assert bitwise equality: both sides do the same arithmetic."""
+    np.testing.assert_array_equal(actual, expected)
 
 
-def within(one: Rates, other: Rates, allowed: Any) -> None:
-    """Equal up to an absolute allowance for each value, which must be a derived one."""
-    wrong = ~(np.abs(one - other) <= allowed)
-    assert not wrong.any(), (one[wrong], other[wrong], allowed[wrong])
+def within(actual: Rates, expected: Rates, allowed: Any) -> None:
+    """Assert equality within an absolute error for each value; callers derive it from the number of roundings."""
+    wrong = ~(np.abs(actual - expected) <= allowed)
+    assert not wrong.any(), (actual[wrong], expected[wrong], allowed[wrong])
 
 
 # -- composition ----------------------------------------------------------------------
@@ -61,7 +61,7 @@ def within(one: Rates, other: Rates, allowed: Any) -> None:
 @budget(60)
 @given(some, bases)
 def test_sequence_of_one_is_its_part(part: Schedule, base: float) -> None:
-    """SequentialLR of a single part is that part."""
+    """SequentialLR of a single part equals that part."""
     assert_same(at(SequentialLR((part,)), base), at(part, base))
 
 
@@ -71,7 +71,7 @@ def test_sequence_of_one_is_its_part(part: Schedule, base: float) -> None:
 def test_regrouping_a_sequence_changes_nothing(
     parts: tuple[Schedule, Schedule, Schedule], first: int, more: int, base: float
 ) -> None:
-    """Nesting to the left or, with milestones counted from the inner start, to the right is the flat sequence."""
+    """Grouping the first two parts, or the last two (with milestones from the inner start), changes nothing."""
     a, b, c = parts
     flat = at(SequentialLR((a, b, c), (first, first + more)), base)
     assert_same(at(SequentialLR((SequentialLR((a, b), (first,)), c), (first + more,)), base), flat)
@@ -82,7 +82,7 @@ def test_regrouping_a_sequence_changes_nothing(
 @budget(60)
 @given(random.sequentials(some), bases)
 def test_each_phase_is_its_part_from_its_milestone_on(whole: SequentialLR, base: float) -> None:
-    """From one milestone to the next a sequence is the part alone, at its own step 0 first."""
+    """Between milestones a sequence equals the active part on its own, counted from its own step 0."""
     values = at(whole, base)
     edges = [0, *whole.milestones, T.size]
     for part, start, end in zip(whole.schedulers, edges[:-1], edges[1:], strict=True):
@@ -93,25 +93,24 @@ def test_each_phase_is_its_part_from_its_milestone_on(whole: SequentialLR, base:
 @budget(60)
 @given(st.lists(multipliers, min_size=1, max_size=4), bases, st.data())
 def test_chain_of_factors_ignores_the_order(parts: list[Schedule], base: float, data: st.DataObject) -> None:
-    """Chained factors are a product, the same in any order up to one rounding a factor on each side."""
+    """Chained factors give the same product in any order, up to one rounding per factor on each side."""
     shuffled = data.draw(st.permutations(parts))
-    one, other = at(chain(*parts), base), at(chain(*shuffled), base)
-    within(one, other, 2 * len(parts) * ROUNDING * np.abs(one))
+    in_order, reordered = at(chain(*parts), base), at(chain(*shuffled), base)
+    within(in_order, reordered, 2 * len(parts) * ROUNDING * np.abs(in_order))
 
 
 @budget(60)
 @given(st.lists(multipliers, min_size=1, max_size=4), bases)
 def test_chain_of_factors_is_their_product(parts: list[Schedule], base: float) -> None:
-    """Each factor is the part's own trace at base LR 1."""
+    """A chain of factors is the base LR times the product of its parts' traces at base LR 1."""
     product: Rates = base * np.prod([part(T) for part in parts], axis=0)
-    found = at(chain(*parts), base)
-    within(found, product, 2 * len(parts) * ROUNDING * np.abs(product))
+    within(at(chain(*parts), base), product, 2 * len(parts) * ROUNDING * np.abs(product))
 
 
 @budget(80)
 @given(random.compositions(st.one_of(multipliers, random.lambdas())), bases, st.sampled_from([0.25, 2.0, 64.0]))
 def test_without_absolute_rates_the_base_lr_only_scales(schedule: Schedule, base: float, power: float) -> None:
-    """Scaling the base LR by a power of two scales every value exactly."""
+    """Without absolute learning rates, scaling the base LR by a power of two scales every value exactly."""
     assert_same(at(schedule, power * base), power * at(schedule, base))
 
 
@@ -119,7 +118,7 @@ def test_without_absolute_rates_the_base_lr_only_scales(schedule: Schedule, base
 
 
 def majorant(schedule: Schedule, base: float, n: int) -> Rates:
-    """The values with every term made positive: n·rounding times this bounds the effect of the summation order."""
+    """The values with all terms made positive; n·ROUNDING times this bounds the effect of the summation order."""
     if isinstance(schedule, SequentialLR):
         edges = [0, *(min(m, n) for m in schedule.milestones), n]
         pieces = [
@@ -136,10 +135,10 @@ def majorant(schedule: Schedule, base: float, n: int) -> Rates:
 @budget(80)
 @given(random.chains(st.one_of(multipliers, random.chains(multipliers))), bases)
 def test_product_equals_cumulative_pass(schedule: Schedule, base: float) -> None:
-    """Both ways to evaluate a chain of factors agree.
+    """The direct product and the cumulative pass of a chain of factors agree.
 
-    Per step and leaf the pass takes a rounded quotient of two rounded values and a product: 4 roundings;
-    the product takes one a leaf, and the pass one more a step.
+    Per step and leaf the pass has 4 roundings: two values, their quotient and a product.
+    The direct product has one rounding per leaf; the pass has one more per step.
     """
     direct = at(schedule, base)
     with defined():
@@ -151,14 +150,14 @@ def test_product_equals_cumulative_pass(schedule: Schedule, base: float) -> None
 @budget(60)
 @given(shallow, bases, st.permutations(T.tolist()))
 def test_vector_call_equals_scalar_calls(schedule: Schedule, base: float, order: list[int]) -> None:
-    """The steps of one call do not influence each other, whatever their order.
+    """The steps of one call do not influence each other, in any order.
 
-    A pass over n steps groups its sums by n: each of its terms has at most 2n roundings on either side.
+    How a pass over n steps groups its sums depends on n; each term has at most 2n roundings on either side.
     """
-    many = at(schedule, base, np.array(order))
-    each = np.array([schedule(t, base) for t in order])
+    together = at(schedule, base, np.array(order))
+    separately = np.array([schedule(t, base) for t in order])
     allowed = 4 * T.size * ROUNDING * majorant(schedule, base, T.size)
-    within(many, each, allowed[order])
+    within(together, separately, allowed[order])
 
 
 @budget(40)
@@ -170,10 +169,10 @@ def test_vector_call_equals_scalar_calls(schedule: Schedule, base: float, order:
 def test_shape_is_kept_and_type_is_float64(schedule: Schedule, shape: tuple[int, ...], kind: Any) -> None:
     """The result has the shape of the steps and the type float64, for every integer type."""
     steps = (np.arange(int(np.prod(shape))).reshape(shape) % 8).astype(kind)
-    found = at(schedule, 0.3, steps)
-    assert np.shape(found) == shape
-    assert np.asarray(found).dtype == np.float64
-    assert_same(np.asarray(found).ravel(), np.asarray(at(schedule, 0.3, steps.ravel().astype(np.int64))))
+    values = at(schedule, 0.3, steps)
+    assert np.shape(values) == shape
+    assert np.asarray(values).dtype == np.float64
+    assert_same(np.asarray(values).ravel(), np.asarray(at(schedule, 0.3, steps.ravel().astype(np.int64))))
 
 
 # -- a schedule is a value ------------------------------------------------------------
@@ -184,7 +183,7 @@ NAMES = {name: getattr(reference, name) for name in dir(reference)}
 @budget(80)
 @given(st.one_of(some, random.plateaus()))
 def test_schedule_survives_every_text_and_copy(schedule: Schedule) -> None:
-    """Slug, repr, pickle and copy give an equal schedule with an equal hash."""
+    """Slug, repr, pickle and copy all give back an equal schedule with an equal hash."""
     for again in (
         parse(schedule.slug),
         eval(repr(schedule), dict(NAMES)),
@@ -199,7 +198,7 @@ def test_schedule_survives_every_text_and_copy(schedule: Schedule) -> None:
 
 @pytest.mark.parametrize("wrong", [True, 1.0, 1.5, "1", None, [0, 0.5], np.array([True]), np.float64(2)])
 def test_steps_of_another_type_are_refused(wrong: Any) -> None:
-    """Steps that are no whole numbers raise TypeError."""
+    """Steps that are not integers raise TypeError."""
     with pytest.raises(TypeError, match=r"^step=.* must be an integer"):
         CosineAnnealingLR(7)(wrong)
 

@@ -1,4 +1,4 @@
-"""Every warmup × every decay × every convention: values, slugs, and clear words for what cannot be."""
+"""Every warmup × every decay × every convention: values, slugs, and clear messages for invalid combinations."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from reference.warmup import (
 
 
 def refused(warmup: Warmup, decay: Decay, convention: Convention) -> str | None:
-    """The rule that a combination breaks, from the two rules of `WarmupDecay`; None for a possible one."""
+    """The message of the `WarmupDecay` rule that a combination breaks; None for a valid one."""
     rising = isinstance(warmup, LinearWarmup | PolynomialWarmup) or warmup.slug_name == "cosinewarmup"
     if convention.start == "zero" and rising and warmup.start_factor > 0:
         return "must be 0 with start='zero'"
@@ -45,7 +45,7 @@ def refused(warmup: Warmup, decay: Decay, convention: Convention) -> str | None:
 @pytest.mark.parametrize("decay", DECAYS, ids=lambda d: d.slug)
 @pytest.mark.parametrize("warmup", WARMUPS, ids=lambda w: w.slug)
 def test_every_pair_in_every_convention(warmup: Warmup, decay: Decay) -> None:
-    """A pair evaluates, parses back and pickles under each of the 64 conventions, or its rule refuses it."""
+    """Under each of the 64 conventions a pair evaluates, parses back and pickles, or is rejected by its rule."""
     steps = np.arange(40)
     for convention in CONVENTIONS:
         rule = refused(warmup, decay, convention)
@@ -67,7 +67,7 @@ def test_every_pair_in_every_convention(warmup: Warmup, decay: Decay) -> None:
 
 
 def test_pairs_of_different_conventions_differ() -> None:
-    """The 64 conventions are 64 different schedules with 64 different slugs."""
+    """The 64 conventions give 64 different schedules with 64 different slugs."""
     pairs = [WarmupDecay(LinearWarmup(5), CosineDecay(7), c) for c in CONVENTIONS]
     assert len(set(pairs)) == len({p.slug for p in pairs}) == len(CONVENTIONS) == 64
 
@@ -101,14 +101,14 @@ def test_pairs_of_different_conventions_differ() -> None:
     ],
 )
 def test_slug_names_the_schedule(slug: str, schedule: Schedule) -> None:
-    """A slug that a reader writes gives the schedule that it says, and what is printed gives it again."""
+    """A slug written by hand parses to the expected schedule, and the schedule's own slug parses back to it."""
     assert parse(slug) == schedule
     assert parse(schedule.slug) == schedule
 
 
 @pytest.mark.parametrize("letter", FAMILIES)
-def test_families_print_as_they_are_read(letter: str) -> None:
-    """Every family parses in its own letter, and every slug of it parses back to an equal schedule."""
+def test_slugs_of_families_parse_back(letter: str) -> None:
+    """Every family parses from its letter, and its slug and repr give an equal schedule."""
     warmup = LinearWarmup(4, 0.1) if letter == "E" else LinearWarmup(4)
     pair = family(letter, warmup, CosineDecay(8))
     assert parse(pair.slug) == pair
@@ -118,7 +118,7 @@ def test_families_print_as_they_are_read(letter: str) -> None:
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_noam_counts_parse_back(count: str) -> None:
-    """The three ways to count Noam's step are three schedules that parse back."""
+    """Each of the three step counts of Noam parses back."""
     assert parse(Noam(4, 8, count=count).slug) == Noam(4, 8, count=count)
 
 
@@ -149,7 +149,7 @@ def test_noam_counts_parse_back(count: str) -> None:
     ],
 )
 def test_wrong_slugs_say_why(slug: str, message: str) -> None:
-    """A slug that names no pair is refused with the part that is wrong and the rule."""
+    """A slug that is not valid is rejected with the part that is wrong and the rule."""
     with pytest.raises(SlugError) as caught:
         parse(slug)
     assert str(caught.value) == message
@@ -205,14 +205,14 @@ BAD: list[tuple[Callable[[], Any], str]] = [
 
 @pytest.mark.parametrize(("make", "message"), BAD, ids=[f"{i}-{b[1]}" for i, b in enumerate(BAD)])
 def test_bad_values_say_name_value_and_rule(make: Callable[[], Any], message: str) -> None:
-    """A bad parameter or step raises with its name, its value and the rule it breaks."""
+    """A bad parameter or step raises, with its name, its value and the rule that it breaks."""
     with pytest.raises((TypeError, ValueError)) as caught:
         make()
     assert str(caught.value) == message
 
 
-def test_parts_of_another_kind_say_what_is_wanted() -> None:
-    """What is no warmup, no decay or no convention is refused by name, with an example of what fits."""
+def test_parts_of_another_type_say_what_is_expected() -> None:
+    """A value that is not a warmup, decay or convention is rejected by name, with a valid example."""
     wrong: Any = LinearWarmup(2)
     with pytest.raises(TypeError, match=r"^decay=LinearWarmup\(.*\) must be a decay such as CosineDecay"):
         WarmupDecay(wrong, wrong)

@@ -1,4 +1,4 @@
-"""The published settings, from epochs and fractions to steps."""
+"""The published settings, converted from epochs and fractions to steps."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ TABLE = {
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_rows_are_the_tutorials(name: str) -> None:
-    """Each row holds the numbers of the tutorial's settings table."""
+def test_rows_agree_with_the_tutorial(name: str) -> None:
+    """Each recipe has the numbers of its row in the tutorial's settings table."""
     row = RECIPES[name]
     assert (row.base_lr, row.warmup, row.unit, row.min_lr, row.decay) == TABLE[name]
 
@@ -48,7 +48,7 @@ def test_there_are_four_rows_and_the_transformer() -> None:
 )
 @pytest.mark.parametrize("end", [0, 1])
 def test_schedule_in_steps(name: str, position: float, steps: int, end: int) -> None:
-    """100 epochs of 50 steps become that warmup, from 0 to the base LR, and a decay to min_lr."""
+    """100 epochs of 50 steps give the expected warmup, from 0 to the base LR, and a decay to min_lr."""
     recipe = RECIPES[name]
     schedule = recipe.schedule(100, 50, position)
     kind = LinearDecay if recipe.decay == "linear" else CosineDecay
@@ -71,12 +71,12 @@ def test_transformer_base() -> None:
     ("epochs", "each", "steps"), [(1, 10, 1), (1, 9, 0), (1, 29, 1), (1, 30, 2), (100, 1251, 6255), (3, 7, 1)]
 )
 def test_fractions_round_half_up(epochs: int, each: int, steps: int) -> None:
-    """5 % of the steps is rounded to the nearest whole step; a half goes up: 0.5 → 1, 1.45 → 1, 1.5 → 2."""
+    """5 % of the steps is rounded to the nearest integer, halves up: 0.5 → 1, 1.45 → 1, 1.5 → 2."""
     assert RECIPES["vit-small"].warmup_steps(epochs, each) == steps
 
 
-def test_decimal_fractions_are_meant_as_written() -> None:
-    """0.29 of 50 steps is 14.5 and rounds up to 15; the product of the binary number falls short of it."""
+def test_fractions_are_taken_as_decimals() -> None:
+    """0.29 of 50 steps is 14.5 and rounds up to 15, although the product of the floats is less than 14.5."""
     recipe = Recipe("x", (1.0, 1.0), (0.29, 0.29), "fraction", 0.0, "cosine", "made for this test")
     assert 0.29 * 50 < 14.5
     assert recipe.warmup_steps(1, 50) == 15
@@ -97,14 +97,14 @@ def test_decimal_fractions_are_meant_as_written() -> None:
     ],
 )
 def test_bad_lengths_say_why(name: str, arguments: tuple[int, ...], message: str) -> None:
-    """A training that cannot hold the warmup, or no training at all, is refused with name, value and rule."""
+    """A run that is empty or shorter than the warmup is rejected with name, value and rule."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # the whole message is compared
         RECIPES[name].schedule(*arguments)
     assert str(caught.value) == message
 
 
-def test_unknown_unit_and_decay_are_refused() -> None:
-    """A recipe in another unit or with another decay is refused when it is made."""
+def test_unknown_unit_and_decay_are_rejected() -> None:
+    """A recipe with an unknown unit or decay is rejected at construction."""
     with pytest.raises(ValueError, match=r"^unit='weeks' must be one of fraction, epochs, steps$"):
         Recipe("x", (1.0, 1.0), (1, 1), "weeks", 0.0, "cosine", "made for this test")
     with pytest.raises(ValueError, match=r"^decay='step' must be one of cosine, linear, noam$"):

@@ -1,4 +1,4 @@
-"""Twins of torch's schedulers against 50-digit arithmetic: within 4 ulp times a derived factor (see twins.py)."""
+"""Twins of torch's schedulers agree with 50-digit arithmetic within 4 ulp times a derived factor (see twins.py)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from reference.tests.test_convention_accuracy import DIGITS, excess
 from reference.tests.twins import KINDS
 
 DRAWS = 5
-#: Consecutive steps in one call: enough for the angle addition in `half_cosine`, which needs more than 1024.
+#: Consecutive steps per call; above 1024 `half_cosine` uses the angle addition formula.
 WINDOW = 1500
 
 
 def steps_for(exact: Exact, draw: np.random.Generator) -> list[int]:
-    """Both ends, and steps of every size between them."""
+    """Both ends, and steps in between: some log-uniform, some uniform."""
     last = exact.length
     spread = (10 ** draw.uniform(0, np.log10(last + 1), 12)).astype(int) - 1
     inside = draw.integers(0, last + 1, 16)
@@ -31,7 +31,7 @@ def steps_for(exact: Exact, draw: np.random.Generator) -> list[int]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_twin_is_exact_to_rounding(kind: str) -> None:
-    """At random parameters and steps up to 1e6 the error is within the derived bound."""
+    """For random parameters, at steps up to 1e6, the error is within the derived bound."""
     draw = np.random.default_rng(zlib.crc32(kind.encode()))
     with mpmath.workdps(DIGITS):
         for _ in range(DRAWS):
@@ -41,23 +41,23 @@ def test_twin_is_exact_to_rounding(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_trace_is_exact_to_rounding(kind: str) -> None:
-    """The same for consecutive steps in one call, rising or falling, which may be evaluated in another way."""
+    """The same for consecutive steps in one call, ascending or descending, which may be evaluated differently."""
     draw = np.random.default_rng(zlib.crc32(kind.encode()))
     with mpmath.workdps(DIGITS):
-        for way in (1, -1, 1, -1):
+        for direction in (1, -1, 1, -1):
             exact = KINDS[kind](draw)
             first = int(draw.integers(0, max(exact.length - WINDOW, 0) + 1))
-            steps = np.arange(first, min(first + WINDOW, exact.length + 1))[::way]
-            values = np.asarray(exact.schedule(steps, exact.base))[::way]
+            steps = np.arange(first, min(first + WINDOW, exact.length + 1))[::direction]
+            values = np.asarray(exact.schedule(steps, exact.base))[::direction]
             looked_up: Any = lambda step, base, values=values, first=first: values[step - first]  # noqa: E731
-            seen = Exact(looked_up, exact.base, exact.value, exact.factor, exact.length)
-            chosen = draw.choice(steps, min(25, steps.size), replace=False)
-            assert excess(seen, chosen.tolist()) <= 1.0, exact.schedule
+            traced = Exact(looked_up, exact.base, exact.value, exact.factor, exact.length)
+            sample = draw.choice(steps, min(25, steps.size), replace=False)
+            assert excess(traced, sample.tolist()) <= 1.0, exact.schedule
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_bound_sees_the_neighbouring_step(kind: str) -> None:
-    """Values that come one step late exceed the bound somewhere, for every kind."""
+def test_bound_detects_a_shift_by_one_step(kind: str) -> None:
+    """For every kind, values that are one step late exceed the bound at some step."""
     draw = np.random.default_rng(zlib.crc32(kind.encode()))
     with mpmath.workdps(DIGITS):
         exact = KINDS[kind](draw)
@@ -65,21 +65,21 @@ def test_bound_sees_the_neighbouring_step(kind: str) -> None:
         def late(step: Any, base: float) -> Any:
             return exact.schedule(np.maximum(np.asarray(step) - 1, 0), base)
 
-        moved: Any = late
+        shifted: Any = late
         steps = [*range(min(exact.length, 40)), *range(max(exact.length - 40, 0), exact.length + 1)]
-        drops = _drops(exact)
-        assert excess(Exact(moved, exact.base, exact.value, exact.factor, exact.length), [*steps, *drops]) > 1.0
+        changes = _changes(exact)
+        assert excess(Exact(shifted, exact.base, exact.value, exact.factor, exact.length), [*steps, *changes]) > 1.0
 
 
-def _drops(exact: Exact) -> list[int]:
-    """Steps at which a rare change happens: what a search by our own trace finds in the first 4000."""
+def _changes(exact: Exact) -> list[int]:
+    """The first three steps, up to step 4000, at which the LR changes; in some kinds changes are rare."""
     values = np.asarray(exact.schedule(np.arange(min(exact.length + 1, 4000)), exact.base))
     return [1 + int(k) for k in np.flatnonzero(np.diff(values))[:3]]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_bound_sees_a_relative_error(kind: str) -> None:
-    """A value that is 1e-9 off exceeds the bound at some step, for every kind."""
+def test_bound_detects_a_relative_error(kind: str) -> None:
+    """For every kind, a relative error of 1e-9 exceeds the bound at some step."""
     draw = np.random.default_rng(zlib.crc32(kind.encode()))
     with mpmath.workdps(DIGITS):
         exact = KINDS[kind](draw)
@@ -88,7 +88,7 @@ def test_bound_sees_a_relative_error(kind: str) -> None:
 
 
 def test_every_twin_is_measured() -> None:
-    """Every public twin, except the base class that has no schedule, has an entry."""
+    """Every public twin has exact values, except the base class, which cannot be constructed."""
     classes = {n for n, c in vars(reference).items() if isinstance(c, type) and issubclass(c, Schedule)}
     twins = {
         n for n in classes if getattr(reference, n).__module__.startswith(("reference.torch_", "reference.compose"))

@@ -19,7 +19,7 @@ IDS = [f"{cls.__name__}-{name}-{i}" for i, (cls, _, name, _, _) in enumerate(BAD
 def test_bad_argument_is_named_with_its_value_and_rule(
     cls: type[Schedule], good: dict[str, Any], name: str, value: Any, rule: str
 ) -> None:
-    """The message begins with the argument, or the entry of it, and its value, and ends with the rule."""
+    """The message starts with the argument (or one entry of it) and its value, followed by the rule."""
     with pytest.raises((TypeError, ValueError), match=rf"^{name}(\[\d\])?=.* {re.escape(rule)}") as caught:
         cls(**{**good, name: value})
     shown = {repr(value), repr(value[-1]) if isinstance(value, tuple) and value else "[]"}
@@ -28,7 +28,7 @@ def test_bad_argument_is_named_with_its_value_and_rule(
 
 
 def test_unsorted_milestones_are_refused() -> None:
-    """A milestone before the one in front of it raises, with all of them."""
+    """Milestones out of order raise, and the message lists all of them."""
     with pytest.raises(ValueError, match=r"^milestones=\[5, 2\] must be in ascending order"):
         SequentialLR((HALF, HALF, HALF), (5, 2))
 
@@ -52,5 +52,5 @@ def test_every_twin_has_bad_arguments() -> None:
 
 @pytest.mark.parametrize(("cls", "good"), [(cls, good) for cls, good, rows in REFUSALS if rows and good])
 def test_the_good_arguments_are_good(cls: type[Schedule], good: dict[str, Any]) -> None:
-    """What stands beside a bad argument is accepted on its own."""
+    """The valid arguments that accompany a bad one are accepted."""
     assert cls(**good)(0, 0.3) >= 0

@@ -1,4 +1,4 @@
-"""Twins of the cycles, SWALR and ReduceLROnPlateau in 50-digit arithmetic; bounds in twins.py."""
+"""Exact values of the cycles, SWALR and ReduceLROnPlateau; the error factors are derived in twins.py."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def _one_cycle(strategy: str, three: bool, momentum: bool) -> Callable[[Random],
             falls_to_exact_end = end == total - 1 and b <= a
             return corner * (1.0 if falls_to_exact_end else float(max(a, b) / value(t)))
 
-        chosen: Any = (lambda t, base: schedule.momentum(t)) if momentum else schedule
-        return Exact(chosen, 1.0, value, factor, total - 2)
+        tested: Any = (lambda t, base: schedule.momentum(t)) if momentum else schedule
+        return Exact(tested, 1.0, value, factor, total - 2)
 
     return make
 
@@ -65,8 +65,8 @@ def _cyclic(mode: str, momentum: bool = False) -> Callable[[Random], Exact]:
         schedule = CyclicLR(low, high, up, down, gamma=gamma, **options)
 
         def height(t: int) -> Any:
-            cycle, place = 1 + t // (up + down), t % (up + down)
-            h = mpf(place) / up if place < up else mpf(up + down - place) / down
+            cycle, r = 1 + t // (up + down), t % (up + down)
+            h = mpf(r) / up if r < up else mpf(up + down - r) / down
             scale = {
                 "triangular": lambda: mpf(1),
                 "triangular2": lambda: mpf(2) ** (1 - cycle),
@@ -76,8 +76,8 @@ def _cyclic(mode: str, momentum: bool = False) -> Callable[[Random], Exact]:
             return h * scale
 
         if momentum:
-            moved: Any = lambda t, base: schedule.momentum(t)  # noqa: E731 - the shape of a schedule's call
-            return Exact(moved, 1.0, lambda t: mpf(0.9) - (mpf(0.9) - mpf(0.8)) * height(t), flat(0.9 / 0.8), 5 * up)
+            tested: Any = lambda t, base: schedule.momentum(t)  # noqa: E731 - called like a schedule
+            return Exact(tested, 1.0, lambda t: mpf(0.9) - (mpf(0.9) - mpf(0.8)) * height(t), flat(0.9 / 0.8), 5 * up)
         return Exact(schedule, 1.0, lambda t: low + (mpf(high) - low) * height(t), flat(1), min(5 * (up + down), LONG))
 
     return make
@@ -109,9 +109,9 @@ def _plateau(mode: str, relation: str) -> Callable[[Random], Exact]:
 
         @functools.cache
         def rates() -> tuple[list[Any], list[int]]:
-            """What the docstring tells, metric by metric."""
-            lr, best, bad, cooling, done = mpf(base), None, 0, 0, 0
-            found, counts = [lr], [0]
+            """The LR and the number of reductions after each metric, by the rules of the docstring."""
+            lr, best, bad, cooling, reductions = mpf(base), None, 0, 0, 0
+            lrs, counts = [lr], [0]
             for metric in map(mpf, metrics):
                 sign = 1 if mode == "min" else -1
                 margin = threshold * best if best is not None and relation == "rel" else threshold
@@ -124,11 +124,11 @@ def _plateau(mode: str, relation: str) -> Callable[[Random], Exact]:
                 if bad > patience:
                     lower = max(lr * shrink, mpf(floor))
                     if lr - lower > eps:
-                        lr, done = lower, done + 1
+                        lr, reductions = lower, reductions + 1
                     cooling, bad = cooldown, 0
-                found.append(lr)
-                counts.append(done)
-            return found, counts
+                lrs.append(lr)
+                counts.append(reductions)
+            return lrs, counts
 
         schedule = ReduceLROnPlateau(metrics, mode, shrink, patience, threshold, relation, cooldown, floor, eps)
         return Exact(schedule, base, lambda t: rates()[0][t], lambda t: rates()[1][t] + 1, count - 1)

@@ -1,4 +1,4 @@
-"""Twins of the schedulers that follow one formula of the step, in 50-digit arithmetic; bounds in twins.py."""
+"""Exact values of the twins that are one formula of the step; the error factors are derived in twins.py."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ LONG = 10**6
 
 
 def flat(amount: float) -> Callable[[int], float]:
-    """A factor that is the same at every step."""
+    """The same error factor at every step."""
     return lambda t: amount
 
 
 def decay_rate(draw: Random, steps: int) -> float:
-    """A factor that leaves 1e-80 after `steps` steps at the least."""
+    """A factor per step whose product over `steps` steps is at least 1e-80."""
     return float(1 - 10 ** draw.uniform(-4, 0) * min(0.9, 100 / steps))
 
 
@@ -56,10 +56,10 @@ def _multiplicative(draw: Random) -> Exact:
 
     @functools.cache
     def products() -> list[Any]:
-        found = [mpf(base)]
+        rates = [mpf(base)]
         for t in range(1, 4000):
-            found.append(found[-1] * ramp(s, e, n, t))
-        return found
+            rates.append(rates[-1] * ramp(s, e, n, t))
+        return rates
 
     return Exact(MultiplicativeLR(LinearLR(s, e, n)), base, lambda t: products()[t], lambda t: t + 1, 4000 - 2)
 

@@ -1,13 +1,15 @@
-"""Every twin of a torch scheduler in 50-digit arithmetic, written from the formula of its documentation alone.
+"""Every twin of a torch scheduler in 50-digit arithmetic, written from the documented formula alone.
 
-As in oracle.py each entry draws parameters and gives an `Exact`.  The factors, in units of 4 ulp, derived:
+As in oracle.py, each entry draws random parameters and returns an `Exact`.
+The error factors, in units of 4 ulp (8 roundings), are derived as follows:
 
-* powers: gamma and the exponent are exact, so gamma^t is one rounding whatever t is: factor 1.
-* `blended`: start·share + end·(1 − share), where 1 − share has an absolute error: end over the value.
-* `corner`: a corner of OneCycleLR at pct_start·T − 1 is rounded to T·u, a share of T over the phase's length.
+* powers: gamma and the exponent are exact, so gamma^t has one rounding for every t: factor 1.
+* `blended`: in start·share + end·(1 − share) the error of 1 − share is absolute: factor end/value.
+* `corner`: a corner of OneCycleLR at pct_start·T − 1 has an error of T·u (u: half an ulp of 1): factor T/length of
+  the phase.
 * a product of n rounded factors: n + 1.
-* a cumulative pass: up to 19 roundings a step (two ratios of rounded values, 16; a product, a product, a sum),
-  where a unit has 8: 3 a step.
+* a cumulative pass: up to 19 roundings per step (16 for two ratios of rounded values, then two products and a sum),
+  which is less than 3 units per step.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ def _chain_product(draw: Random) -> Exact:
 
 
 def _chain_pass(draw: Random) -> Exact:
-    """Warmup and annealing to a floor, by the recursion of the docstring of CosineAnnealingLR."""
+    """Warmup and annealing to eta_min, by the recursion in the docstring of CosineAnnealingLR."""
     s, w, n, base = (
         float(draw.uniform(0.01, 0.5)),
         int(draw.integers(1, 1500)),
@@ -58,19 +60,19 @@ def _chain_pass(draw: Random) -> Exact:
 
     @functools.cache
     def rates() -> list[Any]:
-        found = [base * mpf(s)]
+        lrs = [base * mpf(s)]
         for t in range(1, n + 1):
             ratio = half_wave(mpf(t) / n) / half_wave(mpf(t - 1) / n)
-            lr = found[-1] * ramp(s, 1.0, w, t) / ramp(s, 1.0, w, t - 1)
-            found.append(ratio * (lr - low) + low)
-        return found
+            warmed = lrs[-1] * ramp(s, 1.0, w, t) / ramp(s, 1.0, w, t - 1)
+            lrs.append(ratio * (warmed - low) + low)
+        return lrs
 
     schedule = chain(LinearLR(s, 1.0, w), CosineAnnealingLR(n, low))
     return Exact(schedule, base, lambda t: rates()[t], lambda t: 3.0 * (t + 1), n - 1)
 
 
 def _chain_overwritten(draw: Random) -> Exact:
-    """LambdaLR overwrites what stands before it; what stands after it acts once: one ratio of two powers, 1 + 2."""
+    """LambdaLR overwrites the parts before it; those after it act once per step: a ratio of two powers, 1 + 2."""
     first, second, third, base = *(float(draw.uniform(0.99, 1)) for _ in range(3)), base_of(draw)
     return Exact(
         chain(ExponentialLR(first), LambdaLR(ExponentialLR(second)), ExponentialLR(third)),
@@ -82,23 +84,23 @@ def _chain_overwritten(draw: Random) -> Exact:
 
 
 def _sequence(draw: Random) -> Exact:
-    """Warmup, hold, annealing; the hold is a chain of a sequence."""
+    """Warmup, a middle phase and annealing; the middle phase is a chain that contains a sequence."""
     s, low_share, base = small(draw), small(draw), base_of(draw)
-    w, hold, n = steps_of(draw), steps_of(draw), steps_of(draw)
-    half, gamma = max(hold // 2, 1), decay_rate(draw, LONG)
-    inner = chain(sequential(ConstantLR(0.7, half), LinearLR(0.3, 0.9, hold), milestones=[half]), ExponentialLR(gamma))
-    schedule = sequential(LinearLR(s, 1.0, w), inner, CosineAnnealingLR(n, base * low_share), milestones=[w, w + hold])
+    w, mid, n = steps_of(draw), steps_of(draw), steps_of(draw)
+    half, gamma = max(mid // 2, 1), decay_rate(draw, LONG)
+    inner = chain(sequential(ConstantLR(0.7, half), LinearLR(0.3, 0.9, mid), milestones=[half]), ExponentialLR(gamma))
+    schedule = sequential(LinearLR(s, 1.0, w), inner, CosineAnnealingLR(n, base * low_share), milestones=[w, w + mid])
 
     def value(t: int) -> Any:
         if t < w:
             return base * ramp(s, 1.0, w, t)
-        if t < w + hold:
+        if t < w + mid:
             k = t - w
-            return base * mpf(gamma) ** k * (mpf(0.7) if k < half else ramp(0.3, 0.9, hold, k - half))
-        return base * low_share + (base - mpf(base * low_share)) * half_wave(mpf(t - w - hold) / n)
+            return base * mpf(gamma) ** k * (mpf(0.7) if k < half else ramp(0.3, 0.9, mid, k - half))
+        return base * low_share + (base - mpf(base * low_share)) * half_wave(mpf(t - w - mid) / n)
 
-    # The widest of its parts: a product of two factors (1 + 1), or the half cosine.
-    return Exact(schedule, base, value, flat(SQUARE), w + hold + n)
+    # The largest factor of any part: a product of two factors (1 + 1), or the half cosine.
+    return Exact(schedule, base, value, flat(SQUARE), w + mid + n)
 
 
 KINDS: dict[str, Callable[[Random], Exact]] = {
