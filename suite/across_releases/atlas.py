@@ -26,7 +26,7 @@ import torch
 from suite.cases.catalogue import all_cases
 from suite.engine.case import Case
 from suite.engine.verdict import Verdict, verdict_of
-from suite.known.deviations import Known, cause_of, table
+from suite.known.deviations import Known, entry_for, table
 from suite.releases import cache
 from suite.releases.load import load_release
 from suite.shared.files import end_with_parent, write_whole
@@ -116,7 +116,7 @@ def measure(chosen: Iterable[str], done: Callable[[str], None] = lambda release:
 
 
 def _row(case: Case, release: str, verdict: Verdict) -> Row:
-    return Row(case, release, verdict, cause_of(case, verdict, release) if verdict.kind == "deviates" else None)
+    return Row(case, release, verdict, entry_for(case, verdict, release) if verdict.kind == "deviates" else None)
 
 
 def unexplained(rows: dict[str, list[Row]]) -> list[Row]:

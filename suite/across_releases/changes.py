@@ -12,7 +12,7 @@ from suite.engine.case import Case
 from suite.engine.loop import Run, run_case
 from suite.engine.subject import Subject
 from suite.engine.verdict import Verdict, close, judge
-from suite.known.deviations import Known, cause_of
+from suite.known.deviations import Known, entry_for
 from suite.releases import index
 from suite.releases.cache import cached, numbers
 from suite.releases.load import load_release
@@ -101,7 +101,7 @@ def change_of(case: Case, old: Subject, new: Subject) -> Change | None:
     what, step, words = difference
     verdicts = [judge(case, run) for run in (before, after)]
     entries = [
-        cause_of(case, verdict, side.release) if verdict.kind == "deviates" else None
+        entry_for(case, verdict, side.release) if verdict.kind == "deviates" else None
         for verdict, side in zip(verdicts, (old, new), strict=True)
     ]
     lrs = [[row[0] for row in run.lrs] for run in (before, after)]

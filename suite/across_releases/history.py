@@ -6,7 +6,7 @@ import dataclasses
 
 from suite.engine.case import Case
 from suite.engine.verdict import Verdict, verdict_of
-from suite.known.deviations import cause_of
+from suite.known.deviations import entry_for
 from suite.releases.cache import numbers
 from suite.releases.load import load_release
 
@@ -30,7 +30,7 @@ def stretches(case: Case, groups: list[tuple[str, ...]]) -> list[Stretch]:
     history: list[Stretch] = []
     for release in sorted(by_release, key=numbers):
         verdict = by_release[release]
-        entry = cause_of(case, verdict, release) if verdict.kind == "deviates" else None
+        entry = entry_for(case, verdict, release) if verdict.kind == "deviates" else None
         if history and _behaviour(history[-1].verdict) == _behaviour(verdict):
             history[-1] = dataclasses.replace(history[-1], last=release)
         else:

@@ -1,4 +1,4 @@
-"""How many random examples Hypothesis draws, and which of them are left out."""
+"""How many random examples Hypothesis draws, and which of them are rejected."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 from hypothesis import reject, settings
 
-#: What the reference rightly refuses to evaluate: a lost factor, and the time after a OneCycleLR.
+#: What the reference rightly refuses to evaluate: a factor lost to 0, and steps past the end of a OneCycleLR.
 UNDEFINED = re.compile(r"must not follow a learning rate of 0: no factor|^step=\d+ must be < total_steps=")
 
 
 def budget(examples: int) -> settings:
-    """Hypothesis settings: the same examples in every run; HYPOTHESIS_PROFILE=thorough draws 20 times as many anew."""
+    """Settings with the same examples every run; HYPOTHESIS_PROFILE=thorough draws 20 times as many, at random."""
     thorough = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
     return settings(
         max_examples=examples * (20 if thorough else 1),
@@ -27,7 +27,7 @@ def budget(examples: int) -> settings:
 
 @contextlib.contextmanager
 def defined() -> Iterator[None]:
-    """Leaves out an example that the reference refuses to evaluate; any other error stands."""
+    """Reject an example that the reference refuses to evaluate; let any other error through."""
     try:
         yield
     except ValueError as error:

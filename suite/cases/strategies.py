@@ -1,13 +1,13 @@
 """Random cases for Hypothesis: every torch scheduler, nested to depth 3, under every axis of a setup.
 
-What is left out would compare nothing, or something that has a test of its own:
+Left out, because it would compare nothing or is tested elsewhere:
 
-* factors below 0.05 and growth above 1.1: thirty steps of them leave rates that round to 0 or drown the rest;
-* a gamma of 0: after the first drop every later factor is multiplied by 0 and cannot be seen;
-* ReduceLROnPlateau inside a composite, the base class, and invalid arguments: refused, in `compositions`;
-* lists with one shared tensor: a tensor holds one value, so groups cannot have different ones;
+* factors below 0.05 and growth above 1.1: after thirty steps the rates round to 0 or swamp the rest;
+* a gamma of 0: after the first drop every later factor is multiplied by 0 and cannot be observed;
+* ReduceLROnPlateau inside a composite, the base class, and invalid arguments: refused, see `compositions`;
+* lists with one shared tensor: the groups cannot have different values;
 * a cut before the first scheduler step under last_epoch: last_epoch = −1 means a fresh start;
-* pct_start = 1 in OneCycleLR, which leaves its fall no step;
+* pct_start = 1 in OneCycleLR, which leaves no step for its fall;
 * more parts than the tolerances are derived for: see `_within_tolerances`.
 """
 
@@ -41,9 +41,18 @@ from suite.engine.axes import Setup
 from suite.engine.case import Case, is_composite
 from suite.engine.loop import restores
 
+from .compositions import singles
+
 Schedules = st.SearchStrategy[Schedule]
 
-#: Scheduler steps that a random case takes at most; lengths stay below `tolerances`' 24.
+#: Classes with a strategy in this file; any other is drawn from `singles`.
+DRAWN = (
+    *(StepLR, MultiStepLR, ConstantLR, LinearLR, ExponentialLR, PolynomialLR, LambdaLR, MultiplicativeLR),
+    *(CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR, CyclicLR, SWALR),
+    *(ReduceLROnPlateau, SequentialLR, ChainedScheduler),
+)
+
+#: Maximum number of scheduler steps in a random case; lengths stay below `tolerances`' 24.
 STEPS = 16
 
 lengths = st.integers(1, 12)
@@ -57,7 +66,7 @@ momenta = st.floats(0.5, 0.99)
 
 
 def mostly(usual: st.SearchStrategy[Any], rare: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Every fifth draw is `rare`: what has a known deviation would hide the others if it came more often."""
+    """Draw `rare` one time in five: known deviations would hide the others if they were more frequent."""
     return st.sampled_from([usual] * 4 + [rare]).flatmap(lambda chosen: chosen)
 
 
@@ -86,7 +95,7 @@ def lambdas(shortest: int = 0) -> Schedules:
 
 
 def cosines() -> Schedules:
-    """CosineAnnealingLR, which most runs leave behind and rise again."""
+    """CosineAnnealingLR; most runs are longer, so the LR rises again."""
     return st.builds(CosineAnnealingLR, lengths, floors)
 
 
@@ -96,7 +105,7 @@ def restarts() -> Schedules:
 
 
 def one_cycles() -> Schedules:
-    """OneCycleLR, long enough for most runs, sometimes with a rise that has no step."""
+    """OneCycleLR, long enough for most runs, sometimes with a rise of zero steps."""
     return st.builds(
         OneCycleLR,
         rates,
@@ -154,7 +163,8 @@ def plateaus(metrics: int = STEPS) -> Schedules:
 
 
 def leaves() -> Schedules:
-    """A scheduler of any class that may stand in a composite."""
+    """A scheduler of any class that a composite accepts."""
+    others = [schedule for schedule in singles() if not isinstance(schedule, DRAWN)]
     return st.one_of(
         *_factors(0),
         lambdas(),
@@ -164,6 +174,7 @@ def leaves() -> Schedules:
         one_cycles(),
         triangles(),
         st.builds(SWALR, rates, st.integers(0, 12), annealing),
+        *([st.sampled_from(others)] if others else []),
     )
 
 
@@ -193,7 +204,7 @@ def compositions(draw: st.DrawFn, parts: Schedules, depth: int = 3) -> Schedule:
 
 
 def sound_leaves() -> Schedules:
-    """A scheduler without any known deviation, wherever it stands in the compositions below."""
+    """A scheduler without any known deviation, in any position of the compositions below."""
     return st.one_of(*_factors(1), lambdas(1), cosines(), restarts())
 
 
@@ -216,8 +227,8 @@ def _within_tolerances(schedule: Schedule) -> bool:
     Sums (CosineAnnealingLR, SWALR) take 8 roundings, amplified by up to 117: three of them make 2808.
     The other parts only multiply, with up to 12 roundings and no amplification: nine of them make 108.
     """
-    found = leaf_list(schedule)
-    return len(found) <= 9 and sum(isinstance(leaf, CosineAnnealingLR | SWALR) for leaf in found) <= 3
+    parts = leaf_list(schedule)
+    return len(parts) <= 9 and sum(isinstance(part, CosineAnnealingLR | SWALR) for part in parts) <= 3
 
 
 @st.composite

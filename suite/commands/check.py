@@ -20,7 +20,7 @@ from suite.engine.loader import BadModule
 from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, verdict_of
 from suite.engine.watchdog import Watched
-from suite.known.deviations import recorded_release, unseen_entries
+from suite.known.deviations import recorded_release, stale_entries
 from suite.known.findings import Finding, judged
 from suite.known.report import print_report
 from suite.releases.cache import ReleaseError
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
             findings = list(judged(cases, verdicts, subject.release, args.json))
     except (BadModule, ReleaseError) as error:
         return _refuse(str(error))
-    stale = [] if args.only or args.module else unseen_entries(subject.release, (f.entry for f in findings))
+    stale = [] if args.only or args.module else stale_entries(subject.release, (f.entry for f in findings))
     news = [f for f in findings if f.standing in ("news", "fixed")]
     code = NEWS if news or stale or lacking else AS_KNOWN
     if args.json:

@@ -1,13 +1,18 @@
-"""The tables and small steps that the laws share: every class with arguments, on a fresh optimizer."""
+"""Tables and helpers that the conformance tests share: every class with arguments, on a fresh optimizer."""
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from typing import Any
 
 import torch
 
+import reference
+from reference import Schedule
+from suite.cases import compositions
 from suite.engine.axes import Setup
+from suite.engine.build import arguments
 from suite.engine.subject import installed
 
 
@@ -31,7 +36,8 @@ class Power:
         return float(self.rate**epoch)
 
 
-#: Every class that takes an optimizer and steps without arguments, with what it cannot do without.
+#: Every class that takes an optimizer and steps without arguments, with its required arguments.
+#: A class that is not listed here takes its arguments from `compositions.singles`: see `from_cases`.
 MINIMAL: dict[str, dict[str, Any]] = {
     "LambdaLR": {"lr_lambda": falling},
     "MultiplicativeLR": {"lr_lambda": wavy},
@@ -48,7 +54,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "SWALR": {"swa_lr": 0.023},
 }
 
-#: The same with every argument off its default.
+#: The same with every argument off its default, or as many of them as one object can have.
 FULL: dict[str, dict[str, Any]] = {
     "LambdaLR": {"lr_lambda": wavy},
     "MultiplicativeLR": {"lr_lambda": falling},
@@ -85,9 +91,34 @@ FULL: dict[str, dict[str, Any]] = {
     "SWALR": {"swa_lr": 0.5, "anneal_epochs": 7, "anneal_strategy": "linear"},
 }
 
+COMPOSITES = ["ChainedScheduler", "SequentialLR"]
+
+#: Every twin of a torch class by its name.
+TWINS: dict[str, type[Schedule]] = {
+    name: value
+    for name, value in sorted(vars(reference).items())
+    if isinstance(value, type) and value.__module__.startswith(("reference.torch_", "reference.compose"))
+}
+
+
+def optional(name: str) -> dict[str, Any]:
+    """The optional arguments of a twin, with their defaults."""
+    fields = dataclasses.fields(TWINS[name])  # type: ignore[arg-type]  # every Schedule is a dataclass
+    return {field.name: field.default for field in fields if field.default is not dataclasses.MISSING}
+
+
+def from_cases(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The required arguments of a class, and the largest set of arguments that a case gives it."""
+    examples = [arguments(s, 1, False) for s in compositions.singles() if type(s).__name__ == name]
+    full = max(examples, key=len, default={})
+    return {key: value for key, value in full.items() if key not in optional(name)}, full
+
+
+for unlisted in TWINS.keys() - MINIMAL.keys() - {*COMPOSITES, "ReduceLROnPlateau", "LRScheduler"}:
+    MINIMAL[unlisted], FULL[unlisted] = from_cases(unlisted)
+
 #: The same classes and the three that need something else, in one fixed order.
 SIMPLE = sorted(MINIMAL)
-COMPOSITES = ["ChainedScheduler", "SequentialLR"]
 EVERY = [*SIMPLE, *COMPOSITES, "ReduceLROnPlateau"]
 
 #: Arguments that take a list with one value for each group; the lists fit three groups.
@@ -112,9 +143,9 @@ METRIC = 1.0
 
 def scheduler_class(name: str) -> Any:
     """The class of the installed torch."""
-    found = installed().scheduler_class(name)
-    assert found is not None, f"this torch has no {name}"
-    return found
+    cls = installed().scheduler_class(name)
+    assert cls is not None, f"this torch has no {name}"
+    return cls
 
 
 def parameters(name: str) -> list[inspect.Parameter]:

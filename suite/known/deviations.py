@@ -1,4 +1,4 @@
-"""The known deviations: the table in words (known.toml) and, for one release, the cases that show them."""
+"""The known deviations: the table (known.toml) and, for one release, the cases that show them (known_cases.csv)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from suite.engine.case import Case
 from suite.engine.verdict import Verdict
 from suite.shared.toml_file import read_toml
 
-from .predicates import CAUSES
+from .predicates import PREDICATES
 
 HERE = Path(__file__).parent
 TABLE, READINGS, CASES = HERE / "known.toml", HERE / "readings.toml", HERE / "known_cases.csv"
@@ -22,7 +22,7 @@ ISSUES = "https://github.com/pytorch/pytorch/issues/"
 
 @dataclasses.dataclass(frozen=True)
 class Known:
-    """One entry of known.toml; the fields are explained at its top."""
+    """One entry of known.toml, where the fields are explained."""
 
     id: str
     title: str
@@ -37,13 +37,13 @@ class Known:
 
     @property
     def links(self) -> list[str]:
-        """The addresses of the upstream threads."""
+        """The URLs of the upstream threads."""
         return [f"{ISSUES}{number}" for number in self.upstream]
 
     def covers(self, release: str) -> bool:
-        """Whether the deviation is known in this release."""
-        here = _numbers(release)
-        return _numbers(self.since) <= here and (not self.until or here < _numbers(self.until))
+        """Whether the release is in the entry's range."""
+        number = _numbers(release)
+        return _numbers(self.since) <= number and (not self.until or number < _numbers(self.until))
 
 
 def _numbers(release: str) -> tuple[int, ...]:
@@ -53,14 +53,15 @@ def _numbers(release: str) -> tuple[int, ...]:
 
 @functools.cache
 def table() -> dict[str, Known]:
-    """Every entry by its id, in the order of the causes."""
+    """Every entry by its id, in the order of the predicates; raises ValueError if the two tables do not match."""
     rows = read_toml(TABLE)
-    if set(rows) != set(CAUSES):
-        raise ValueError(f"known.toml and causes.py must name the same entries, not {set(rows) ^ set(CAUSES)}")
+    for home, missing in ((TABLE.name, PREDICATES.keys() - rows), ("predicates.py", rows.keys() - PREDICATES)):
+        if missing:
+            raise ValueError(f"entries={sorted(missing)} must be in suite/known/{home} too")
     entries = {}
-    for name in CAUSES:
-        row: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in rows[name].items()}
-        entries[name] = Known(id=name, **row)
+    for entry_id in PREDICATES:
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in rows[entry_id].items()}
+        entries[entry_id] = Known(id=entry_id, **fields)
     return entries
 
 
@@ -70,18 +71,18 @@ def readings() -> dict[str, dict[str, str]]:
     return read_toml(READINGS)
 
 
-def cause_of(case: Case, verdict: Verdict, release: str) -> Known | None:
-    """The entry that explains this deviation: the first whose structure, shape and releases fit."""
-    for name, holds in CAUSES.items():
-        entry = table()[name]
-        if verdict.shape in entry.shapes and entry.covers(release) and holds(case):
+def entry_for(case: Case, verdict: Verdict, release: str) -> Known | None:
+    """The entry that explains this deviation: the first whose predicate, shapes and releases match."""
+    for entry_id, predicate in PREDICATES.items():
+        entry = table()[entry_id]
+        if verdict.shape in entry.shapes and entry.covers(release) and predicate(case):
             return entry
     return None
 
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """One line of known_cases.csv: a case that is known to deviate in one release, and how."""
+    """One line of known_cases.csv: a case that is known to deviate in the recorded release, and how."""
 
     case: str
     entry: str
@@ -98,21 +99,24 @@ def recorded_release() -> str:
 
 @functools.cache
 def records() -> dict[str, Record]:
-    """The known cases of that release by case id."""
+    """The known cases of the recorded release by case id."""
     with CASES.open(newline="") as file:
         rows = csv.reader(file)
         next(rows), next(rows)
         return {row[0]: Record(*row) for row in rows}
 
 
-def write_records(release: str, found: Iterable[tuple[Case, Verdict]]) -> int:
-    """Write known_cases.csv anew; raises ValueError for a deviation that no entry explains."""
+def write_records(release: str, verdicts: Iterable[tuple[Case, Verdict]]) -> int:
+    """Overwrite known_cases.csv; raises ValueError for a deviation that no entry explains."""
     lines = []
-    for case, verdict in found:
+    for case, verdict in verdicts:
         if verdict.kind == "deviates":
-            entry = cause_of(case, verdict, release)
+            entry = entry_for(case, verdict, release)
             if entry is None:
-                raise ValueError(f"case={case.id} deviates ({verdict.shape}) and no entry of known.toml explains it")
+                raise ValueError(
+                    f"case={case.id} deviates ({verdict.shape}): it must match an entry of suite/known/known.toml "
+                    "and its predicate in suite/known/predicates.py"
+                )
             lines.append((case.id, entry.id, verdict.shape, "" if verdict.step is None else str(verdict.step)))
     with CASES.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -123,10 +127,10 @@ def write_records(release: str, found: Iterable[tuple[Case, Verdict]]) -> int:
 
 
 def standing(case: Case, verdict: Verdict, release: str) -> tuple[str, Known | None]:
-    """How a verdict stands to what is known: follows, absent, known, fixed or news.
+    """Compare a verdict with what is known: follows, absent, known, fixed or news.
 
-    In the release of known_cases.csv each case must do exactly what its line says.
-    In any other release a deviation is known when an entry explains it.
+    In the recorded release each case must do exactly what its line of known_cases.csv says.
+    In any other release a deviation is known if an entry explains it.
     """
     if verdict.kind == "absent":
         return "absent", None
@@ -134,7 +138,7 @@ def standing(case: Case, verdict: Verdict, release: str) -> tuple[str, Known | N
     record = records().get(plain_id(case)) if exact else None
     if verdict.follows:
         return ("fixed", table()[record.entry]) if record else ("follows", None)
-    entry = cause_of(case, verdict, release)
+    entry = entry_for(case, verdict, release)
     if entry is None:
         return "news", None
     if exact:
@@ -149,7 +153,7 @@ def plain_id(case: Case) -> str:
     return dataclasses.replace(case, setup=dataclasses.replace(case.setup, device="cpu")).id
 
 
-def unseen_entries(release: str, shown: Iterable[Known | None]) -> list[str]:
-    """The entries that should show in this release, although no case showed them."""
-    seen = {entry.id for entry in shown if entry is not None}
-    return [entry.id for entry in table().values() if entry.covers(release) and entry.id not in seen]
+def stale_entries(release: str, shown: Iterable[Known | None]) -> list[str]:
+    """The ids of the entries that cover this release although no case shows them."""
+    shown_ids = {entry.id for entry in shown if entry is not None}
+    return [entry.id for entry in table().values() if entry.covers(release) and entry.id not in shown_ids]

@@ -1,7 +1,7 @@
-"""Why a case can deviate: one predicate for each entry of known.toml, on the structure of the case alone.
+"""Which cases a known deviation can affect: one predicate per entry of known.toml, on the case alone.
 
-A predicate says where a defect *can* show; whether it does is measured.
-It never looks at what torch did, so it cannot excuse a deviation of another cause and another shape.
+A predicate says where a deviation *can* appear; whether it does is measured.
+It never looks at what torch did, so it cannot excuse a deviation with a different cause or shape.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ Predicate = Callable[[Case], bool]
 
 
 def places(schedule: Schedule, path: Path = ()) -> Iterator[tuple[Schedule, Path]]:
-    """Every scheduler of a composition with its path: the composites above it and its index in each."""
+    """Every scheduler of a composition with its path: the enclosing composites and its index in each."""
     yield schedule, path
     for i, part in enumerate(getattr(schedule, "schedulers", ())):
         yield from places(part, (*path, (schedule, i)))
 
 
 def _later(path: Path) -> bool:
-    """It is a later phase of the SequentialLR directly above it."""
+    """Whether it is a later phase of the SequentialLR that directly contains it."""
     return bool(path) and isinstance(path[-1][0], SequentialLR) and path[-1][1] > 0
 
 
-def _is_a(*kinds: type[Schedule], where: Callable[[Path], bool] = lambda path: True) -> Predicate:
+def _contains(*kinds: type[Schedule], where: Callable[[Path], bool] = lambda path: True) -> Predicate:
     return lambda case: any(isinstance(s, kinds) and where(path) for s, path in places(case.schedule))
 
 
@@ -70,17 +70,17 @@ def _empty_rise(case: Case) -> bool:
     )
 
 
-def _fraction(value: object) -> bool:
-    return isinstance(value, float) and not isinstance(value, bool)
+def _is_float(value: object) -> bool:
+    return isinstance(value, float)
 
 
 def _fractional_length(case: Case) -> bool:
-    """A length or milestone of a single scheduler that is not a whole number."""
+    """A length or milestone of a single scheduler is not an integer."""
     names = ("total_iters", "T_max", "step_size")
     for s, _ in places(case.schedule):
-        if any(_fraction(getattr(s, name, None)) for name in names):
+        if any(_is_float(getattr(s, name, None)) for name in names):
             return True
-        if isinstance(s, MultiStepLR) and any(_fraction(m) for m in s.milestones):
+        if isinstance(s, MultiStepLR) and any(_is_float(m) for m in s.milestones):
             return True
     return False
 
@@ -95,23 +95,23 @@ def _division_by_length(case: Case) -> bool:
 def _bad_milestones(case: Case) -> bool:
     for s, _ in places(case.schedule):
         if isinstance(s, SequentialLR):
-            rising = list(s.milestones) == sorted(s.milestones)
-            if not rising or any(_fraction(m) or m < 0 for m in s.milestones):
+            is_sorted = list(s.milestones) == sorted(s.milestones)
+            if not is_sorted or any(_is_float(m) or m < 0 for m in s.milestones):
                 return True
     return False
 
 
-def _own_base(case: Case) -> bool:
-    """OneCycleLR or CyclicLR beside another scheduler on the same optimizer."""
-    return is_composite(case.schedule) and _is_a(OneCycleLR, CyclicLR)(case)
+def _cycle_in_composite(case: Case) -> bool:
+    """OneCycleLR or CyclicLR shares the optimizer with another scheduler."""
+    return is_composite(case.schedule) and _contains(OneCycleLR, CyclicLR)(case)
 
 
-def _sequential_in_chain(path: Path) -> bool:
+def _in_chain(path: Path) -> bool:
     return any(isinstance(above, ChainedScheduler) for above, _ in path)
 
 
-def _nested_first(path: Path) -> bool:
-    """It lies in the first phase of a SequentialLR, at any depth."""
+def _in_first_phase(path: Path) -> bool:
+    """Whether it is inside the first phase of a SequentialLR, at any depth."""
     return any(isinstance(above, SequentialLR) and i == 0 for above, i in path)
 
 
@@ -120,25 +120,25 @@ def _built_backwards(case: Case) -> bool:
 
 
 def _resumed(order: str, *kinds: type[Schedule]) -> Predicate:
-    """Restored in this order (or one whose name begins so), with one of these schedulers in the composition."""
-    holds = _is_a(*kinds) if kinds else (lambda case: True)
-    return lambda case: case.setup.resume.startswith(order) and holds(case)
+    """Restored in an order whose name starts with `order`, with one of these schedulers in the composition."""
+    present = _contains(*kinds) if kinds else (lambda case: True)
+    return lambda case: case.setup.resume.startswith(order) and present(case)
 
 
 def _jumped(*kinds: type[Schedule]) -> Predicate:
-    return lambda case: bool(case.setup.jumps) and _is_a(*kinds)(case)
+    return lambda case: bool(case.setup.jumps) and _contains(*kinds)(case)
 
 
 def _shared_plateau(case: Case) -> bool:
     return case.setup.lr_type == "shared" and isinstance(case.schedule, ReduceLROnPlateau)
 
 
-def _inside(path: Path) -> bool:
+def _in_composite(path: Path) -> bool:
     return bool(path)
 
 
-def _goals(case: Case) -> bool:
-    """More than one SWALR, with different goals."""
+def _different_targets(case: Case) -> bool:
+    """More than one SWALR, with different target LRs."""
     return len({s.swa_lr for s, _ in places(case.schedule) if isinstance(s, SWALR)}) > 1
 
 
@@ -147,7 +147,7 @@ def _zero_start(case: Case) -> bool:
 
 
 def _cycled_beta(case: Case) -> bool:
-    """CyclicLR that moves the momentum of an optimizer that calls it beta1."""
+    """CyclicLR cycles the momentum of an optimizer that calls it beta1."""
     cycles = any(isinstance(s, CyclicLR) and s.cycle_momentum for s, _ in places(case.schedule))
     return cycles and case.setup.optimizer == "adam"
 
@@ -157,17 +157,17 @@ def _milestone_zero(case: Case) -> bool:
 
 
 def _switches(case: Case) -> bool:
-    """A SequentialLR with a milestone, anywhere."""
+    """The composition contains a SequentialLR with a milestone."""
     return any(isinstance(s, SequentialLR) and s.milestones for s, _ in places(case.schedule))
 
 
 def _tensor(case: Case) -> bool:
-    return case.setup.lr_type != "float" and _is_a(SequentialLR)(case)
+    return case.setup.lr_type != "float" and _contains(SequentialLR)(case)
 
 
-#: Entry of known.toml → where it can show.  The first that matches names the deviation, so what lies in
-#: the composition stands before what lies in the loop around it.
-CAUSES: dict[str, Predicate] = {
+#: Entry of known.toml → the cases that it can affect.  The first match wins, so causes in the composition
+#: come before causes in the training loop.
+PREDICATES: dict[str, Predicate] = {
     "length-zero-kept": _zero_length,
     "constant-factor-zero": _zero_factor,
     "empty-rise": _empty_rise,
@@ -177,19 +177,19 @@ CAUSES: dict[str, Predicate] = {
     "milestone-zero": _milestone_zero,
     "linear-from-zero": _zero_start,
     "chain-of-nothing": lambda case: isinstance(case.schedule, ChainedScheduler) and not case.schedule.schedulers,
-    "plateau-inside-composite": _is_a(ReduceLROnPlateau, where=_inside),
+    "plateau-inside-composite": _contains(ReduceLROnPlateau, where=_in_composite),
     "plateau-without-last-lr": lambda case: isinstance(case.schedule, ReduceLROnPlateau),
     "cyclic-without-beta": _cycled_beta,
     "composite-later-phase": lambda case: any(is_composite(s) and _later(p) for s, p in places(case.schedule)),
-    "multiplicative-later-phase": _is_a(MultiplicativeLR, where=_later),
-    "swalr-shared-goal": _goals,
-    "swalr-later-phase": _is_a(SWALR, where=_later),
-    "sequential-inside-chain": _is_a(SequentialLR, where=_sequential_in_chain),
-    "chain-without-epoch": _is_a(ChainedScheduler, where=_nested_first),
-    "sequential-inside-blow-up": _is_a(SequentialLR, where=_nested_first),
-    "sequential-inside-first-phase": _is_a(SequentialLR, where=_nested_first),
-    "cycle-replaces-base-lr": _own_base,
-    "chain-as-first-phase": _is_a(ChainedScheduler, where=_nested_first),
+    "multiplicative-later-phase": _contains(MultiplicativeLR, where=_later),
+    "swalr-shared-goal": _different_targets,
+    "swalr-later-phase": _contains(SWALR, where=_later),
+    "sequential-inside-chain": _contains(SequentialLR, where=_in_chain),
+    "chain-without-epoch": _contains(ChainedScheduler, where=_in_first_phase),
+    "sequential-inside-blow-up": _contains(SequentialLR, where=_in_first_phase),
+    "sequential-inside-first-phase": _contains(SequentialLR, where=_in_first_phase),
+    "cycle-replaces-base-lr": _cycle_in_composite,
+    "chain-as-first-phase": _contains(ChainedScheduler, where=_in_first_phase),
     "chain-built-backwards": _built_backwards,
     "shared-tensor-plateau": _shared_plateau,
     "epoch-multiplicative": _jumped(MultiplicativeLR),

@@ -12,7 +12,7 @@ from suite.engine.case import Case, Refused, expected, expected_momenta, validat
 from suite.engine.loop import RESTORES, Loop
 from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, verdict_of
-from suite.known.deviations import cause_of, readings
+from suite.known.deviations import entry_for, readings
 
 from .code import Schedulers, listed, optimizer_code, printed
 
@@ -34,7 +34,7 @@ class _Script:
 
     def __init__(self, case: Case, verdict: Verdict) -> None:
         self.case, self.setup, self.verdict = case, case.setup, verdict
-        self.entry = cause_of(case, verdict, installed().release) if verdict.kind == "deviates" else None
+        self.entry = entry_for(case, verdict, installed().release) if verdict.kind == "deviates" else None
         self.positions = _positions(case)
         self.schedulers = Schedulers(case, max(self.positions))
         self.rule = ""

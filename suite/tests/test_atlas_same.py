@@ -15,7 +15,7 @@ from suite.across_releases.same_result import same
 from suite.commands import atlas as atlas_run
 from suite.engine.subject import installed
 from suite.engine.verdict import verdict_of
-from suite.known.deviations import cause_of
+from suite.known.deviations import entry_for
 from suite.tests import stock
 
 RELEASE = installed().release
@@ -26,7 +26,7 @@ def rows() -> dict[str, list[Row]]:
     """Some cases on the installed torch."""
     verdicts = [(case, verdict_of(case, installed())) for case in stock.some_cases()]
     return {
-        RELEASE: [Row(c, RELEASE, v, cause_of(c, v, RELEASE) if v.kind == "deviates" else None) for c, v in verdicts]
+        RELEASE: [Row(c, RELEASE, v, entry_for(c, v, RELEASE) if v.kind == "deviates" else None) for c, v in verdicts]
     }
 
 

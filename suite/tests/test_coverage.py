@@ -1,20 +1,23 @@
-"""What the cases must cover, and the table of known deviations against them: nothing stale, nothing unexplained."""
+"""What the cases must cover; that the known deviations match them. A failure names the file to edit."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
 
+import reference
 from reference import ChainedScheduler, ConstantLR, CosineAnnealingLR, LambdaLR, Schedule, SequentialLR
+from suite.cases import compositions
 from suite.cases.catalogue import all_cases
 from suite.engine.case import Case
 from suite.engine.loop import RESTORES
 from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, verdict_of
-from suite.known.deviations import Known, cause_of, readings, recorded_release, records, standing, table, unseen_entries
+from suite.known.deviations import Known, entry_for, readings, recorded_release, records, stale_entries, standing, table
 from suite.known.pitfalls import PITFALLS, Pitfall, pitfalls_of
-from suite.known.predicates import CAUSES, places
+from suite.known.predicates import PREDICATES, places
 
 CASES = all_cases()
 NAMES = installed().public_names()
@@ -24,21 +27,41 @@ def _depth(schedule: Schedule) -> int:
     return 1 + max((_depth(part) for part in getattr(schedule, "schedulers", ())), default=0)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_scheduler_has_a_twin_and_parameters(name: str) -> None:
+    """Each class of torch is in the reference, and once among the parts of the pairs."""
+    assert hasattr(reference, name), f"write {name} in reference/torch_*.py and export it in reference/__init__.py"
+    parts = [part for part in compositions.PARTS if type(part).__name__ == name]
+    assert len(parts) == 1, f"add {name} with parameters to PARTS in suite/cases/compositions.py"
+
+
+@pytest.mark.parametrize("name", sorted({type(schedule).__name__ for schedule in compositions.singles()}))
+def test_every_argument_differs_from_its_default_in_a_case(name: str) -> None:
+    """A swapped or ignored argument shows only when it is not at its default."""
+    twins = [schedule for schedule in compositions.singles() if type(schedule).__name__ == name]
+    for field in dataclasses.fields(twins[0]):  # type: ignore[arg-type]  # every Schedule is a dataclass
+        values = [getattr(twin, field.name) for twin in twins]
+        assert values != [field.default] * len(values), (
+            f"add {name} with {field.name} off its default to singles() in suite/cases/compositions.py"
+        )
+
+
 @pytest.mark.parametrize("composite", [SequentialLR, ChainedScheduler])
 def test_every_ordered_pair_of_public_names_is_a_case(composite: type[Schedule]) -> None:
-    """Any two public schedulers, one after the other and both at once."""
+    """Any two public schedulers, in sequence and chained."""
     pairs = {
         tuple(type(part).__name__ for part in c.schedule.schedulers)  # type: ignore[attr-defined]  # composites have it
         for c in CASES
         if isinstance(c.schedule, composite)
     }
-    assert [(a, b) for a in NAMES for b in NAMES if (a, b) not in pairs] == []
+    missing = [(a, b) for a in NAMES for b in NAMES if (a, b) not in pairs]
+    assert missing == [], "every class must be in PARTS of suite/cases/compositions.py"
 
 
-def test_every_public_name_stands_alone_in_a_case() -> None:
-    """Also LRScheduler, which must be refused."""
+def test_every_public_name_is_a_case_by_itself() -> None:
+    """Including LRScheduler, which must be refused."""
     alone = {type(c.schedule).__name__ for c in CASES}
-    assert set(NAMES) - alone == set()
+    assert set(NAMES) - alone == set(), "add them to singles() in suite/cases/compositions.py"
 
 
 def test_nesting_reaches_depth_three() -> None:
@@ -70,10 +93,11 @@ def test_ids_are_unique_and_every_runner_can_select_them() -> None:
 
 @pytest.mark.parametrize("entry", table().values(), ids=list(table()))
 def test_an_entry_matches_a_case_and_is_complete(entry: Known) -> None:
-    """An entry that no case can show is stale; every field that a reader needs is there."""
-    assert any(CAUSES[entry.id](c) for c in CASES)
+    """An entry that no case can show is stale; every field that a reader needs is present."""
+    assert any(PREDICATES[entry.id](c) for c in CASES)
     assert entry.kind in ("defect", "surprise")
-    assert entry.title
+    assert re.match(r"[A-Z]|[a-z]+_", entry.title), "a title starts with a capital letter or an argument's name"
+    assert not entry.title.endswith(".")
     assert entry.symptom.endswith(".")
     assert entry.workaround
     assert entry.reading in {"", *readings()}
@@ -86,16 +110,16 @@ def test_every_reading_is_used_and_argued() -> None:
 
 
 def test_the_record_names_cases_and_entries_that_exist() -> None:
-    """A line of known_cases.csv for a case that is gone fails."""
+    """A line of known_cases.csv for a case that no longer exists fails."""
     ids = {c.id for c in CASES}
-    assert [r.case for r in records().values() if r.case not in ids] == []
-    assert {r.entry for r in records().values()} <= set(table())
+    assert [r.case for r in records().values() if r.case not in ids] == [], "run python -m suite accept"
+    assert {r.entry for r in records().values()} <= set(table()), "run python -m suite accept"
 
 
 def test_every_entry_of_the_recorded_release_is_recorded() -> None:
-    """An entry that should show there has a line."""
+    """An entry that covers the recorded release has at least one line."""
     shown = [table()[r.entry] for r in records().values()]
-    assert unseen_entries(recorded_release(), shown) == []
+    assert stale_entries(recorded_release(), shown) == [], "run python -m suite accept, or set `until` in known.toml"
 
 
 @pytest.mark.parametrize("pitfall", PITFALLS, ids=lambda p: p.id)
@@ -117,28 +141,39 @@ def _plain(slug: str) -> Case:
     return next(c for c in CASES if c.id == slug)
 
 
-def test_news_and_fixes_are_told_from_what_is_known() -> None:
+def test_the_two_tables_must_name_the_same_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry without a predicate, or a predicate without an entry, is refused with the file to edit."""
+    monkeypatch.setitem(PREDICATES, "no-entry", lambda case: False)
+    with pytest.raises(ValueError, match=r"^entries=\['no-entry'\] must be in suite/known/known.toml too$"):
+        table.__wrapped__()
+    monkeypatch.delitem(PREDICATES, "no-entry")
+    monkeypatch.delitem(PREDICATES, "empty-rise")
+    with pytest.raises(ValueError, match=r"^entries=\['empty-rise'\] must be in suite/known/predicates.py too$"):
+        table.__wrapped__()
+
+
+def test_news_and_fixes_are_distinguished_from_known_deviations() -> None:
     """Strict both ways: an unknown deviation is news, a recorded one that follows is fixed, another step is news."""
     release = recorded_release()
     clean, wrong = _plain("steplr3_g0p7"), _plain("linearlr0_s0p01")
     record = records()[wrong.id]
-    due = Verdict("deviates", record.shape, int(record.step), 0.99)
+    recorded = Verdict("deviates", record.shape, int(record.step), 0.99)
     assert standing(clean, Verdict("follows"), release)[0] == "follows"
     assert standing(clean, Verdict("deviates", "scaled", 3, 0.1), release) == ("news", None)
     assert standing(wrong, Verdict("follows"), release)[0] == "fixed"
-    assert standing(wrong, due, release)[0] == "known"
+    assert standing(wrong, recorded, release)[0] == "known"
     assert standing(wrong, Verdict("deviates", record.shape, int(record.step) + 1, 0.99), release)[0] == "news"
     assert standing(wrong, Verdict("deviates", "reset", 0, 0.99), release)[0] == "news"
 
 
 def test_an_entry_explains_nothing_outside_its_releases() -> None:
-    """Milestone 0 was mended in 2.13, so the same deviation is news from there on."""
+    """Milestone 0 was fixed in 2.13, so the same deviation is news from then on."""
     case = next(c for c in CASES if c.id.startswith("seq2_m0.linearlr4_s0p13.exponentiallr"))
     verdict = Verdict("deviates", "scaled", 0, 0.87)
-    before = cause_of(case, verdict, "2.12.1")
+    before = entry_for(case, verdict, "2.12.1")
     assert before is not None
     assert before.id == "milestone-zero"
-    assert cause_of(case, verdict, "2.13.0") is None
+    assert entry_for(case, verdict, "2.13.0") is None
 
 
 def test_places_names_every_scheduler_with_its_path() -> None:
