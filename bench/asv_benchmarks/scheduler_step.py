@@ -1,7 +1,7 @@
-"""asv: what a scheduler costs, by composition, number of groups and type of LR.
+"""asv: the cost of a scheduler, by composition, number of groups and type of LR.
 
-``scheduler.step()`` is paid at every optimizer step, whatever the model; construction once a run,
-``state_dict()`` once a checkpoint.
+``scheduler.step()`` is paid at every optimizer step, whatever the model; construction once per run,
+``state_dict()`` once per checkpoint.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import (
 )
 
 WARMUP_STEPS = 5
-#: Far beyond what asv repeats, so that no timed step passes the end of a schedule.
+#: Far more than asv repeats, so that no timed step is past the end of a schedule.
 TOTAL_STEPS = 10**9
 PEAK_LR = 3e-4
 
@@ -34,26 +34,26 @@ def _linear_cosine(step: int) -> float:
 
 
 def make_optimizer(groups: int, lr_type: str, momentum: float = 0.0) -> torch.optim.Optimizer:
-    """SGD over `groups` groups of one number each; `lr_type` is float or tensor."""
-    # Each group has its own tensor: torch changes a tensor LR in place, so a shared one
+    """SGD with `groups` groups of one number each; `lr_type` is float or tensor."""
+    # Each group has a separate tensor: torch changes a tensor LR in place, so a shared one
     # would be scaled once per group.
     rates = [PEAK_LR if lr_type == "float" else torch.tensor(PEAK_LR) for _ in range(groups)]
     parts = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in rates]
     return torch.optim.SGD(parts, momentum=momentum)
 
 
-#: SGD's own construction takes time with the square of the groups, so it is not repeated for each sample.
+#: Constructing SGD takes time quadratic in the number of groups, so it is not repeated for each sample.
 kept_optimizer = functools.cache(make_optimizer)
 
 
-# The first optimizer of a process makes torch import much more of itself (over a second): here, where
-# asv's fork server does it once for all the processes that it forks, one for each combination.
+# The first optimizer of a process makes torch import many more modules (over a second). Done here, at import, it
+# happens once in asv's fork server instead of in every process that it forks, one per combination.
 torch.set_num_threads(1)
 make_optimizer(1, "tensor")
 
 
 def forget_schedulers(optimizer: torch.optim.Optimizer) -> None:
-    """Undo what schedulers leave in an optimizer: the base LR, the LR and the counting `step`."""
+    """Remove what schedulers leave in an optimizer: the base LR, the changed LR and the wrapped `step`."""
     for group in optimizer.param_groups:
         group.pop("initial_lr", None)
         group["lr"] = torch.tensor(PEAK_LR) if isinstance(group["lr"], torch.Tensor) else PEAK_LR
@@ -61,7 +61,7 @@ def forget_schedulers(optimizer: torch.optim.Optimizer) -> None:
 
 
 def make_scheduler(composition: str, optimizer: torch.optim.Optimizer) -> LRScheduler:
-    """One of the four usual ways to write (or to leave out) a linear warmup before a cosine."""
+    """One of the four usual ways to write (or omit) a linear warmup before a cosine."""
     if composition == "cosine":
         return CosineAnnealingLR(optimizer, T_max=TOTAL_STEPS)
     if composition == "lambda":
@@ -76,14 +76,14 @@ def make_scheduler(composition: str, optimizer: torch.optim.Optimizer) -> LRSche
 
 
 class _Grid:
-    """The axes that every benchmark here shares."""
+    """The axes shared by all benchmarks of this module."""
 
     param_names = ("composition", "groups", "lr_type")
     params = (["sequential", "chained", "lambda", "cosine"], [1, 10, 100, 1000], ["float", "tensor"])
 
 
 class SchedulerStep(_Grid):
-    """One step after the warmup, where a run spends nearly all of its steps."""
+    """A step after the warmup, where a run spends nearly all of its steps."""
 
     def setup(self, composition: str, groups: int, lr_type: str) -> None:
         """Build, and walk past the warmup: construction and the switch stay outside the timed line."""
@@ -103,9 +103,9 @@ class SchedulerStep(_Grid):
 
 
 class SchedulerConstruction(_Grid):
-    """Building the scheduler, its children included, on an optimizer that had none."""
+    """Construction of the scheduler, including its children, on an optimizer without one."""
 
-    # Construction changes the optimizer, so each one is timed alone, on an optimizer as good as new.
+    # Construction changes the optimizer, so each call is timed separately, on an optimizer reset beforehand.
     number = 1
     repeat = (10, 30, 0.5)
     warmup_time = 0.0

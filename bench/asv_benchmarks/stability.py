@@ -1,7 +1,7 @@
-"""asv: how steady training is under each warmup, as numbers that are the same in every run of one commit.
+"""asv: the stability of training under each warmup, as numbers that are identical in every run of a commit.
 
 All runs train once, together, in `setup_cache`; the benchmarks read their numbers from there.
-asv compares by ratios and takes smaller for better: so every number is finite and above 0.
+asv compares ratios and regards smaller as better, so every number is finite and above 0.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from bench.toy.measures import capped, failed, lr_sensitivity, max_stable_lr
 from bench.toy.rates import grid
 from bench.toy.rules import WARMUPS, effective
 
-#: Ten per cent of warmup. At width 16 the task is learned in 200 steps, at a good LR.
+#: A warmup of 10 %. At width 16 the task is learned in 200 steps with a good LR.
 WARMUP_STEPS, TOTAL_STEPS = 20, 200
-#: Peak LRs in ratios of 10^¼, from one at which all kinds but the untuned learn to one at which the others fail.
+#: Peak LRs in ratios of 10^¼: at the first all kinds except the untuned learn, at the last these kinds fail.
 LRS = tuple(10 ** (k / 4) for k in range(-9, -2))
 SEEDS = 3
-#: The least value of what could be 0 otherwise, nats per token: far below what a seed changes.
+#: Lower bound, in nats per token, of numbers that could be 0: far below the differences between seeds.
 LEAST = 1e-6
 
 Numbers = dict[str, float]
@@ -32,13 +32,13 @@ def measure(
 ) -> dict[str, Numbers]:
     """Train every warmup at every peak LR with every seed, and return the numbers of each warmup.
 
-    * ``lr_sensitivity``: mean over the seeds, nats; the loss of the untrained model where nothing beat that;
+    * ``lr_sensitivity``: mean over seeds, nats; the loss of the untrained model if no run is better;
     * ``failed_share``: (failed + 1)/(runs + 2), Laplace's rule of succession, which is never 0 or 1;
-    * ``inverse_max_stable_lr``: geometric mean over the seeds of 1 / the largest LR that learned the task;
-      where none did, of the LR that would come below the grid; never less than 1 / the grid's last;
-    * ``loss``: mean over the seeds of the least validation loss over the LRs, after `total_steps`, nats.
+    * ``inverse_max_stable_lr``: geometric mean over seeds of 1 / the largest LR that learned the task;
+      if none did, the next LR below the grid is used; never less than 1 / the grid's largest LR;
+    * ``loss``: mean over seeds of the lowest validation loss over the LRs, after `total_steps`, nats.
 
-    A run that is not finite counts with the loss of its untrained model.
+    A run whose loss is not finite counts with the loss of its untrained model.
     """
     count = len(lrs) * seeds
     schedules = [effective(warmup, config, warmup_steps, total_steps) for warmup in warmups]
@@ -71,8 +71,8 @@ def numbers_of(losses: np.ndarray, initial: np.ndarray, lrs: Sequence[float]) ->
 class Stability:
     """Post-LN at width 16, 200 steps, 3 seeds, 7 peak LRs from 0.0056 to 0.18, warmup 20 steps, then a cosine.
 
-    Untuned warmups take their length from β2 = 0.999 (a thousand steps and more), so in 200 steps
-    they stay far below the peak LR they are given: read them as what a user gets, not as a better shape.
+    The length of untuned warmups follows from β2 = 0.999 (a thousand steps or more), so in 200 steps they stay
+    far below their peak LR: their numbers show what a user gets, not that the shape is better.
     """
 
     param_names = ("warmup",)

@@ -1,4 +1,4 @@
-"""asv: the step of the plain trainer with its LR in a tensor, and captured in a CUDA graph."""
+"""asv: the step of the plain trainer with a tensor LR, and captured in a CUDA graph."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from bench.toy.captured import KINDS, TensorLoop
 from bench.toy.config import named
 from bench.toy.devices import DEVICES
 from bench.toy.rules import by_way
+from bench.toy.stopwatch import FIRST_STEPS
 
-#: More steps than asv takes, so that no timed step is past the end; all of them are in the warmup.
+#: More steps than asv takes, so that no timed step is past the end; all timed steps are in the warmup.
 WARMUP_STEPS, TOTAL_STEPS = 1_000, 10_000
-#: The first steps of a process allocate; they are not timed.
-FIRST_STEPS = 3
 
 
 class TensorStep:
-    """Fused Adam under SequentialLR, by where the LR is kept; `capturable` and `graph` on a GPU only."""
+    """Fused Adam under SequentialLR, by kind of LR (see `KINDS`); `capturable` and `graph` need a GPU."""
 
     param_names = ("kind", "config", "device")
     params = (list(KINDS), ["small16", "small64"], list(DEVICES))

@@ -1,7 +1,7 @@
-"""asv: what a step of the plain trainer costs under each warmup, and what a batch of replicas saves.
+"""asv: the cost of a step of the plain trainer under each warmup, and the savings of batched replicas.
 
-All on one thread, in float32. Everything that asv compares is smaller when it is better: so seconds per
-1000 tokens stand here for tokens per second, and batched over sequential seconds for the speed-up.
+Everything runs on one thread, in float32. asv regards smaller as better, so throughput is given in seconds per
+1000 tokens, and the speed-up as the ratio of batched to sequential seconds.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from bench.toy.rules import WARMUPS, WAYS, Rule, by_warmup, by_way, effective
 from bench.toy.stopwatch import FIRST_STEPS, Stopwatch
 from bench.toy.task import digits_needed
 
-#: More steps than asv takes, so that no timed step is past the end; all of them are in the warmup.
+#: More steps than asv takes, so that no timed step is past the end; all timed steps are in the warmup.
 WARMUP_STEPS, TOTAL_STEPS = 1_000, 10_000
-#: A whole schedule, half of it warmup, for what is measured over many steps at once.
+#: A complete schedule, half of it warmup, for measurements over many steps.
 SHORT_WARMUP, SHORT_TOTAL = 20, 40
 REPLICAS = {"cpu": 64, "cuda": 1024}
 ROUNDS = 7
@@ -40,7 +40,7 @@ def started(rule: Rule, config: str, device: str, steps: int = TOTAL_STEPS) -> P
 
 
 def seconds(action: Callable[[], object], device: str) -> float:
-    """How long an action takes, with all that it leaves to the device."""
+    """The seconds an action takes, including the work it queues on the device."""
     settle(device)
     start = time.perf_counter()
     action()
@@ -49,49 +49,49 @@ def seconds(action: Callable[[], object], device: str) -> float:
 
 
 def scheduler_share(loop: PlainLoop, steps: int) -> float:
-    """Per cent of a step that goes into the LR, by the median of the steps on either side.
+    """The percentage of a step spent on the LR: the median time on the LR over the median time of a step.
 
-    Both are measured in the same steps. The median, because another process that
-    takes the core for a moment would make a microsecond a millisecond.
+    Both are measured in the same steps. The median, because another process that takes the core for a moment
+    turns a microsecond into a millisecond.
     """
     before, after = Stopwatch(loop.driver.before), Stopwatch(loop.driver.after)
     vars(loop.driver).update(before=before, after=after)
-    whole = Stopwatch(loop.step)
+    step = Stopwatch(loop.step)
     for _ in range(steps):
-        whole()
+        step()
     scheduler = [a + b for a, b in zip(before.seconds, after.seconds, strict=True)]
-    return 100 * statistics.median(scheduler) / statistics.median(whole.seconds)
+    return 100 * statistics.median(scheduler) / statistics.median(step.seconds)
 
 
 def tokens_per_step(config: str) -> int:
-    """The tokens that one step reads, padding included: B·(s + t), source s and target t."""
+    """The number of tokens one step reads, including padding: B·(s + t) for source length s and target length t."""
     digits = digits_needed(CONFIGS[config].limit)
     return CONFIGS[config].batch_size * (digits + digits + 1)
 
 
 def batched_and_sequential(config: str, device: str) -> tuple[float, float]:
-    """Seconds of one replica's step: in a batch of `REPLICAS`, and alone; medians of rounds in turn."""
+    """Seconds per replica step, in a batch of `REPLICAS` and alone: medians over alternating rounds."""
     alone = started(by_way("closed", named(config), SHORT_WARMUP, SHORT_TOTAL), config, device, steps=4 * ROUNDS)
     count = REPLICAS[device]
     together = batch(config, device, count)
     together.run(FIRST_STEPS)
     rounds = []
     for _ in range(ROUNDS):
-        one = seconds(together.step, device) / count
-        rounds.append((one, seconds(lambda: [alone.step() for _ in range(4)], device) / 4))
+        per_replica = seconds(together.step, device) / count
+        rounds.append((per_replica, seconds(lambda: [alone.step() for _ in range(4)], device) / 4))
     batched, sequential = zip(*rounds, strict=True)
     return statistics.median(batched), statistics.median(sequential)
 
 
 def batch(config: str, device: str, count: int) -> Batched:
-    """Replicas of one schedule with different seeds, before their first step."""
+    """Replicas with the same schedule and different seeds, before their first step."""
     schedule = effective("linear", named(config), SHORT_WARMUP, SHORT_TOTAL)
     rates = grid([schedule] * count, [1e-3] * count, SHORT_TOTAL)
     return Batched(named(config), rates, [k % 8 for k in range(count)], device=device)
 
 
 class WarmupStep:
-    """The step of the plain trainer under each warmup, as torch's users write it."""
+    """The step of the plain trainer under each warmup, as torch users write it."""
 
     param_names = ("warmup", "config", "device")
     params = (list(WARMUPS), ["small16", "small64"], list(DEVICES))
@@ -126,7 +126,7 @@ class WayStep:
 
 
 class SchedulerShare:
-    """How much of a step the scheduler is, over a whole short schedule."""
+    """The scheduler's share of a step, over a complete short schedule."""
 
     param_names = ("way", "config", "device")
     params = (list(WAYS), ["small16", "small64"], list(DEVICES))
@@ -144,7 +144,7 @@ class SchedulerShare:
 
 
 class Throughput:
-    """Tokens against time, by width, under SequentialLR."""
+    """Throughput by width, under SequentialLR."""
 
     param_names = ("config", "device")
     params = (["small16", "small32", "small64"], list(DEVICES))
@@ -162,7 +162,7 @@ class Throughput:
 
 
 class Replicas:
-    """Many replicas at once against one after another, in turn in one process."""
+    """Many replicas at once against one after another, alternating in one process."""
 
     param_names = ("config", "device")
     params = (["small16", "small32"], list(DEVICES))
@@ -187,7 +187,7 @@ class Replicas:
 
 
 class HostMemory:
-    """Peak memory of the whole process, torch itself included (some 0.3 GB)."""
+    """Peak memory of the whole process, including torch itself (about 0.3 GB)."""
 
     param_names = ("trainer", "config")
     params = (["plain", "batched"], ["small16", "small64"])
@@ -217,7 +217,7 @@ class DeviceMemory:
 
 
 def a_few_steps(trainer: str, config: str, device: str) -> None:
-    """The first steps of a run, or of a batch of replicas."""
+    """Take the first steps of a run, or of a batch of replicas."""
     if trainer == "plain":
         started(by_way("sequential", named(config), SHORT_WARMUP, SHORT_TOTAL), config, device)
         return

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from rich.progress import ProgressColumn, Task
 from rich.text import Text
@@ -43,11 +43,11 @@ class Lines:
     """Reports progress as lines on standard error."""
 
     def __init__(self) -> None:
-        self.started, self.resumed, self.shown = time.monotonic(), -1, 0.0
+        self.started, self.resumed, self.shown = monotonic(), -1, 0.0
 
     def __call__(self, done: int, total: int) -> None:
         """Print a line at the start, at the end, and at most every `PAUSE` seconds in between."""
-        seconds = time.monotonic() - self.started
+        seconds = monotonic() - self.started
         if self.resumed < 0:
             self.resumed = done
         elif done < total and seconds - self.shown < PAUSE:

@@ -1,4 +1,4 @@
-"""Small training loops that the tests of the recorder and the monitor watch."""
+"""Small training loops, watched in the tests of the recorder and the monitor."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-#: The gradient that a loop uses at an update: infinite where a gradient scaler shall leave the step out.
+#: The steps with an infinite gradient, at which a gradient scaler must skip the update.
 Spoiled = frozenset[int]
 NOTHING_SPOILED: Spoiled = frozenset()
 
 
 def parameters(count: int = 2) -> list[nn.Parameter]:
-    """Parameters of 2 numbers each."""
+    """Parameters with 2 elements each."""
     return [nn.Parameter(torch.ones(2)) for _ in range(count)]
 
 
@@ -26,7 +26,7 @@ def loss_of(optimizer: Optimizer) -> Tensor:
 
 
 def loop(optimizer: Optimizer, scheduler: Any, steps: int, *, accumulate: int = 1) -> None:
-    """The usual loop: `accumulate` backward passes, a step, the scheduler."""
+    """The usual loop: `accumulate` backward passes, an optimizer step, a scheduler step."""
     for _ in range(steps):
         for _ in range(accumulate):
             loss_of(optimizer).backward()  # type: ignore[no-untyped-call]
@@ -39,7 +39,7 @@ def loop(optimizer: Optimizer, scheduler: Any, steps: int, *, accumulate: int = 
 def scaled_loop(
     optimizer: Optimizer, scheduler: Any, steps: int, spoiled: Spoiled, look: Callable[[int], None]
 ) -> None:
-    """A loop under a gradient scaler, with infinite gradients at the steps `spoiled`; `look` is called after each."""
+    """A loop with a gradient scaler and infinite gradients at the steps `spoiled`; `look` is called after each step."""
     scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
     for step in range(steps):
         loss = loss_of(optimizer) * (torch.inf if step in spoiled else 1.0)

@@ -1,7 +1,7 @@
-"""Kills a sweep again and again, at random moments and without warning, and checks what it left.
+"""Kill a sweep repeatedly, at random moments and without warning, and check what is left.
 
-``python -m bench.tests.sweep_kills --kills 20`` does it on a grid that takes some seconds.
-The result must be that of an undisturbed run, to the last byte, and no finished run may be run twice.
+``python -m bench.tests.sweep_kills --kills 20`` does so on a grid that takes a few seconds.
+The final result must equal that of an undisturbed run to the last byte, and no finished run may be run again.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ def command(out: Path, grid: list[str]) -> list[str]:
 
 
 def rows_on_disk(out: Path) -> Counter[tuple[str, ...]]:
-    """How often each run stands in the shards: identified by schedule, norm, LR and seed."""
-    found: Counter[tuple[str, ...]] = Counter()
+    """How often each run occurs in the shards; a run is identified by schedule, norm, LR and seed."""
+    runs: Counter[tuple[str, ...]] = Counter()
     for path in (out / "shards").glob("*.csv"):
         with path.open(newline="") as file:
-            found.update((row["schedule"], row["norm"], row["lr"], row["seed"]) for row in csv.DictReader(file))
-    return found
+            runs.update((row["schedule"], row["norm"], row["lr"], row["seed"]) for row in csv.DictReader(file))
+    return runs
 
 
 def kill_after(out: Path, grid: list[str], seconds: float) -> bool:
-    """Start a sweep and kill it with signal 9 after so many seconds; whether it was still running."""
+    """Start a sweep and kill it with signal 9 after this many seconds; return whether it was still running."""
     process = subprocess.Popen(command(out, grid), cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
         process.wait(seconds)
@@ -51,7 +51,7 @@ def kill_after(out: Path, grid: list[str], seconds: float) -> bool:
 
 
 def main() -> int:
-    """Run undisturbed, run with kills, compare; exit code 1 where they differ."""
+    """Run undisturbed, run with kills, compare; exit code 1 if they differ."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="draws the moments")
@@ -81,10 +81,10 @@ def main() -> int:
         wrong = 0
         while len(kills) < args.kills:
             before = rows_on_disk(killed)
-            still = kill_after(killed, grid, moments.uniform(0, length))
+            still_running = kill_after(killed, grid, moments.uniform(0, length))
             after = rows_on_disk(killed)
-            wrong += not before <= after  # what was finished must stay
-            if still:
+            wrong += not before <= after  # finished runs must stay
+            if still_running:
                 kills.append(after.total())
             else:
                 wrong += differences(whole, killed)
@@ -92,14 +92,19 @@ def main() -> int:
         subprocess.run(command(killed, grid), cwd=ROOT, check=True)
         wrong += differences(whole, killed)
     print(
-        f"{len(kills)} kills, each within {length:.1f} s of a start; runs finished then: {', '.join(map(str, kills))}"
+        f"{len(kills)} kills, each within {length:.1f} s of a start; runs finished by then: "
+        f"{', '.join(map(str, kills))}"
     )
-    print("each sweep ended with the bytes of an undisturbed one, no run twice" if not wrong else f"{wrong} faults")
+    print(
+        "every sweep ended with the same bytes as an undisturbed one; no run was repeated"
+        if not wrong
+        else f"{wrong} faults"
+    )
     return 1 if wrong else 0
 
 
 def differences(whole: Path, killed: Path) -> int:
-    """Tables that are not those of the undisturbed sweep, and runs that are not on disk exactly once."""
+    """The number of tables that differ from the undisturbed sweep's, plus 1 unless each run is on disk exactly once."""
     tables = sum((whole / name).read_bytes() != (killed / name).read_bytes() for name in TABLES)
     return tables + (rows_on_disk(killed) != Counter(dict.fromkeys(rows_on_disk(whole), 1)))
 

@@ -1,4 +1,4 @@
-"""What the tests of sweeps share: a grid that is trained in milliseconds, and executors that misbehave."""
+"""Shared by the tests of sweeps: a grid that trains in milliseconds, and an executor that can fail."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ GRID = Spec(
 )
 
 
-class Here(Executor):
-    """Runs each job at once, in this thread, and counts the runs; after `most` jobs it raises `error`."""
+class InlineExecutor(Executor):
+    """Runs each job immediately in the calling thread and counts the runs; after `max_jobs` jobs it raises `error`."""
 
-    def __init__(self, most: int | None = None, error: Exception | None = None) -> None:
-        self.most, self.error, self.jobs, self.runs = most, error or RuntimeError("stopped"), 0, 0
+    def __init__(self, max_jobs: int | None = None, error: Exception | None = None) -> None:
+        self.max_jobs, self.error, self.jobs, self.runs = max_jobs, error or RuntimeError("stopped"), 0, 0
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run a job."""
         future: Future[Any] = Future()
-        if self.jobs == self.most:
+        if self.jobs == self.max_jobs:
             future.set_exception(self.error)
         else:
             self.jobs += 1

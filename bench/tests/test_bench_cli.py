@@ -1,4 +1,4 @@
-"""`sweep`, `train` and `compare` as a user meets them: exit codes, files, output, one line for bad input."""
+"""`sweep`, `train` and `compare` on the command line: exit codes, files, output, one line for bad input."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 
 import reference as ref
 from bench.__main__ import main
-from bench.sweep import session
-from bench.tests.sweeps import TINY, Here
+from bench.sweep import progress, session
+from bench.tests.sweeps import TINY, InlineExecutor
 from bench.tests.toy_models import one_thread
 from bench.toy import config
 
@@ -29,31 +29,32 @@ GRID = ["--config", "tiny", "--steps", "6", "--warmup", "0", "50%", "--lr-count"
 
 @pytest.fixture(autouse=True)
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty current folder, a configuration that trains in milliseconds, the environment put back afterwards."""
+    """An empty current folder, a configuration that trains in milliseconds, the environment restored afterwards."""
     before = dict(os.environ)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(config.CONFIGS, "tiny", TINY)
-    use(monkeypatch, Here())
+    use(monkeypatch, InlineExecutor())
     yield
     for name in set(os.environ) - set(before):
         del os.environ[name]
 
 
 def use(monkeypatch: pytest.MonkeyPatch, executor: Executor) -> None:
-    """Let sweeps run on this executor instead of worker processes."""
+    """Make sweeps run on this executor instead of worker processes."""
     monkeypatch.setattr(session, "processes", lambda jobs: contextlib.nullcontext(executor))
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
-    """Standard error, a single line but for progress; nothing may stand on standard output."""
+    """The only line on standard error apart from progress; standard output must be empty."""
     out, err = capsys.readouterr()
     lines = [line for line in err.splitlines() if " runs, " not in line]
     assert (out, len(lines)) == ("", 1)
     return lines[0]
 
 
-def test_sweep_writes_tables_and_pictures(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without --out all files lie in ./sweep; the table is printed, progress goes to standard error."""
+def test_sweep_writes_tables_and_pictures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --out all files are in ./sweep; the table is printed, progress goes to standard error."""
+    monkeypatch.setattr(progress, "monotonic", lambda: 0.0)
     assert main(["sweep", *GRID]) == 0
     assert {path.name for path in Path("sweep").iterdir()} == FILES
     assert Path("sweep/heatmap.png").read_bytes().startswith(b"\x89PNG")
@@ -63,16 +64,15 @@ def test_sweep_writes_tables_and_pictures(capsys: pytest.CaptureFixture[str]) ->
     assert len(rows) == 8
     out, err = capsys.readouterr()
     assert "LR sensitivity" in out
-    assert err.splitlines()[0] == "0 of 8 runs, 0 s"
-    assert err.splitlines()[-1].startswith("8 of 8 runs")
+    assert err.splitlines() == ["0 of 8 runs, 0 s", "8 of 8 runs, 0 s"]
 
 
 def test_sweep_json_parses_and_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    """JSON holds the summary without NaN; --quiet says nothing."""
+    """JSON contains the summary without NaN; --quiet prints nothing."""
     assert main(["sweep", *GRID, "--json", "--quiet"]) == 0
     out, err = capsys.readouterr()
-    found = json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
-    assert (found["runs"], len(found["summary"]), err) == (8, 2, "")
+    report = json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is not valid JSON"))
+    assert (report["runs"], len(report["summary"]), err) == (8, 2, "")
     assert main(["sweep", *GRID, "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
 
@@ -80,23 +80,23 @@ def test_sweep_json_parses_and_quiet_is_quiet(capsys: pytest.CaptureFixture[str]
 def test_tables_do_not_depend_on_interruptions(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Lost workers cost one line and exit code 2; the same command then ends with the bytes of an undisturbed sweep."""
-    assert main(["sweep", *GRID, "--out", "whole"]) == 0
+    """Lost workers give one line and exit code 2; a rerun ends with the same bytes as an undisturbed sweep."""
+    assert main(["sweep", *GRID, "--out", "undisturbed"]) == 0
     capsys.readouterr()
-    use(monkeypatch, Here(2, BrokenExecutor("killed")))
+    use(monkeypatch, InlineExecutor(2, BrokenExecutor("killed")))
     assert main(["sweep", *GRID, "--shard", "2"]) == 2
     line = one_line(capsys)
     assert line.startswith("jobs=")
     assert "a worker died (killed); finished runs are saved in sweep/shards" in line
-    use(monkeypatch, again := Here())
+    use(monkeypatch, again := InlineExecutor())
     assert main(["sweep", *GRID, "--shard", "3"]) == 0
     assert again.runs == 4
     for name in ("runs.csv", "summary.csv", "heatmap.png", "sensitivity.png"):
-        assert Path("sweep", name).read_bytes() == Path("whole", name).read_bytes()
+        assert Path("sweep", name).read_bytes() == Path("undisturbed", name).read_bytes()
 
 
-def test_ctrl_c_costs_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """No traceback; the line says where the finished runs are."""
+def test_ctrl_c_gives_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C gives no traceback but one line that says where the finished runs are."""
 
     def interrupted(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
@@ -120,8 +120,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-def test_a_full_disk_costs_one_line_and_no_run(small_disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """On a disk that is really full: exit code 2, the reason, how many runs are kept; with room it goes on."""
+def test_a_full_disk_gives_one_line_and_loses_no_run(small_disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On a full disk: exit code 2, the reason and the number of saved runs; with space again the sweep resumes."""
     (small_disk / "other").write_bytes(bytes(50_000))
     assert main(["sweep", *GRID, "--shard", "1", "--out", str(small_disk / "out")]) == 2
     line = one_line(capsys)
@@ -162,7 +162,7 @@ def test_a_full_disk_costs_one_line_and_no_run(small_disk: Path, capsys: pytest.
         (["compare", "linear5+hold", "--config", "tutorial"], "config=tutorial must have no dropout"),
     ],
 )
-def test_bad_input_costs_one_clear_line(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_gives_one_clear_line(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2, the name and value first, nothing on standard output, nothing written."""
     Path("file").touch()
     assert main(arguments) == 2
@@ -171,14 +171,14 @@ def test_bad_input_costs_one_clear_line(arguments: list[str], words: str, capsys
 
 
 def test_train_shows_the_lr_that_was_used(capsys: pytest.CaptureFixture[str]) -> None:
-    """JSON and CSV hold the schedule's LR of each step; the picture is drawn."""
+    """JSON and CSV contain the schedule's LR at each step; the plot is saved."""
     arguments = ["train", "--schedule", "linear2+hold@0.5", "--config", "tiny", "--steps", "5"]
     assert main([*arguments, "--json", "--csv", "a.csv", "--plot", "a.svg"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["lrs"] == ref.parse("linear2+hold").trace(5, 0.5).tolist()
-    assert len(found["losses"]) == len(found["validation"]) - 1 == 5
+    run = json.loads(capsys.readouterr().out)
+    assert run["lrs"] == ref.parse("linear2+hold").trace(5, 0.5).tolist()
+    assert len(run["losses"]) == len(run["validation"]) - 1 == 5
     with open("a.csv", newline="") as file:
-        assert [float(row["lr"]) for row in csv.DictReader(file)] == found["lrs"]
+        assert [float(row["lr"]) for row in csv.DictReader(file)] == run["lrs"]
     assert "<svg" in Path("a.svg").read_text()
     assert main(arguments) == 0
     assert "highest LR 0.5 at step 2, first 0, last 0.5" in capsys.readouterr().out
@@ -186,14 +186,14 @@ def test_train_shows_the_lr_that_was_used(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize("optimizer", ["radam", "sgd"])
 def test_train_with_another_optimizer_and_clock(optimizer: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The schedule moves once in an epoch: 9 numbers, 3 in a batch."""
+    """The schedule advances once per epoch: 9 numbers, 3 in a batch."""
     words = ["--config", "tiny", "--steps", "7", "--clock", "epoch", "--optimizer", optimizer, "--json"]
     assert main(["train", "--schedule", "linear2+hold@0.5", *words]) == 0
     assert json.loads(capsys.readouterr().out)["lrs"] == [0.0] * 3 + [0.25] * 3 + [0.5]
 
 
 def test_compare_pairs_by_seed(capsys: pytest.CaptureFixture[str]) -> None:
-    """A schedule against itself differs by exactly nothing; against another by something; files are written."""
+    """A schedule differs from itself by exactly 0 and from another by more; files are written."""
     schedules = ["linear2+hold@0.01", "linear2+hold@0.01", "linear0+hold@0.1"]
     words = ["--config", "tiny", "--steps", "6", "--seeds", "3"]
     assert main(["compare", *schedules, *words, "--json", "--csv", "a.csv", "--plot", "a.png"]) == 0

@@ -1,4 +1,4 @@
-"""What the tests of the toy trainers share."""
+"""Shared by the tests of the toy trainers: a small configuration and a fixture for torch's threads."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 
 from bench.toy.config import Config
 
-#: A configuration in which no size but the width is a round number.
+#: A configuration in which every size except the width is an odd one.
 ODD = Config(d_model=16, feed_forward=11, heads=2, layers=1, limit=117, batch_size=5)
 
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """torch on one thread, and afterwards on as many as before."""
+    """Limit torch to one thread, and restore its setting afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

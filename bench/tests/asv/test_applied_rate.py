@@ -1,4 +1,4 @@
-"""The LR that moves the weights is the LR scheduled: read from how far a parameter moves, not from the optimizer."""
+"""The LR that moves the weights is the scheduled LR, measured by how far a parameter moves, not read from the group."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Probe:
         return loss
 
     def applied(self, after: Callable[[], object]) -> list[float]:
-        """The LRs of all steps; `after` is called after each."""
+        """The LR of every step; `after` is called after each."""
         moved = []
         for _ in range(STEPS):
             before = self.place.item()
@@ -58,18 +58,18 @@ class Probe:
 
 
 def expected(way: str) -> list[float]:
-    """The trace of the reference."""
+    """The reference's trace."""
     return [float(lr) for lr in by_way(way, PURE, WARMUP, STEPS, PEAK).claims.trace(STEPS, PEAK)]
 
 
 def scheduled(way: str, probe: Probe) -> Callable[[], object]:
-    """Build the way's scheduler on the probe's optimizer; its step."""
+    """Build the way's scheduler on the probe's optimizer and return its step function."""
     scheduler = by_way(way, PURE, WARMUP, STEPS, PEAK).scheduler(probe.optimizer)
     return lambda: scheduler.step()
 
 
 def near(way: str) -> object:
-    """The trace, with the rounding that schedulers leave in a float32 tensor as a share of the peak."""
+    """The reference's trace, up to the rounding of schedulers in a float32 tensor, as a share of the peak."""
     return pytest.approx(expected(way), rel=0, abs=of_peak(STEPS, "float32") * PEAK)
 
 
@@ -77,14 +77,14 @@ def near(way: str) -> object:
 @pytest.mark.parametrize("kind", ["float", "tensor"])
 @pytest.mark.parametrize("make", [sgd, lambda kind: optimizer_of(kind, PURE, "cpu")], ids=["sgd", "adam"])
 def test_lr_that_moves_is_the_lr_scheduled(way: str, kind: str, make) -> None:  # type: ignore[no-untyped-def]
-    """Under SGD and fused Adam, with a number or a tensor as LR, each step moves as far as the reference says."""
+    """Under SGD and fused Adam, with a number or a tensor as LR, each step moves the weight by the reference's LR."""
     probe = Probe(make(kind), "cpu")
     assert probe.applied(scheduled(way, probe)) == near(way)
 
 
 @pytest.mark.parametrize("late", [False, True])
 def test_probe_notices_a_schedule_one_step_late(late: bool) -> None:
-    """The same check with a scheduler that misses its first step: it fails, so it can."""
+    """The same check fails with a scheduler that misses its first step."""
     probe = Probe(sgd("float"), "cpu")
     step, calls = scheduled("sequential", probe), iter(range(STEPS))
     applied = probe.applied(lambda: step() if next(calls) or not late else None)
@@ -93,7 +93,7 @@ def test_probe_notices_a_schedule_one_step_late(late: bool) -> None:
 
 @pytest.mark.parametrize("kind", ["capturable", "graph"])
 def test_capture_asks_for_a_gpu(kind: str) -> None:
-    """What can be captured does not exist on a CPU, and says so."""
+    """The capturable kinds are refused on a CPU."""
     with pytest.raises(NotImplementedError, match=f"^kind={kind} needs a GPU: nothing can be captured on device=cpu$"):
         optimizer_of(kind, PURE, "cpu")
 
@@ -102,19 +102,19 @@ def test_capture_asks_for_a_gpu(kind: str) -> None:
 @pytest.mark.parametrize("way", ["sequential", "chained", "lambda"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_gpu_applies_the_lr_scheduled(way: str, kind: str) -> None:
-    """On a GPU too, at every step, and in a captured graph at every replay."""
+    """On a GPU the scheduled LR is applied too, at every step, and in a captured graph at every replay."""
     probe = Probe(optimizer_of(kind, PURE, "cuda"), "cuda", captured=kind == "graph")
     assert probe.applied(scheduled(way, probe)) == near(way)
 
 
 def capturable_float(parameters: Iterable[Parameter], lr: float) -> Optimizer:
-    """Adam that may be captured, but with a number as its LR."""
+    """Capturable Adam, but with a number as its LR."""
     return torch.optim.Adam(parameters, lr=lr, betas=PURE.betas, eps=PURE.eps, fused=True, capturable=True)
 
 
 @GPU
 def test_graph_freezes_a_float_lr() -> None:
-    """The trap: the scheduler moves the number in the group, and every replay applies the one that was captured."""
+    """The pitfall: the scheduler changes the number in the group, but every replay applies the captured one."""
     probe = Probe(capturable_float, "cuda", captured=True)
     assert probe.applied(scheduled("sequential", probe)) == pytest.approx([PEAK] * STEPS, rel=1e-6)
     assert probe.optimizer.param_groups[0]["lr"] < PEAK / 10
@@ -122,7 +122,7 @@ def test_graph_freezes_a_float_lr() -> None:
 
 @GPU
 def test_graph_freezes_a_tensor_that_is_replaced() -> None:
-    """The other form of it: a loop that puts a new object into the group does not reach the graph."""
+    """The pitfall's other form: a loop that assigns a new object in the group does not affect the graph."""
     probe = Probe(optimizer_of("graph", PURE, "cuda"), "cuda", captured=True)
     group, rates = probe.optimizer.param_groups[0], iter(expected("sequential"))
     applied = probe.applied(lambda: group.update(lr=torch.tensor(next(rates), device="cuda")))
@@ -130,10 +130,10 @@ def test_graph_freezes_a_tensor_that_is_replaced() -> None:
 
 
 def test_capture_warms_up_and_then_only_replays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With stand-ins for torch's streams and graphs: the work runs before and at the capture, and never after it."""
+    """With fakes for torch's streams and graphs: the work runs before and during the capture, never after it."""
     done: list[str] = []
 
-    class Stand:
+    class Fake:
         def wait_stream(self, other: object) -> None:
             done.append("wait")
 
@@ -142,9 +142,9 @@ def test_capture_warms_up_and_then_only_replays(monkeypatch: pytest.MonkeyPatch)
 
     for name, value in {
         "is_available": lambda: True,
-        "Stream": Stand,
-        "CUDAGraph": Stand,
-        "current_stream": Stand,
+        "Stream": Fake,
+        "CUDAGraph": Fake,
+        "current_stream": Fake,
         "stream": contextlib.nullcontext,
         "graph": contextlib.nullcontext,
     }.items():

@@ -1,4 +1,4 @@
-"""asv runs what we mean it to run: its configuration has no typing errors, its benchmarks no strays."""
+"""asv runs the intended benchmarks: no typos in its configuration, no stray benchmarks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 from suite.tests.house.tree import ROOT
 
-pytestmark = pytest.mark.slow  # asv discovers benchmarks in processes of its own
+pytestmark = pytest.mark.slow  # asv discovers benchmarks in separate processes
 
 CONFIG = ROOT / "asv.conf.json"
-#: Every benchmark, by asv's name. A function that is merely called time_…, mem_… or track_… would join.
+#: Every benchmark, by asv's name. Any function called time_…, mem_… or track_… would be added.
 BENCHMARKS = [
     "scheduler_step.SchedulerConstruction.time_construct",
     "scheduler_step.SchedulerStep.time_state_dict",
@@ -61,22 +61,22 @@ print(json.dumps(rates))
 
 
 def discover(folder: Path, scratch: Path) -> list[dict[str, object]]:
-    """What asv finds in a folder, from an empty working directory and without our environment."""
-    out = scratch / "found.json"
+    """The benchmarks that asv discovers in a folder, from an empty working directory and without our environment."""
+    out = scratch / "benchmarks.json"
     command = [sys.executable, "-I", "-c", DISCOVER, str(folder), str(out)]
-    subprocess.run(command, cwd=scratch, check=True, timeout=120)
-    found: list[dict[str, object]] = json.loads(out.read_text())
-    return found
+    subprocess.run(command, cwd=scratch, check=True)
+    benchmarks: list[dict[str, object]] = json.loads(out.read_text())
+    return benchmarks
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
-    """The benchmarks of bench/ as asv discovers them."""
+def discovered(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    """The benchmarks of bench/asv_benchmarks as asv discovers them."""
     return discover(ROOT / "bench" / "asv_benchmarks", tmp_path_factory.mktemp("asv"))
 
 
 def unknown_keys(conf: dict[str, object]) -> set[str]:
-    """Keys that asv would ignore without a word."""
+    """Keys that asv would silently ignore."""
     from asv.config import Config
 
     return set(conf) - set(vars(Config())) - {"version"}  # the version of the format, read by asv.util
@@ -105,21 +105,21 @@ def test_configuration_is_read_by_asv() -> None:
     assert (conf.benchmark_dir, conf.results_dir) == ("bench/asv_benchmarks", "results/asv")
 
 
-def test_discovered_benchmarks_are_the_listed_ones(found: list[dict[str, object]]) -> None:
-    """asv discovers exactly the listed benchmarks, each once, and can import every module of bench/."""
-    assert sorted(str(benchmark["name"]) for benchmark in found) == BENCHMARKS
+def test_discovered_benchmarks_are_the_listed_ones(discovered: list[dict[str, object]]) -> None:
+    """asv discovers exactly the listed benchmarks, each once, and can import every module of the folder."""
+    assert sorted(str(benchmark["name"]) for benchmark in discovered) == BENCHMARKS
 
 
-def test_parameters_are_plain_words_and_numbers(found: list[dict[str, object]]) -> None:
-    """Parameters are texts and integers: asv stores their repr as part of the key of a result."""
-    for benchmark in found:
+def test_parameters_are_plain_words_and_numbers(discovered: list[dict[str, object]]) -> None:
+    """Parameters are strings and integers: asv stores their repr as part of a result's key."""
+    for benchmark in discovered:
         params = benchmark["params"]
         assert isinstance(params, list)
         assert [value for axis in params for value in axis if not value.strip("'").isalnum()] == []
 
 
 def test_stray_benchmark_is_noticed(tmp_path: Path) -> None:
-    """A helper with an unlucky name, imported into a second module, is discovered twice."""
+    """A helper with a benchmark's name, imported into a second module, is discovered twice."""
     package = tmp_path / "strays"
     package.mkdir()
     (package / "__init__.py").touch()
@@ -132,11 +132,11 @@ def test_stray_benchmark_is_noticed(tmp_path: Path) -> None:
 def rates_when_timed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float]]:
     """LRs of three groups over the peak LR after one timed call, by composition and type of LR.
 
-    Runs in a process of its own: that module sets the number of threads of torch when it is imported.
+    Runs in a separate process, because the module sets torch's number of threads at import.
     """
     command = [sys.executable, "-c", STEP_EVERY_COMPOSITION, str(ROOT)]
     scratch = tmp_path_factory.mktemp("step")
-    run = subprocess.run(command, cwd=scratch, check=True, stdout=subprocess.PIPE, timeout=120)
+    run = subprocess.run(command, cwd=scratch, check=True, stdout=subprocess.PIPE)
     rates: dict[str, list[float]] = json.loads(run.stdout)
     return rates
 
@@ -144,8 +144,8 @@ def rates_when_timed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list
 @pytest.mark.parametrize("composition", ["sequential", "chained", "lambda", "cosine"])
 @pytest.mark.parametrize("lr_type", ["float", "tensor"])
 def test_timed_schedule_works(composition: str, lr_type: str, rates_when_timed: dict[str, list[float]]) -> None:
-    """Every composition of the step benchmark sits on its cosine, in each group, when timing starts."""
-    # The cosine has barely begun (11 of 10**9 steps); what is left is rounding in float32, 11 steps of it.
+    """When timing starts, every composition of the step benchmark is in its cosine, in each group."""
+    # The cosine has barely started (11 of 10**9 steps); the rest is rounding, 11 steps of it.
     rounding = 11 * 2.0**-23 if lr_type == "tensor" else 11 * 2.0**-52
     assert rates_when_timed[f"{composition} {lr_type}"] == pytest.approx([1.0] * 3, rel=rounding, abs=0)
 
@@ -155,8 +155,8 @@ def test_timed_schedule_works(composition: str, lr_type: str, rates_when_timed: 
 def test_each_timed_construction_starts_without_a_scheduler(
     composition: str, lr_type: str, rates_when_timed: dict[str, list[float]]
 ) -> None:
-    """Every sample of the construction benchmark finds an optimizer at its peak LR that had no scheduler before."""
+    """Every sample of the construction benchmark gets an optimizer at its peak LR without an earlier scheduler."""
     rounding = 2.0**-23 if lr_type == "tensor" else 0
     for sample in ("first", "second"):
-        found = rates_when_timed[f"{composition} {lr_type} {sample}"]
-        assert found == pytest.approx([1.0] * 6, rel=rounding, abs=0)
+        rates = rates_when_timed[f"{composition} {lr_type} {sample}"]
+        assert rates == pytest.approx([1.0] * 6, rel=rounding, abs=0)

@@ -1,4 +1,4 @@
-"""The training benchmarks time what they say: the LRs that they claim, on devices that are there."""
+"""The training benchmarks time what they claim: the right LRs, on available devices."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WARMUP, STEPS, PEAK = 7, 23, 3e-3
 
 
 def used(rule: Rule) -> list[float]:
-    """The LRs that the plain trainer's optimizer steps with under a rule."""
+    """The LRs used by the plain trainer's optimizer under a rule."""
     loop = rule.loop(ODD, STEPS)
     for _ in range(STEPS):
         loop.step()
@@ -32,27 +32,27 @@ def used(rule: Rule) -> list[float]:
 
 
 def near(rule: Rule) -> object:
-    """The trace that a rule claims, with the rounding of torch's recursions."""
+    """The trace claimed by a rule, up to the rounding of torch's recursions."""
     trace = rule.claims.trace(STEPS, rule.base_lr)
     return pytest.approx(trace, rel=0, abs=of_peak(STEPS) * trace.max())
 
 
 @pytest.mark.parametrize("warmup", WARMUPS)
 def test_warmup_applies_the_lr_that_it_claims(warmup: str) -> None:
-    """Every timed warmup steps with the LRs of its reference schedule."""
+    """Every timed warmup uses the LRs of its reference schedule."""
     rule = by_warmup(warmup, ODD, WARMUP, STEPS, PEAK)
     assert used(rule) == near(rule)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_way_applies_the_lr_that_it_claims(way: str) -> None:
-    """So does every way to apply linear warmup and cosine."""
+    """Every way to apply linear warmup and cosine uses the LRs of its reference schedule."""
     rule = by_way(way, ODD, WARMUP, STEPS, PEAK)
     assert used(rule) == near(rule)
 
 
 def test_ways_share_one_schedule() -> None:
-    """All ways claim the same schedule, but for the chain, which can only multiply and stays below the peak."""
+    """All ways claim the same schedule except the chain, which can only multiply and stays below the peak."""
     claims = {way: by_way(way, ODD, WARMUP, STEPS).claims for way in WAYS}
     same = effective("linear", ODD, WARMUP, STEPS)
     assert [way for way in WAYS if claims[way] != same] == ["chained"]
@@ -90,7 +90,7 @@ def test_bad_arguments_are_named(make, message: str) -> None:  # type: ignore[no
 
 
 def test_rule_without_a_scheduler_builds_none() -> None:
-    """The closed form is set in the loop: there is nothing to build on an optimizer."""
+    """A closed form is set in the loop, so there is no scheduler to build."""
     rule = by_way("closed", ODD, WARMUP, STEPS)
     with pytest.raises(TypeError, match=r"^rule=\S+ must build a torch scheduler, not set values in the loop$"):
         rule.scheduler(rule.loop(ODD, 1).optimizer)
@@ -104,7 +104,7 @@ BENCHMARKS = [
 
 @pytest.mark.parametrize("benchmark_class", BENCHMARKS, ids=lambda cls: cls.__name__)
 def test_absent_device_is_skipped(benchmark_class: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a GPU every benchmark that asks for one raises in its setup what asv takes for a skip."""
+    """Without a GPU, every benchmark that needs one raises in its setup the error that asv treats as a skip."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     first = [axis[0] for axis in benchmark_class.params]
     if "device" in benchmark_class.param_names:
@@ -115,22 +115,22 @@ def test_absent_device_is_skipped(benchmark_class: Any, monkeypatch: pytest.Monk
 
 
 def test_timed_steps_train(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One call of a timed line is one optimizer step, taken in the warmup."""
+    """One call of a timed method is one optimizer step, within the warmup."""
     monkeypatch.setattr(training, "TOTAL_STEPS", 40)
     monkeypatch.setattr(training, "WARMUP_STEPS", 20)
-    for made, axes in (
+    for benchmark, axes in (
         (training.WarmupStep(), ("cosine", "small16", "cpu")),
         (training.WayStep(), ("chained", "small16", "cpu")),
     ):
-        made.setup(*axes)
-        made.time_step(*axes)
-        lrs = made.loop.used
+        benchmark.setup(*axes)
+        benchmark.time_step(*axes)
+        lrs = benchmark.loop.used
         assert len(lrs) == FIRST_STEPS + 1
         assert lrs == sorted(set(lrs))
 
 
 def test_share_is_that_of_the_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock that only the parts of the step move: 1 + 2 of 100 are three per cent, also beside slow ones."""
+    """With a fake clock: 1 + 2 of 100 seconds is 3 %, even if a few steps are slow."""
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(time, "perf_counter", lambda: clock.now)
 
@@ -168,7 +168,7 @@ def test_tracked_numbers_of_training_are_positive(monkeypatch: pytest.MonkeyPatc
 
 
 def test_tokens_are_those_that_a_step_reads() -> None:
-    """The number of tokens of a step is the size of the tables that the model is given."""
+    """The number of tokens per step is the size of the tables given to the model."""
     loop = by_way("closed", named("small16"), 2, 4).loop(named("small16"), 4)
     batch = loop.task.pairs.take(loop.order[0])
     assert training.tokens_per_step("small16") == batch.source.numel() + batch.target_in.numel() == 224

@@ -1,4 +1,4 @@
-"""What a sweep runs: every combination once, with schedules that fill the steps."""
+"""The grid of a sweep: every combination once, with schedules that fill the steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.tests.sweeps import GRID
 
 
 def test_grid_has_every_combination_once() -> None:
-    """Runs are distinct; without a warmup the kinds are one setting."""
+    """Runs are distinct; at warmup length 0 all kinds are one setting."""
     runs = GRID.runs()
     assert len(set(runs)) == len(runs) == 24
     assert {(r.norm, r.kind, r.warmup_steps, r.lr, r.seed) for r in runs} == {
@@ -29,7 +29,7 @@ def test_grid_has_every_combination_once() -> None:
 @pytest.mark.parametrize("decay", ["cosine", "linear", "hold", "invsqrt"])
 @pytest.mark.parametrize("steps", [0, 1, 7, 20])
 def test_warmup_and_decay_fill_the_steps(kind: str, decay: str, steps: int) -> None:
-    """The LR is the base at the end of the warmup, below it before, and the decay ends with the run."""
+    """The LR is below the base LR during the warmup, equal to it at its end, and the decay ends with the run."""
     schedule = pair(kind, steps, decay, 20)
     assert ref.parse(schedule.slug) == schedule
     trace = schedule.trace(21, 0.5)
@@ -37,12 +37,12 @@ def test_warmup_and_decay_fill_the_steps(kind: str, decay: str, steps: int) -> N
     if steps < 20:
         assert trace[steps] == 0.5
     assert (trace[20] == 0.0) == (decay in ("cosine", "linear"))
-    assert (trace[:20] > 0).sum() >= 19  # a warmup may begin at 0
+    assert (trace[:20] > 0).sum() >= 19  # a warmup may start at 0
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "none"])
 def test_matched_length_is_the_nearest(kind: str) -> None:
-    """No other whole length has an effective period nearer to the one asked for, however it is found."""
+    """No other integer length has an effective period closer to the target (exhaustive search)."""
     periods = [ref.effective_period(KINDS[kind](steps)) if steps else 0.0 for steps in range(101)]
     for target in (0.0, 0.4, 3.0, 25.5, 50.0):
         nearest = min(abs(period - target) for period in periods)
@@ -50,7 +50,7 @@ def test_matched_length_is_the_nearest(kind: str) -> None:
 
 
 def test_grid_at_equal_period_adds_the_matched_lengths() -> None:
-    """With both comparisons a kind is run at W and at the length of equal period; linear is the measure."""
+    """With both comparisons each kind runs at W and at the length with the period of a linear warmup of W."""
     spec = dataclasses.replace(
         GRID, steps=100, warmups=(0, 50), kinds=("linear", "exponential"), norms=("post",), match=("steps", "period")
     )
@@ -80,7 +80,7 @@ def test_grid_at_equal_period_adds_the_matched_lengths() -> None:
     ],
 )
 def test_a_bad_grid_is_named(change: dict[str, object], message: str) -> None:
-    """A value outside its range is refused with its name and the rule."""
+    """A value out of range is refused with its name and the rule."""
     with pytest.raises(ValueError, match="must") as raised:
         dataclasses.replace(GRID, **change)  # type: ignore[arg-type]
     assert str(raised.value) == message

@@ -1,4 +1,4 @@
-"""Shards on disk: named by all that their rows depend on, and read back to the last bit."""
+"""Shards on disk: named by everything their rows depend on, and read back exactly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.sweep import shards, train
 from bench.sweep.engine import run_sweep
 from bench.sweep.shards import Shards, key_of
 from bench.sweep.train import Result, code_key
-from bench.tests.sweeps import GRID, TINY, Here
+from bench.tests.sweeps import GRID, TINY, InlineExecutor
 
 
 @pytest.mark.parametrize(
@@ -27,14 +27,14 @@ from bench.tests.sweeps import GRID, TINY, Here
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_key_holds_what_the_columns_do_not(change: dict[str, object]) -> None:
-    """Whatever changes results and is no column of the table changes the names of the files; the grid does not."""
+def test_key_contains_what_the_columns_do_not(change: dict[str, object]) -> None:
+    """Everything that changes results without being a column changes the file names; the grid does not."""
     assert key_of(dataclasses.replace(GRID, **change)) != key_of(GRID)  # type: ignore[arg-type]
     assert key_of(dataclasses.replace(GRID, seeds=(5,), norms=("pre",))) == key_of(GRID)
 
 
-def test_key_holds_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Changed sources are another key."""
+def test_key_depends_on_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changed sources give another key."""
     (tmp_path / "reference").mkdir()
     source = tmp_path / "reference" / "a.py"
     monkeypatch.setattr(train, "ROOT", tmp_path)
@@ -46,7 +46,7 @@ def test_key_holds_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_real_sources_are_in_the_key() -> None:
-    """The patterns name files that exist, the trainer's and the schedules' among them."""
+    """The patterns match existing files, among them the trainer's and the schedules'."""
     names = {path.relative_to(train.ROOT).as_posix() for pattern in train.SOURCES for path in train.ROOT.glob(pattern)}
     assert {
         "bench/toy/batched/batched.py",
@@ -57,19 +57,19 @@ def test_the_real_sources_are_in_the_key() -> None:
 
 
 def test_rows_survive_the_disk() -> None:
-    """Every float comes back to the last bit, NaN and infinity too, and a missing step as None."""
+    """Every float is read back exactly, including NaN and infinity, and a missing step as None."""
     run = GRID.runs()[0]._replace(lr=0.1 + 0.2)
     result = Result(math.nan, math.inf, None, 0, 1e-300, 1 / 3, -0.0)
-    ((found, back),) = shards.unpacked(shards.packed([(run, result)]))
-    assert found == run
-    assert repr(back) == repr(result)
+    ((read_run, read_result),) = shards.unpacked(shards.packed([(run, result)]))
+    assert read_run == run
+    assert repr(read_result) == repr(result)
 
 
-def test_a_foreign_file_in_the_folder_is_left_alone(tmp_path: Path) -> None:
-    """Files of other sweeps and of nobody stay, and are not read."""
+def test_an_unrelated_file_in_the_folder_is_left_alone(tmp_path: Path) -> None:
+    """Files of other sweeps and unrelated files stay and are not read."""
     (tmp_path / "notes.txt").write_text("mine")
     other = tmp_path / f"{key_of(dataclasses.replace(GRID, steps=7))}-0.csv"
     other.write_text("what,ever")
     assert Shards(tmp_path, key_of(GRID)).read(GRID.runs()) == {}
-    run_sweep(GRID, Here(), tmp_path)
+    run_sweep(GRID, InlineExecutor(), tmp_path)
     assert (tmp_path / "notes.txt").read_text() + other.read_text() == "minewhat,ever"

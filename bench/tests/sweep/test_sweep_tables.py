@@ -1,4 +1,4 @@
-"""What is made of a sweep's results: tables whose numbers can be worked out by hand, and pictures of them."""
+"""Tables and pictures of a sweep's results, with numbers that can be computed by hand."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.sweep import progress
 from bench.sweep.options import length, rates
 from bench.sweep.pictures import heatmap, sensitivity
-from bench.sweep.progress import Lines
+from bench.sweep.progress import PAUSE, Lines
 from bench.sweep.spec import Run, Setting, Spec
 from bench.sweep.sweep_report import print_tables
 from bench.sweep.tables import runs_table, summary_table
@@ -24,7 +25,7 @@ from suite.shared.console import plain_console
 pandas = pytest.importorskip("pandas")  # of the extra `bench`
 SPEC = Spec(TINY, "tiny", 100, warmups=(0, 50), kinds=("linear", "exponential"), lrs=(0.01, 0.1, 1.0), seeds=(7, 8))
 INITIAL = 3.0
-#: By kind and seed, over the LRs.
+#: Losses over the LRs, by kind and seed.
 LOSSES = {
     ("none", 7): [0.5, 1.5, 9.0],
     ("none", 8): [0.05, 2.0, math.nan],
@@ -35,23 +36,23 @@ LOSSES = {
 }
 
 
-def made(run: Run) -> Result:
-    """A result as it might have been measured."""
+def result_of(run: Run) -> Result:
+    """A plausible result of a run."""
     loss = LOSSES[run.kind, run.seed][SPEC.lrs.index(run.lr)]
     return Result(loss, INITIAL, 3 if loss > 1 else None, None, math.nan, math.nan, math.nan)
 
 
-RESULTS = {run: made(run) for run in SPEC.runs()}
+RESULTS = {run: result_of(run) for run in SPEC.runs()}
 
 
 def row_of(summary: Any, kind: str, steps: int) -> Any:
-    """The row of a setting."""
+    """A setting's row in the summary."""
     (row,) = [row for _, row in summary.iterrows() if (row["kind"], row["warmup_steps"]) == (kind, steps)]
     return row
 
 
 def test_runs_table_is_tidy() -> None:
-    """One row for each run in the order of the grid, flags by curve, an empty cell where there is no step."""
+    """One row per run in the order of the grid, flags by curve, an empty cell for a missing step."""
     table = runs_table(RESULTS, SPEC)
     back = pandas.read_csv(io.StringIO(table.to_csv(index=False)))
     assert [Setting(*row) for row in back[[*Setting._fields]].itertuples(index=False)] == [r.setting for r in RESULTS]
@@ -65,10 +66,10 @@ def test_runs_table_is_tidy() -> None:
     assert set(table["steps"]) == {100}
 
 
-def test_summary_holds_the_measures() -> None:
-    """Sensitivity, its paired change against no warmup, largest stable LR, failed share and best loss."""
+def test_summary_contains_the_measures() -> None:
+    """Sensitivity, its paired change against no warmup, largest stable LR, failed share and best loss are right."""
     summary = summary_table(RESULTS, SPEC)
-    each = {  # mean of min(loss, initial) minus the least, worked out here
+    each = {  # mean of min(loss, initial) minus the minimum, computed here
         "none": [(1.0 + 2.5) / 3, (1.95 + 2.95) / 3],
         "linear": [(0.41 + 1.91) / 3, (0.01 + 0.02) / 3],
         "exponential": [0.0, 0.0],
@@ -87,14 +88,14 @@ def test_summary_holds_the_measures() -> None:
 
 
 def test_summary_without_a_run_without_warmup_has_no_change() -> None:
-    """There is nothing to compare with."""
+    """Without a run without warmup, `change` is NaN."""
     spec = dataclasses.replace(SPEC, warmups=(50,))
-    summary = summary_table({run: made(run) for run in spec.runs()}, spec)
+    summary = summary_table({run: result_of(run) for run in spec.runs()}, spec)
     assert summary["change"].isna().all()
 
 
 def test_printed_tables_compare_at_length_and_at_period() -> None:
-    """Both comparisons are printed with several kinds, one of them with one kind; nothing is cut off."""
+    """Both comparisons are printed with several kinds, only one with a single kind; nothing is truncated."""
     out = io.StringIO()
     console = plain_console(out)
     print_tables(console, summary_table(RESULTS, SPEC), SPEC)
@@ -126,9 +127,9 @@ def test_printed_tables_compare_at_length_and_at_period() -> None:
     ],
 )
 def test_pictures_show_every_setting(kinds: tuple[str, ...], match: tuple[str, ...]) -> None:
-    """A panel for each kind with a cell for each LR and length; a line for each kind."""
+    """A panel per kind with a cell per LR and length; a line per kind."""
     spec = dataclasses.replace(SPEC, kinds=kinds, match=match)
-    results = {run: made(run) for run in spec.runs()}
+    results = {run: result_of(run) for run in spec.runs()}
     figure = heatmap(results, spec, "a machine")
     panels = [axis for axis in figure.axes if axis.get_xlabel() == "base learning rate"]
     assert [len(axis.texts) for axis in panels] == [6] * len(kinds)
@@ -140,30 +141,33 @@ def test_pictures_show_every_setting(kinds: tuple[str, ...], match: tuple[str, .
     assert len(curves.axes[0].containers) == len(kinds)
 
 
-def test_title_of_the_heat_map_is_what_was_found() -> None:
-    """The largest stable LR, median over seeds, without and with the longest warmup."""
+def test_title_of_the_heat_map_states_the_result() -> None:
+    """The title gives the largest stable LR, median over seeds, without and with the longest warmup."""
     figure = heatmap(RESULTS, SPEC, "a machine")
     title = figure.get_suptitle()
     assert title == "post-LN learned at no LR without warmup, up to LR 0.1 with 50% warmup (linear)"
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "101%", "nan", "ten", ""])
-def test_a_length_that_is_none_is_refused(text: str) -> None:
-    """A share is at most 1, a number of steps is whole."""
+def test_a_bad_length_is_refused(text: str) -> None:
+    """A share must be at most 1, a number of steps an integer."""
     with pytest.raises(ValueError, match=rf"^warmup={text} must be a share up to 1, such as 0.05 or 5%"):
         length(text, 200)
 
 
 def test_rates_are_in_equal_ratios() -> None:
-    """The default range has the eleven LRs asked for, both ends exact."""
+    """The default range has eleven LRs in equal ratios, with exact ends."""
     lrs = np.array(rates(1e-3, 0.32, 11))
     assert (lrs[0], lrs[-1], len(lrs)) == (1e-3, 0.32, 11)
     assert np.diff(np.log(lrs)) == pytest.approx(np.log(320) / 10, abs=1e-3)  # two roundings to 4 digits
 
 
-def test_lines_tell_progress(capsys: pytest.CaptureFixture[str]) -> None:
-    """The start and the end are always said, and not each shard between."""
+def test_lines_report_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The start and the end are always printed, a shard in between only after a pause (with a fake clock)."""
+    times = iter([100.0, 100.0, 101.0, 100.0 + PAUSE, 106.0, 107.0])
+    monkeypatch.setattr(progress, "monotonic", lambda: next(times))
     lines = Lines()
-    for done in (10, 20, 30, 40):
+    for done in (10, 20, 35, 38, 40):
         lines(done, 40)
-    assert capsys.readouterr().err == "10 of 40 runs, 0 s\n40 of 40 runs, 0 s\n"
+    expected = ["10 of 40 runs, 0 s", "35 of 40 runs, 5 s, about 1 s left", "40 of 40 runs, 7 s"]
+    assert capsys.readouterr().err.splitlines() == expected

@@ -1,4 +1,4 @@
-"""The measures of stability: each formula on losses whose answer can be worked out by hand."""
+"""The measures of stability: each formula on losses whose answer can be computed by hand."""
 
 from __future__ import annotations
 
@@ -14,25 +14,23 @@ NAN, INF = math.nan, math.inf
 LRS = [1e-4, 1e-3, 1e-2, 1e-1]
 #: A few operations on numbers near 1.
 ROUNDING = 1e-14
-#: The bisection stops at π·2⁻⁶¹ of an angle; the tangent and the sums lose some digits more.
-QUANTILE = 1e-12
 
 
 def test_sensitivity_is_the_mean_excess_over_the_best_loss() -> None:
     """Losses above the initial one and losses that are not finite count as the initial one."""
     losses = [[0.5, 0.25, 1.0, 0.25], [2.0, 1.0, 7.0, NAN], [INF, -INF, 4.0, 3.0]]
-    found = measures.lr_sensitivity(losses, [3.0, 3.0, 4.0])
-    assert found.tolist() == [(0.25 + 0.75) / 4, (1 + 0 + 2 + 2) / 4, 0.75]
+    sensitivities = measures.lr_sensitivity(losses, [3.0, 3.0, 4.0])
+    assert sensitivities.tolist() == [(0.25 + 0.75) / 4, (1 + 0 + 2 + 2) / 4, 0.75]
 
 
 def test_sensitivity_of_equal_losses_is_zero() -> None:
-    """A model that trains alike at every LR is not sensitive, and neither is one that never trains."""
+    """A model that trains equally well at every LR has sensitivity 0, and so has one that never trains."""
     assert measures.lr_sensitivity([[0.3] * 4, [NAN] * 4], 2.0).tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("initial", [2.0, np.full((5, 3), 2.0)], ids=["one", "each"])
 def test_sensitivity_keeps_the_leading_axes(initial: float) -> None:
-    """One initial loss, or one for each curve, over any axes before the LRs."""
+    """There may be one initial loss or one per curve, and any axes before the LRs."""
     losses = np.linspace(0.1, 1.0, 60).reshape(5, 3, 4)
     expected = [[np.mean(row) - min(row) for row in block] for block in losses.tolist()]
     assert measures.lr_sensitivity(losses, initial) == pytest.approx(np.array(expected), rel=ROUNDING)
@@ -42,7 +40,7 @@ def test_sensitivity_keeps_the_leading_axes(initial: float) -> None:
     ("losses", "expected"),
     [
         ([2.0, 0.1, 0.01, 2.0], [False, False, False, True]),  # too slow at the low end, broken at the high end
-        ([0.01, 1.0, 1.0001, 0.5], [False, False, True, False]),  # the limit itself is no failure
+        ([0.01, 1.0, 1.0001, 0.5], [False, False, True, False]),  # a loss at the limit is not a failure
         ([2.0, 0.1, NAN, INF], [False, False, True, True]),
         ([NAN, 0.1, 0.2, 0.3], [True, False, False, False]),  # not finite fails at any LR
         ([NAN, INF, NAN, -INF], [True] * 4),
@@ -58,13 +56,13 @@ def test_failed_runs(losses: list[float], expected: list[bool]) -> None:
 
 
 def test_failure_is_judged_curve_by_curve() -> None:
-    """Each curve has a best LR of its own."""
-    found = measures.failed([[0.1, 2.0, 2.0, 2.0], [2.0, 2.0, 0.1, 2.0]], LRS)
-    assert found.tolist() == [[False, True, True, True], [False, False, False, True]]
+    """Each curve is compared with its own best LR."""
+    flags = measures.failed([[0.1, 2.0, 2.0, 2.0], [2.0, 2.0, 0.1, 2.0]], LRS)
+    assert flags.tolist() == [[False, True, True, True], [False, False, False, True]]
 
 
 def test_stable_runs_and_their_largest_lr() -> None:
-    """Stable is below the limit; the largest such LR counts, 0 where there is none."""
+    """A run is stable below the limit; the largest such LR counts, 0 if there is none."""
     losses = [[0.05, 0.1, 0.05, 2.0], [NAN, 0.1, 0.2, 0.3]]
     assert measures.stable(losses).tolist() == [[True, False, True, False], [False] * 4]
     assert measures.max_stable_lr(losses, LRS).tolist() == [1e-2, 0.0]
@@ -84,7 +82,7 @@ def test_wilson_interval_inverts_the_score_test(count: int, total: int) -> None:
 
 
 def test_mean_has_students_interval() -> None:
-    """The half-width is t·s/√n; one value alone has none."""
+    """The half-width is t·s/√n; a single value has no interval."""
     values = [0.9, 1.1, 1.3, 0.7, 1.0]
     value, low, high = measures.mean(values)
     quantile = 2.776445105198  # of Student's t with 4 degrees of freedom at 0.975, as in any table
@@ -97,14 +95,14 @@ def test_mean_has_students_interval() -> None:
 
 
 def test_interval_covers_the_truth_as_often_as_it_says() -> None:
-    """Of 2000 samples of 5 normal numbers about 95 % of the intervals hold the mean they were drawn from."""
+    """For 2000 samples of 5 normal numbers about 95 % of the intervals contain the true mean."""
     drawn = np.random.default_rng(0).normal(size=(2000, 5))
     inside = [low <= 0 <= high for _, low, high in map(measures.mean, drawn)]
     assert abs(np.mean(inside) - 0.95) < 3 * math.sqrt(0.95 * 0.05 / 2000)
 
 
 def test_pairing_takes_the_seeds_out() -> None:
-    """A constant difference has an interval of no width, however far apart the seeds are."""
+    """A constant difference has an interval of width 0, however far apart the seeds are."""
     seeds = np.array([1.0, 8.0, 64.0])
     value, low, high = measures.paired_difference(seeds + 0.5, seeds)
     assert (value, low, high) == (0.5, 0.5, 0.5)

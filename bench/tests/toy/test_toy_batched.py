@@ -1,4 +1,4 @@
-"""The batched trainer: each replica is the plain run, and does not know its neighbours."""
+"""The batched trainer: each replica matches the plain run and is independent of the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.toy.rates import grid
 
 pytestmark = pytest.mark.usefixtures(one_thread.__name__)
 
-#: The bar: a replica against the sequential run in float64, at LRs up to 1e-3, over 200 steps.
+#: Tolerance of a replica against the sequential run in float64, at LRs up to 1e-3, over 200 steps.
 EXACT = 1e-12
 STEPS = 200
 SCHEDULES = [ref.parse(slug) for slug in ("linear20+cosine180", "linear0+hold", "exponential40+lineardecay160")]
@@ -26,30 +26,34 @@ SHORT = 8
 
 
 def short(config: Config, replicas: list[int], **options) -> Batched:  # type: ignore[no-untyped-def]
-    """Replicas of one fixed family (number k has its own LR, schedule and seed), ready for a few steps."""
+    """Replicas of a fixed family (k determines LR, schedule and seed), before their first step."""
     rates = grid([SCHEDULES[k % 3] for k in replicas], [1e-3 * (1 + k) for k in replicas], SHORT)
     return Batched(config, rates, [k % 5 for k in replicas], **options)
 
 
 def finished(config: Config, replicas: list[int], **options) -> Batched:  # type: ignore[no-untyped-def]
-    """The same, after those steps."""
+    """Replicas of the same family, after their last step."""
     runs = short(config, replicas, **options)
     runs.run()
     return runs
 
 
-def same(a: Batched, row: int, b: Batched, other: int) -> bool:
+def same(first: Batched, row: int, second: Batched, other: int) -> bool:
     """Whether two replicas have the same parameters, Adam state and losses to the last bit."""
-    pairs = [(a.parameters, b.parameters), (a.adam.mean, b.adam.mean), (a.adam.square, b.adam.square)]
-    replica, twin = int(a.alive[row]), int(b.alive[other])
-    return all(torch.equal(x[row], y[other]) for x, y in pairs) and torch.equal(a.losses[replica], b.losses[twin])
+    pairs = [
+        (first.parameters, second.parameters),
+        (first.adam.mean, second.adam.mean),
+        (first.adam.square, second.adam.square),
+    ]
+    losses = first.losses[int(first.alive[row])], second.losses[int(second.alive[other])]
+    return all(torch.equal(x[row], y[other]) for x, y in pairs) and torch.equal(*losses)
 
 
 def without_key_bias(name: str, value: Tensor, d_model: int) -> Tensor:
-    """A parameter without the biases of keys.
+    """A parameter without the key biases.
 
-    They shift all logits of a softmax alike, so their gradient is 0 but for rounding,
-    and Adam divides what rounding leaves by its own size.
+    These shift all logits of a softmax equally, so their gradient is pure rounding error,
+    which Adam normalises to full size.
     """
     return torch.cat([value[:d_model], value[2 * d_model :]]) if name.endswith("in_proj_bias") else value
 
@@ -82,7 +86,7 @@ def test_replica_is_the_plain_run(norm_first: bool) -> None:
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 def test_replica_ignores_how_many_there_are(config: Config, dtype: torch.dtype) -> None:
-    """One replica has the same bits for K = 1, 3 and 64, at whatever place it stands."""
+    """A replica has the same bits for K = 1, 3 and 64, at any position."""
     many = finished(config, list(range(64)), dtype=dtype)
     three = finished(config, [63, 40, 7], dtype=dtype)
     assert [same(three, row, many, k) for row, k in enumerate((63, 40, 7))] == [True] * 3
@@ -94,7 +98,7 @@ def test_replica_ignores_how_many_there_are(config: Config, dtype: torch.dtype) 
 @pytest.mark.parametrize("config", [named("small16"), ODD], ids=["small16", "odd"])
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_do_not_change_a_replica(config: Config, threads: int) -> None:
-    """Shared out over threads, and with torch itself on several, all replicas keep their bits."""
+    """With replicas spread over threads, and torch itself on several, all replicas keep their bits."""
     alone = finished(config, list(range(10)))
     torch.set_num_threads(2)
     shared = finished(config, list(range(10)), threads=threads)
@@ -105,7 +109,7 @@ def test_threads_do_not_change_a_replica(config: Config, threads: int) -> None:
 
 
 def test_nan_in_a_neighbour_changes_nothing() -> None:
-    """A replica that turned NaN leaves those on both sides of it as they are, to the last bit."""
+    """A replica that becomes NaN leaves those on both sides of it unchanged, to the last bit."""
     clean, planted = short(named("small16"), [0, 1, 2]), short(named("small16"), [0, 1, 2])
     for runs in (clean, planted):
         runs.run(3)
@@ -120,7 +124,7 @@ def test_nan_in_a_neighbour_changes_nothing() -> None:
 
 @pytest.mark.parametrize("config", [named("small16"), ODD], ids=["small16", "odd"])
 def test_retiring_neighbours_changes_nothing(config: Config) -> None:
-    """Replicas that stay go on with the same bits, through two rounds of retirement."""
+    """The remaining replicas keep the same bits through two rounds of retirement."""
     replicas = list(range(9))
     undisturbed = finished(config, replicas)
     runs = short(config, replicas)
@@ -135,8 +139,8 @@ def test_retiring_neighbours_changes_nothing(config: Config) -> None:
     assert torch.equal(runs.evaluate(), undisturbed.evaluate()[runs.alive])
 
 
-def test_replicas_lie_alike() -> None:
-    """Rows, batches and validation are filled to whole cache lines, whatever the sizes."""
+def test_replicas_are_aligned() -> None:
+    """Rows, batches and validation are padded to full cache lines, whatever the sizes."""
     runs = short(ODD, [0, 1])
     used = sum(parameter.numel() for parameter in build(ODD, 0).parameters())
     assert used % ALIGNED != 0
@@ -147,7 +151,7 @@ def test_replicas_lie_alike() -> None:
 
 
 def test_records_stop_where_a_replica_was_retired() -> None:
-    """LR and loss are recorded up to the last step that a replica took, and NaN after it."""
+    """LR and loss are recorded up to a replica's last step, and are NaN after it."""
     runs = short(ODD, [0, 1])
     runs.run(2)
     runs.retire(torch.tensor([True, False]))
@@ -159,7 +163,7 @@ def test_records_stop_where_a_replica_was_retired() -> None:
 
 
 def test_all_may_be_retired() -> None:
-    """With nobody left a step does nothing."""
+    """With no replicas left a step does nothing."""
     runs = short(ODD, [0, 1])
     runs.retire(torch.tensor([True, True]))
     assert runs.step().shape == runs.evaluate().shape == (0,)
@@ -167,7 +171,7 @@ def test_all_may_be_retired() -> None:
 
 
 def test_row_adam_is_adam() -> None:
-    """Each row of the batched Adam is torch's Adam with that row's LR, over 100 steps with changing LRs."""
+    """Each row of the batched Adam matches torch's Adam with that row's LR, over 100 steps with changing LRs."""
     generator = torch.Generator().manual_seed(0)
     start, rates = torch.randn(3, 40, generator=generator, dtype=torch.float64), torch.tensor([1e-3, 1e-2, 0.3])
     ours, config = start.clone(), Config(16, 16, betas=(0.8, 0.95), eps=1e-6)
@@ -218,14 +222,14 @@ def test_bad_arguments_are_named(config, rates, seeds, options, message: str) ->
 
 
 def test_steps_beyond_the_schedule_are_refused() -> None:
-    """There is no LR after the last step of the schedules."""
+    """A step past the end of the schedules is refused."""
     runs = finished(ODD, [0])
     with pytest.raises(RuntimeError, match=r"^step=8 must be < 8, the length of the schedules$"):
         runs.step()
 
 
 def test_mask_of_another_shape_is_refused() -> None:
-    """Retiring needs one bool for each replica alive."""
+    """Retiring needs one bool per replica alive."""
     runs = short(ODD, [0, 1])
     for mask in (torch.tensor([True]), torch.tensor([1, 0])):
         with pytest.raises(ValueError, match=r"^failed=\[\d\] must be bool \[2\], one per replica alive$"):

@@ -1,4 +1,4 @@
-"""The toy model: its masks, its seeds, and that the batched pass computes the same."""
+"""The toy model: its masks, its seeds, and its agreement with the batched pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.toy.task import PAD, Task
 
 pytestmark = pytest.mark.usefixtures(one_thread.__name__)
 
-#: Sums of at most 64 products, some 20 layers deep, of numbers near 1: far below, and far above float64's 1e-16.
+#: Tolerance for sums of at most 64 products, about 20 layers deep, of numbers near 1 in float64.
 SAME = 1e-12
 CONFIGS = {
     "post": named("small16"),
@@ -34,7 +34,7 @@ def pairs_of(config: Config):  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_batched_pass_is_the_module(config: Config) -> None:
-    """Log-probabilities of all numbers (all lengths, all masks) and three seeds agree with nn.Transformer's."""
+    """Log-probabilities for all numbers (all lengths, all masks) and three seeds agree with nn.Transformer's."""
     pairs = pairs_of(config)
     models = [build(config, seed, torch.float64) for seed in SEEDS]
     rows = initial(config, SEEDS, torch.float64)
@@ -55,9 +55,9 @@ def test_batched_gradients_are_the_modules(config: Config) -> None:
     models = [build(config, seed, torch.float64) for seed in (0, 1)]
     views = Layout.of(models[0]).views(initial(config, (0, 1), torch.float64))
     ours = {name: torch.full_like(view, torch.nan) for name, view in views.items()}
-    ran = Pass(config, models[0].positions, Model(views, ours), pairs.take(chosen))
-    losses = ran.losses
-    ran.backward()
+    batched = Pass(config, models[0].positions, Model(views, ours), pairs.take(chosen))
+    losses = batched.losses
+    batched.backward()
     for k, model in enumerate(models):
         batch = pairs.take(chosen[k])
         loss = token_loss(model(batch.source, batch.target_in), batch.target_out)
@@ -69,7 +69,7 @@ def test_batched_gradients_are_the_modules(config: Config) -> None:
 
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_future_is_hidden(norm_first: bool) -> None:
-    """A changed target token changes the logits at its own place and later, and none before."""
+    """Changing a target token changes the logits at its position and later, and none before."""
     model = build(named("small16", norm_first=norm_first), 0, torch.float64)
     pairs = pairs_of(named("small16")).take(torch.tensor([123, 987]))
     for place in range(4):
@@ -83,7 +83,7 @@ def test_future_is_hidden(norm_first: bool) -> None:
 
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_padding_is_hidden(norm_first: bool) -> None:
-    """The embedding of <pad> can be anything: no token that is scored sees it."""
+    """The embedding of <pad> does not matter: no scored token attends to it."""
     model = build(named("small16", norm_first=norm_first), 0, torch.float64)
     pairs = pairs_of(named("small16")).take(torch.arange(0, 130))
     with torch.no_grad():
@@ -98,7 +98,7 @@ def test_padding_is_hidden(norm_first: bool) -> None:
 
 
 def test_length_of_the_padding_does_not_matter() -> None:
-    """A number has the same logits alone and beside a longer number."""
+    """A number has the same logits alone and in a batch with a longer number."""
     model = build(named("small16"), 0, torch.float64)
     pairs = pairs_of(named("small16")).take(torch.tensor([7, 123]))
     with torch.no_grad():
@@ -108,7 +108,7 @@ def test_length_of_the_padding_does_not_matter() -> None:
 
 
 def test_order_of_the_digits_matters() -> None:
-    """Positions are encoded: the same digits in another order give other logits."""
+    """Positions are encoded: the same digits in another order give different logits."""
     model = build(named("small16"), 0, torch.float64)
     pairs = pairs_of(named("small16")).take(torch.tensor([123, 321]))
     with torch.no_grad():
@@ -127,7 +127,7 @@ def test_positions_are_unit_circles() -> None:
 
 
 def test_seed_draws_the_weights_and_nothing_else() -> None:
-    """One seed gives one model in each precision, and the caller's random numbers are left alone."""
+    """A seed gives the same model in every precision, and the caller's random state is untouched."""
     state = torch.get_rng_state()
     first = build(named("small16"), 5)
     assert torch.equal(torch.get_rng_state(), state)
@@ -138,14 +138,14 @@ def test_seed_draws_the_weights_and_nothing_else() -> None:
 
 
 def test_row_goes_back_into_a_model() -> None:
-    """A row written into another model makes it the same model."""
+    """A row written into another model makes the models equal."""
     model, other = build(ODD, 1), build(ODD, 2)
     write(row_of(model), other)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
 
 
 def test_row_of_another_length_is_refused() -> None:
-    """A row that does not belong to the layout is named with its length."""
+    """A row of the wrong length is refused, naming its length."""
     layout = Layout.of(ToyTransformer(ODD))
     with pytest.raises(ValueError, match=r"^P=3 must be \d+, the length of a row$"):
         layout.views(torch.zeros(2, 3))

@@ -1,4 +1,4 @@
-"""The plain trainer: the LR that it records is the LR that trained."""
+"""The plain trainer: the recorded LR is the LR that was applied."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ TWIN = ref.SequentialLR((ref.LinearLR(0.1, total_iters=WARMUP), ref.CosineAnneal
 
 
 def sequential(optimizer: Optimizer) -> SequentialLR:
-    """Linear warmup, then a cosine, as torch's documentation composes them."""
+    """Linear warmup, then a cosine, composed as in torch's documentation."""
     parts = [LinearLR(optimizer, 0.1, total_iters=WARMUP), CosineAnnealingLR(optimizer, STEPS - WARMUP)]
     return SequentialLR(optimizer, parts, [WARMUP])
 
 
 def sgd(parameters, lr: float) -> Optimizer:  # type: ignore[no-untyped-def]
-    """Plain gradient descent: the size of its update shows the LR."""
+    """Plain gradient descent: its update is proportional to the LR."""
     return torch.optim.SGD(parameters, lr=lr)
 
 
 def test_recorded_lr_is_the_scheduled_one_with_torch() -> None:
-    """Under SequentialLR the record is the trace of its twin, from the first step to the last."""
+    """Under SequentialLR the recorded LRs are its twin's trace, from the first step to the last."""
     run = train(ODD, sequential, steps=STEPS, seed=0, base_lr=PEAK)
     assert run.lrs == pytest.approx(TWIN.trace(STEPS, PEAK), rel=relative(STEPS), abs=0)
 
 
 def test_recorded_lr_is_the_scheduled_one_with_the_reference() -> None:
-    """Under a reference schedule the record is its trace, to the last bit."""
+    """Under a reference schedule the recorded LRs are its trace, to the last bit."""
     assert train(ODD, TWIN, steps=STEPS, seed=0, base_lr=PEAK).lrs == TWIN.trace(STEPS, PEAK).tolist()
 
 
 @pytest.mark.parametrize("rule", [sequential, TWIN], ids=["torch", "reference"])
 def test_epoch_clock_moves_once_an_epoch(rule) -> None:  # type: ignore[no-untyped-def]
-    """Per epoch the LR stays for as many steps as an epoch has, under either kind of rule."""
+    """With the epoch clock the LR is constant for one epoch of steps, under either kind of rule."""
     epoch = 105 // 5  # 117 numbers, 12 of them held out
     run = train(ODD, rule, steps=2 * epoch + 3, seed=0, base_lr=PEAK, clock="epoch")
     expected = TWIN.trace(3, PEAK).repeat(epoch)[: 2 * epoch + 3]
@@ -54,7 +54,7 @@ def test_epoch_clock_moves_once_an_epoch(rule) -> None:  # type: ignore[no-untyp
 
 @pytest.mark.parametrize("rule", [sequential, TWIN], ids=["torch", "reference"])
 def test_recorded_lr_is_the_one_that_moved_the_weights(rule) -> None:  # type: ignore[no-untyped-def]
-    """The first update of SGD is recorded LR times gradient: half the LR moves the weights half as far."""
+    """SGD's first update is the recorded LR times the gradient: half the LR moves the weights half as far."""
     start = row_of(train(ODD, rule, steps=1, seed=0, base_lr=0.0, optimizer=sgd).model)
     runs = [train(ODD, rule, steps=1, seed=0, base_lr=lr, optimizer=sgd) for lr in (0.5, 0.25)]
     moved = [float((row_of(run.model) - start).norm()) for run in runs]
@@ -77,14 +77,14 @@ def test_run_is_repeatable_with_dropout() -> None:
 
 
 def test_validation_is_measured_where_it_was_asked() -> None:
-    """Before the first step, every so many steps, and after the last."""
+    """Validation happens before the first step, every `validate_every` steps, and after the last."""
     run = train(ODD, TWIN, steps=10, seed=0, base_lr=PEAK, validate_every=4)
     assert sorted(run.validation) == [0, 4, 8, 10]
     assert sorted(train(ODD, TWIN, steps=10, seed=0, base_lr=PEAK).validation) == [0, 10]
 
 
 def test_measuring_does_not_change_training() -> None:
-    """Validation leaves the weights, dropout's random numbers and the mode of the model alone."""
+    """Validation does not affect the weights, dropout's random numbers or the mode of the model."""
     config = named("small16", dropout=0.1)
     runs = [train(config, TWIN, steps=6, seed=0, base_lr=PEAK, validate_every=every) for every in (0, 1)]
     assert runs[0].losses == runs[1].losses
@@ -99,7 +99,7 @@ def test_report_shows_each_step() -> None:
 
 @pytest.mark.slow
 def test_task_is_learned() -> None:
-    """With a good LR, 200 steps at width 16 translate numbers that were never trained on."""
+    """With a good LR, 200 steps at width 16 suffice to translate numbers that were never trained on."""
     run = train(named("small16"), ref.parse("linear20+cosine180"), steps=200, seed=0, base_lr=1e-2)
     assert run.validation[0] > 2.3  # above the entropy of the words' frequencies
     assert run.validation[200] < 0.1
@@ -124,7 +124,7 @@ def test_bad_arguments_are_named(changes, kind: type[Exception], message: str) -
 
 
 def test_grid_has_a_row_for_each_replica() -> None:
-    """Row k is schedule k at base LR k; unequal numbers of them are refused."""
+    """Row k is schedule k at base LR k; different numbers of schedules and base LRs are refused."""
     rows = grid([TWIN, ref.LinearLR(0.5)], [1.0, 0.1], 8)
     assert rows[0].tolist() == TWIN.trace(8).tolist()
     assert rows[1].tolist() == planned(ref.LinearLR(0.5), 8, 0.1).tolist()

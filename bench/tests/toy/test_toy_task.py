@@ -1,4 +1,4 @@
-"""The toy task: numbers and words, padding, split, and the order of the batches."""
+"""The toy task: digits and words, padding, split, and the order of the batches."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def test_words_of_every_number_are_right() -> None:
     assert [decode(row).replace(" ", "") for row in pairs.source] == [str(n) for n in range(1000)]
 
 
-def test_padding_stands_on_the_right() -> None:
-    """A row is its tokens and then padding, as many as the number's length leaves."""
+def test_padding_is_on_the_right() -> None:
+    """A row is its tokens followed by padding to the full length."""
     pairs = encode(ALL, 3)
     length = torch.tensor([len(str(n)) for n in range(1000)])
     assert torch.equal(pairs.source != PAD, torch.arange(3) < length[:, None])
@@ -41,15 +41,15 @@ def test_padding_stands_on_the_right() -> None:
     assert torch.equal((pairs.target == EOS).int().argmax(1), length + 1)
 
 
-def test_decoder_is_asked_for_what_it_has_not_read() -> None:
-    """What the decoder reads and what it is asked for are one row, shifted by one."""
+def test_labels_are_the_decoder_input_shifted_by_one() -> None:
+    """The decoder's input and its labels are the same row, shifted by one."""
     pairs = encode(ALL, 3)
     assert torch.equal(pairs.target_in[:, 1:], pairs.target_out[:, :-1])
     assert decode(pairs.target_out[123]) == "one two three"
 
 
 def test_vocabulary_has_each_token_once() -> None:
-    """Ten digits, ten words and three marks, all different; the digits stand last and in order."""
+    """Ten digits, ten words and three special tokens, all different; the digits come last and in order."""
     assert len(set(VOCABULARY)) == len(VOCABULARY) == 23
     assert "".join(VOCABULARY[FIRST_DIGIT:]) == "0123456789"
 
@@ -61,15 +61,15 @@ def test_other_ranges_are_encoded() -> None:
 
 
 def test_empty_pair_is_never_scored() -> None:
-    """The pair added for filling is asked for nothing, and has something to look at."""
+    """The padding pair has no labels, but a token to attend to."""
     pairs = encode(ALL, 3).with_empty()
     assert bool((pairs.target_out[1000] == PAD).all())
     assert pairs.source[1000, 0] != PAD
     assert torch.equal(pairs.target[:1000], encode(ALL, 3).target)
 
 
-def test_split_parts_are_disjoint_and_whole() -> None:
-    """Every number is in exactly one part, and the seed decides in which."""
+def test_split_parts_are_disjoint_and_complete() -> None:
+    """Every number is in exactly one part, and the seed decides which."""
     train, held = split(1000, 0.1, seed=3)
     assert torch.equal(torch.cat([train, held]).sort().values, ALL)
     assert torch.equal(held, split(1000, 0.1, seed=3)[1])
@@ -77,7 +77,7 @@ def test_split_parts_are_disjoint_and_whole() -> None:
 
 
 def test_no_number_comes_twice_in_an_epoch() -> None:
-    """One epoch draws without replacement from the training part; the next epoch has another order."""
+    """An epoch draws without replacement from the training part; the next epoch has another order."""
     train, _ = split(1000, 0.1, seed=0)
     order = batch_order(train, 32, 56, seed=1)
     first, second = order[:28].flatten(), order[28:].flatten()
@@ -86,8 +86,8 @@ def test_no_number_comes_twice_in_an_epoch() -> None:
     assert not torch.equal(first, second)
 
 
-def test_longer_run_begins_as_a_shorter_one() -> None:
-    """The order depends on numbers, batch and seed, not on the length of the run."""
+def test_longer_run_starts_as_a_shorter_one() -> None:
+    """The order depends on the numbers, the batch size and the seed, not on the length of the run."""
     order = batch_order(ALL, 32, 70, seed=1)
     assert torch.equal(batch_order(ALL, 32, 40, seed=1), order[:40])
     assert not torch.equal(batch_order(ALL, 32, 70, seed=2), order)
@@ -119,7 +119,7 @@ def test_bad_arguments_are_named(call, message: str) -> None:  # type: ignore[no
 
 
 def test_tutorial_is_as_printed() -> None:
-    """The named tutorial has the tutorial's sizes, and nn.Transformer's defaults where it names none."""
+    """The `tutorial` configuration has the tutorial's sizes, and nn.Transformer's defaults where it gives none."""
     tutorial = CONFIGS["tutorial"]
     assert (tutorial.d_model, tutorial.heads, tutorial.layers, tutorial.batch_size) == (128, 4, 2, 32)
     default = torch.nn.Transformer(d_model=8, nhead=2, num_encoder_layers=1, num_decoder_layers=1, batch_first=True)
