@@ -46,7 +46,7 @@ def child(*, many: bool = False, mark: str = "", default: Any = dataclasses.MISS
     """Declare a field whose value is a schedule or, with `many`, a tuple of schedules.
 
     In a slug a child follows its parent after a dot.
-    An optional child has the default None; if present, the parent's token ends in ``_`` and its `mark`.
+    An optional child has the default None; if present, the parent's token contains ``_`` and its `mark`.
     """
     meta = {"key": ".", "many": many, "mark": mark}
     if default is dataclasses.MISSING:

@@ -4,9 +4,8 @@ Grammar (letters, digits and ``_ . +`` only, so that every slug works with ``pyt
 
     schedule  = token { "." schedule }          prefix notation; the token determines the number of children
     token     = name [value] { "_" key value }  fields at their defaults are omitted
-    pair      = warmup "+" decay                a token too, e.g. linear500+cosine9500;
-                                                a convention other than the default precedes it as a token
-                                                of its own: familyb.linear4+cosine8
+    pair      = warmup "+" decay                a token too, e.g. linear500+cosine9500; a convention other than
+                                                the default is the token before it: familyb.linear4+cosine8
     value     = number | numbers joined by x | word;   0.1 → 0p1,   1e-06 → 1em06
 """
 
@@ -105,32 +104,34 @@ def parse(text: str) -> Schedule:
     if not isinstance(text, str) or not text:
         raise SlugError(f"slug={text!r} must be a text such as linear500+cosine9500")
     tokens = text.split(".")
-    schedule = _parse_tokens(tokens)
+    schedule = _parse_tokens(tokens, text)
     if tokens:
         raise SlugError(f"slug={text!r} must end after one complete schedule; {'.'.join(tokens)!r} is left over")
     return schedule
 
 
-def _parse_tokens(tokens: list[str]) -> Schedule:
-    """Parse one schedule from the front of `tokens` and remove what it uses."""
+def _parse_tokens(tokens: list[str], text: str) -> Schedule:
+    """Parse one schedule from the front of `tokens` and remove the tokens it uses; `text` is the whole slug."""
     if not tokens:
-        raise SlugError("slug is incomplete: another schedule must follow its last token")
+        raise SlugError(f"slug={text!r} must continue: another schedule is expected after its last token")
     token = tokens.pop(0)
     cls = _class_of(token)
     custom = getattr(cls, "_parse", None)
     if custom is not None:
         return custom(token, tokens)  # type: ignore[no-any-return]  # getattr hides the type
-    return _build(cls, token, lambda: _parse_tokens(tokens))
+    return _build(cls, token, lambda: _parse_tokens(tokens, text))
 
 
 def _class_of(token: str) -> type[Schedule]:
     """The class that the start of a token names."""
-    match = re.match(r"[a-z]+", token)
-    name = PLUS if PLUS in token else match.group() if match else ""
-    if name in REGISTRY:
-        return REGISTRY[name]
+    if PLUS in token:
+        return REGISTRY[PLUS]
+    letters = re.split(r"[^A-Za-z]", token, maxsplit=1)[0]
+    for name in (letters, letters.removesuffix("m")):  # a negative value starts with m
+        if name in REGISTRY:
+            return REGISTRY[name]
     names = sorted(REGISTRY.keys() - {PLUS})
-    close = difflib.get_close_matches(name, names)
+    close = difflib.get_close_matches(letters.lower(), names)
     hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(names)}"
     raise SlugError(f"slug={token!r} does not start with a schedule name; {hint}")
 

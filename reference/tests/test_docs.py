@@ -35,7 +35,7 @@ def test_public_names_are_documented(name: str) -> None:
     """Every public class or function has a docstring, and every schedule an example."""
     thing = getattr(reference, name)
     if isinstance(thing, dict):
-        pytest.skip("a table has no docstring of its own")
+        pytest.skip("a dictionary has no docstring")
     text = inspect.getdoc(thing) or ""
     assert len(text) > 20
     if inspect.isclass(thing) and issubclass(thing, reference.Schedule) and thing.slug_name and name != "LRScheduler":

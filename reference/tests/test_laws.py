@@ -197,7 +197,7 @@ def test_schedule_survives_every_text_and_copy(schedule: Schedule) -> None:
 
 
 @pytest.mark.parametrize("wrong", [True, 1.0, 1.5, "1", None, [0, 0.5], np.array([True]), np.float64(2)])
-def test_steps_of_another_type_are_refused(wrong: Any) -> None:
+def test_steps_of_another_type_are_rejected(wrong: Any) -> None:
     """Steps that are not integers raise TypeError."""
     with pytest.raises(TypeError, match=r"^step=.* must be an integer"):
         CosineAnnealingLR(7)(wrong)
@@ -212,14 +212,14 @@ def test_steps_of_another_type_are_refused(wrong: Any) -> None:
         (np.array([2**64 - 1], dtype=np.uint64), r"^step=18446744073709551615 must be < 2\*\*63"),
     ],
 )
-def test_steps_out_of_range_are_refused(wrong: Any, rule: str) -> None:
-    """Negative steps, and steps that int64 cannot hold, raise ValueError."""
+def test_steps_out_of_range_are_rejected(wrong: Any, rule: str) -> None:
+    """Negative steps, and steps too large for int64, raise ValueError."""
     with pytest.raises(ValueError, match=rule):
         CosineAnnealingLR(7)(wrong)
 
 
 @pytest.mark.parametrize("wrong", [-0.1, float("nan"), float("inf")])
-def test_base_lr_out_of_range_is_refused(wrong: float) -> None:
+def test_base_lr_out_of_range_is_rejected(wrong: float) -> None:
     """A base LR must be finite and >= 0."""
     with pytest.raises(ValueError, match=rf"^base_lr={wrong} must be (finite|>= 0)"):
         CosineAnnealingLR(7)(0, wrong)

@@ -16,9 +16,12 @@ from reference.hyperparameters import CosineWeightDecay, TeacherTemperature
 from reference.noam import COUNTS, Noam
 from reference.pair import WarmupDecay, family
 from reference.schedule import Schedule
-from reference.slug import SlugError, parse
+from reference.slug import PLUS, REGISTRY, SlugError, parse
 from reference.tests.pairs import CONVENTIONS, DECAYS, WARMUPS
 from reference.timed_decay import CosineDecay, LinearDecay, PolynomialDecay, StableDecay
+from reference.torch_cosine import SWALR
+from reference.torch_factor import ExponentialLR
+from reference.torch_plateau import ReduceLROnPlateau
 from reference.untuned import RAdamWarmup, UntunedExponentialWarmup, UntunedLinearWarmup
 from reference.warmup import (
     ConstantWarmup,
@@ -31,7 +34,7 @@ from reference.warmup import (
 )
 
 
-def refused(warmup: Warmup, decay: Decay, convention: Convention) -> str | None:
+def broken_rule(warmup: Warmup, decay: Decay, convention: Convention) -> str | None:
     """The message of the `WarmupDecay` rule that a combination breaks; None for a valid one."""
     rising = isinstance(warmup, LinearWarmup | PolynomialWarmup) or warmup.slug_name == "cosinewarmup"
     if convention.start == "zero" and rising and warmup.start_factor > 0:
@@ -48,7 +51,7 @@ def test_every_pair_in_every_convention(warmup: Warmup, decay: Decay) -> None:
     """Under each of the 64 conventions a pair evaluates, parses back and pickles, or is rejected by its rule."""
     steps = np.arange(40)
     for convention in CONVENTIONS:
-        rule = refused(warmup, decay, convention)
+        rule = broken_rule(warmup, decay, convention)
         if rule is not None:
             with pytest.raises(ValueError, match=rule):
                 WarmupDecay(warmup, decay, convention)
@@ -142,6 +145,16 @@ def test_noam_counts_parse_back(count: str) -> None:
             "familye.linear4+hold",
             "slug='familye': start_factor=0.0 must be > 0 in family E; for a start at 0 use family A",
         ),
+        ("linaer4+hold", "slug='linaer4' does not start with a schedule name; did you mean linear or linearlr?"),
+        ("StepLR3", "slug='StepLR3' does not start with a schedule name; did you mean steplr or step or multisteplr?"),
+        ("linear4.hold", "slug='linear4.hold' must end after one complete schedule; 'hold' is left over"),
+        ("seq2_m4.hold", "slug='seq2_m4.hold' must continue: another schedule is expected after its last token"),
+        ("seq_m4.hold", "slug='seq_m4' must give the number of its parts, as in seq2"),
+        ("linear4_q1", "slug='linear4_q1': linear has no field 'q1' (fields: s)"),
+        ("hold5", "slug='hold5': hold does not take a value ('5')"),
+        ("linear", "slug='linear' must give a value for warmup_steps"),
+        ("steplr3_g", "slug='steplr3_g' must give a value for gamma"),
+        ("linear4_sx", "slug='linear4_sx': 'x' must be a number such as 5, 0p1 or 1em06"),
         (
             "linear4_s1+hold",
             "slug='linear4_s1+hold': start_factor=1.0 must be 0 with start='zero'; use start='affine' for others",
@@ -153,6 +166,20 @@ def test_wrong_slugs_say_why(slug: str, message: str) -> None:
     with pytest.raises(SlugError) as caught:
         parse(slug)
     assert str(caught.value) == message
+
+
+def test_unknown_names_without_a_close_match_list_all() -> None:
+    """If no name is similar, the message lists every name that a slug can start with."""
+    with pytest.raises(SlugError, match=r"^slug='zzz5' does not start with a schedule name; known: chain, ") as caught:
+        parse("zzz5")
+    listed = str(caught.value).partition("known: ")[2].split(", ")
+    assert listed == sorted(REGISTRY.keys() - {PLUS})
+
+
+@pytest.mark.parametrize("schedule", [ExponentialLR(-0.5), SWALR(-0.1), ReduceLROnPlateau((-1.0, 2.0))])
+def test_negative_first_values_parse_back(schedule: Schedule) -> None:
+    """A minus sign directly after the name is not read as a letter of the name."""
+    assert parse(schedule.slug) == schedule
 
 
 BAD: list[tuple[Callable[[], Any], str]] = [

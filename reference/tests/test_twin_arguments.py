@@ -1,4 +1,4 @@
-"""Every twin of a torch scheduler refuses bad arguments: ``name=value`` first, then the rule."""
+"""Every twin of a torch scheduler rejects bad arguments with ``name=value`` first, then the rule."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def test_bad_argument_is_named_with_its_value_and_rule(
     assert str(caught.value).partition("=")[2].partition(" must ")[0] in shown
 
 
-def test_unsorted_milestones_are_refused() -> None:
+def test_unsorted_milestones_are_rejected() -> None:
     """Milestones out of order raise, and the message lists all of them."""
     with pytest.raises(ValueError, match=r"^milestones=\[5, 2\] must be in ascending order"):
         SequentialLR((HALF, HALF, HALF), (5, 2))
 
 
-def test_the_base_class_is_refused() -> None:
-    """LRScheduler has no schedule of its own."""
+def test_the_base_class_is_rejected() -> None:
+    """LRScheduler cannot be constructed."""
     with pytest.raises(TypeError, match=r"^schedule=LRScheduler must be a subclass"):
         LRScheduler()
 
