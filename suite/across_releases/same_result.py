@@ -1,31 +1,33 @@
-"""Whether a committed file of the atlas says what a new one says, also when another machine made it.
+"""Whether a committed file of the atlas has the same content as a new one, even if another machine made it.
 
-Another CPU, zlib or matplotlib gives other bytes for the same result: the last bits of a cosine, other
-compression, another shape of a letter.  So texts are compared number by number, and the picture by what it shows.
+Another CPU, zlib or matplotlib writes different bytes for the same result: the last bits of a cosine,
+other compression, other letter shapes.  So texts are compared number by number, and the picture by what it shows.
 """
 
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import zlib
 from pathlib import Path
 
-#: Decimals in the files have six digits or more, so the sixth may be rounded the other way: half of 1e-5.
+#: Decimals in the files have at least six digits, and the sixth may round either way.
 REL_DECIMAL = 1e-5
 #: Hex floats are exact; both sides are sums of a few thousand roundings of 1e-16 at most.
 REL_HEX = 1e-11
-#: The base LRs are 0.3 and less, so a rate below this is the rounding of 0.
+#: The base LRs are at most 0.3, so a rate below this is 0 after rounding.
 ABS = 1e-15
-#: The key under which the picture holds a hash of what it shows.
+#: The key under which the picture stores a hash of what it shows.
 SHOWN = "Description"
 
 _NUMBER = re.compile(r"(-?0x[01]\.[0-9a-f]+p[+-]\d+|-?\d+\.\d+(?:e[+-]\d+)?|-?\d+e[+-]\d+)")
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+#: The last part of every PNG.
+_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 def same(path: Path, made: bytes) -> bool:
-    """Whether the file is there, undamaged, and says the same as `made`."""
+    """Whether the file exists, is undamaged, and has the same content as `made`."""
     if not path.exists():
         return False
     stored = path.read_bytes()
@@ -60,22 +62,17 @@ def _same_number(stored: str, made: str) -> bool:
 
 
 def shown(picture: bytes) -> bytes:
-    """The hash that the picture holds of what it shows; raises ValueError for a damaged or a foreign PNG."""
-    if not picture.startswith(_SIGNATURE):
-        raise ValueError("picture must begin as a PNG does")
-    at, found = len(_SIGNATURE), b""
-    while at < len(picture):
-        size = int.from_bytes(picture[at : at + 4], "big")
-        kind, body = picture[at + 4 : at + 8], picture[at + 8 : at + 8 + size]
-        if int.from_bytes(picture[at + 8 + size : at + 12 + size], "big") != zlib.crc32(kind + body):
-            raise ValueError(f"picture must have intact parts, but {kind!r} is damaged")
-        if kind == b"tEXt" and body.startswith(f"{SHOWN}\0".encode()):
-            found = body
-        at += 12 + size
-        if kind == b"IEND":
-            break
-    else:
-        raise ValueError("picture must have an end")
-    if not found or at != len(picture):
-        raise ValueError("picture must hold the hash of what it shows, and nothing after its end")
-    return found
+    """The hash that the picture stores of what it shows; raises ValueError for a damaged PNG or one without it."""
+    from PIL import Image, UnidentifiedImageError  # it comes with matplotlib, which only the atlas needs
+
+    if picture.find(_END) != len(picture) - len(_END):
+        raise ValueError("picture must end where the PNG ends")
+    try:
+        with Image.open(io.BytesIO(picture), formats=["PNG"]) as image:
+            digest = image.info.get(SHOWN)
+            image.verify()  # the checksum of every part
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"picture must be an intact PNG: {error}") from None
+    if not isinstance(digest, str):
+        raise ValueError(f"picture must have a text {SHOWN!r} with the hash of what it shows")
+    return digest.encode()
