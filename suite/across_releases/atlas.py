@@ -1,8 +1,8 @@
 """`python -m suite atlas`: every case on every distinct release, as a table that pandas reads.
 
 One row is one case on one distinct scheduler file.
-Each finished release is kept in the user's cache at once, under a key made of everything that the result
-depends on: a killed run loses at most the releases it was working on.
+Each release is saved in the user's cache as soon as it is finished, under a key made of everything that the
+result depends on: a killed run loses at most the releases it was working on.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results" / "atlas"
 #: The code that a verdict depends on.
 SOURCES = ("reference/*.py", *(f"suite/{name}/*.py" for name in ("engine", "cases", "tutorials", "releases")))
-#: At most so many releases at a time: each takes about 240 MiB.
+#: Releases measured at a time, at most: each takes about 240 MiB.
 WORKERS = 4
 COLUMNS = ("case", "family", "release", "verdict", "shape", "step", "size", "entry", "detail")
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class AtlasRow:
     """One case on one distinct release."""
 
     case: Case
@@ -50,8 +50,18 @@ class Row:
     entry: Known | None
 
 
+def committed_releases() -> list[str]:
+    """The releases that the committed atlas covers; none where there is no atlas."""
+    path = RESULTS / "releases.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [release for row in rows for release in (row["release"], *row["same code as"].split())]
+
+
 def sources_key() -> str:
-    """A hash of all that a verdict depends on beside the release: our code, torch, NumPy and Python."""
+    """A hash of everything but the release that a verdict depends on: our code, torch, NumPy and Python."""
     digest = hashlib.sha256("\0".join((torch.__version__, np.__version__, sys.version)).encode())
     for path in sorted(path for pattern in SOURCES for path in ROOT.glob(pattern)):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -77,7 +87,7 @@ def _unpacked(plain: dict[str, Any]) -> Verdict:
 
 
 def _measure(release: str, key: str) -> dict[str, Verdict]:
-    """The verdicts of one release, from the cache or made now (and then kept)."""
+    """The verdicts of one release, read from the cache or measured now and saved there."""
     path = _shard_path(release, key)
     stored = _stored(path)
     if stored is not None:
@@ -92,7 +102,7 @@ def _measure(release: str, key: str) -> dict[str, Verdict]:
 
 
 def _stored(path: Path) -> dict[str, Verdict] | None:
-    """The verdicts of a shard, or None where it is absent, truncated or altered."""
+    """The verdicts of a shard, or None if it is absent, truncated or altered."""
     if not path.exists():
         return None
     whole = path.read_bytes()
@@ -102,40 +112,41 @@ def _stored(path: Path) -> dict[str, Verdict] | None:
     return {case: _unpacked(plain) for case, plain in json.loads(gzip.decompress(whole[size:])).items()}
 
 
-def measure(chosen: Iterable[str], done: Callable[[str], None] = lambda release: None) -> dict[str, list[Row]]:
-    """All rows of these releases, a few releases at a time; `done` is called as each is finished."""
+def measure(chosen: Iterable[str], done: Callable[[str], None] = lambda release: None) -> dict[str, list[AtlasRow]]:
+    """All rows of these releases, a few releases at a time; `done` is called as each finishes."""
     chosen, key = list(chosen), sources_key()
     cases = {case.id: case for case in all_cases()}
-    found: dict[str, dict[str, Verdict]] = {}
+    verdicts: dict[str, dict[str, Verdict]] = {}
     with ProcessPoolExecutor(min(os.cpu_count() or 1, WORKERS), initializer=end_with_parent) as pool:
         futures = {pool.submit(_measure, release, key): release for release in chosen}
         for future in as_completed(futures):
-            found[futures[future]] = future.result()
+            verdicts[futures[future]] = future.result()
             done(futures[future])
-    return {r: [_row(cases[c], r, v) for c, v in found[r].items()] for r in chosen}
+    return {r: [_row(cases[c], r, v) for c, v in verdicts[r].items()] for r in chosen}
 
 
-def _row(case: Case, release: str, verdict: Verdict) -> Row:
-    return Row(case, release, verdict, entry_for(case, verdict, release) if verdict.kind == "deviates" else None)
+def _row(case: Case, release: str, verdict: Verdict) -> AtlasRow:
+    return AtlasRow(case, release, verdict, entry_for(case, verdict, release) if verdict.kind == "deviates" else None)
 
 
-def unexplained(rows: dict[str, list[Row]]) -> list[Row]:
+def unexplained(rows: dict[str, list[AtlasRow]]) -> list[AtlasRow]:
     """Deviations that no entry of known.toml explains in their release."""
     return [row for group in rows.values() for row in group if row.verdict.kind == "deviates" and row.entry is None]
 
 
-def ranges_off(rows: dict[str, list[Row]]) -> list[str]:
-    """Entries of known.toml whose releases are not those that show them, in words."""
+def ranges_off(rows: dict[str, list[AtlasRow]]) -> list[str]:
+    """Entries of known.toml whose range differs from the releases that show them, in words."""
     shown: dict[str, list[str]] = {name: [] for name in table()}
     for release, group in rows.items():
         for name in {row.entry.id for row in group if row.entry is not None}:
             shown[name].append(release)
-    found = []
+    lines = []
     for name, entry in table().items():
-        due = [release for release in rows if entry.covers(release)]
-        if due != shown[name]:
-            found.append(f"{name}: known for {' '.join(due) or 'none'}, shown in {' '.join(shown[name]) or 'none'}")
-    return found
+        expected = [release for release in rows if entry.covers(release)]
+        if expected != shown[name]:
+            shown_in = " ".join(shown[name]) or "none"
+            lines.append(f"{name}: known for {' '.join(expected) or 'none'}, shown in {shown_in}")
+    return lines
 
 
 def _compressed(header: Iterable[str], lines: Iterator[list[str]]) -> bytes:
@@ -146,17 +157,18 @@ def _compressed(header: Iterable[str], lines: Iterator[list[str]]) -> bytes:
     return gzip.compress(text.getvalue().encode(), compresslevel=9, mtime=0)
 
 
-def _table_lines(rows: dict[str, list[Row]]) -> Iterator[list[str]]:
+def _table_lines(rows: dict[str, list[AtlasRow]]) -> Iterator[list[str]]:
     for release, group in rows.items():
         for row in group:
-            v = row.verdict
-            step = "" if v.step is None else str(v.step)
-            size = f"{v.size:.9g}" if v.kind == "deviates" else ""
+            verdict = row.verdict
+            step = "" if verdict.step is None else str(verdict.step)
+            size = f"{verdict.size:.9g}" if verdict.kind == "deviates" else ""
             entry = row.entry.id if row.entry else ""
-            yield [row.case.id, row.case.family, release, v.kind, v.shape, step, size, entry, v.detail]
+            case = [row.case.id, row.case.family, release]
+            yield [*case, verdict.kind, verdict.shape, step, size, entry, verdict.detail]
 
 
-def _trace_lines(rows: dict[str, list[Row]]) -> Iterator[list[str]]:
+def _trace_lines(rows: dict[str, list[AtlasRow]]) -> Iterator[list[str]]:
     """Each distinct deviating trace once, with the releases that show it."""
     shown: dict[tuple[str, str, str], list[str]] = {}
     for release, group in rows.items():
@@ -168,7 +180,7 @@ def _trace_lines(rows: dict[str, list[Row]]) -> Iterator[list[str]]:
         yield [case, " ".join(where), expected, actual]
 
 
-def files(rows: dict[str, list[Row]]) -> dict[str, bytes]:
+def files(rows: dict[str, list[AtlasRow]]) -> dict[str, bytes]:
     """The data files of the atlas by name; the same rows give the same bytes."""
     return {
         "atlas.csv.gz": _compressed(COLUMNS, _table_lines(rows)),

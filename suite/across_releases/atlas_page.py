@@ -17,7 +17,7 @@ from suite.known.deviations import Known, readings, table
 from .same_result import SHOWN
 
 if TYPE_CHECKING:
-    from .atlas import Row
+    from .atlas import AtlasRow
 
 TEMPLATE = Path(__file__).with_name("atlas.html.j2")
 
@@ -88,7 +88,7 @@ class Cell:
         return self.deviating / max(1, self.cases - self.absent)
 
 
-def cells(rows: dict[str, list[Row]]) -> dict[str, dict[str, Cell]]:
+def cells(rows: dict[str, list[AtlasRow]]) -> dict[str, dict[str, Cell]]:
     """Theme → release → counts."""
     themes = {row.case.id: theme_of(row.case) for row in next(iter(rows.values()))}
     found: dict[str, dict[str, Cell]] = {theme.name: {} for theme in reversed(THEMES)}
@@ -102,7 +102,7 @@ def cells(rows: dict[str, list[Row]]) -> dict[str, dict[str, Cell]]:
     return found
 
 
-def entry_counts(rows: dict[str, list[Row]]) -> dict[str, dict[str, int]]:
+def entry_counts(rows: dict[str, list[AtlasRow]]) -> dict[str, dict[str, int]]:
     """Entry of known.toml → release → number of cases that show it."""
     found = {name: dict.fromkeys(rows, 0) for name in table()}
     for release, group in rows.items():
@@ -112,7 +112,7 @@ def entry_counts(rows: dict[str, list[Row]]) -> dict[str, dict[str, int]]:
     return found
 
 
-def picture(rows: dict[str, list[Row]], labels: dict[str, str]) -> bytes:
+def picture(rows: dict[str, list[AtlasRow]], labels: dict[str, str]) -> bytes:
     """Themes × releases as a PNG: the share of cases that deviate, with their number."""
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -154,7 +154,7 @@ def picture(rows: dict[str, list[Row]], labels: dict[str, str]) -> bytes:
     return out.getvalue()
 
 
-def page(rows: dict[str, list[Row]], labels: dict[str, str]) -> bytes:
+def page(rows: dict[str, list[AtlasRow]], labels: dict[str, str]) -> bytes:
     """The whole atlas as one self-contained HTML page."""
     from jinja2 import Environment, StrictUndefined
 
@@ -175,7 +175,7 @@ def page(rows: dict[str, list[Row]], labels: dict[str, str]) -> bytes:
     return text.encode()
 
 
-def _example(rows: dict[str, list[Row]], entry: Known) -> Row | None:
+def _example(rows: dict[str, list[AtlasRow]], entry: Known) -> AtlasRow | None:
     """The shortest case that shows the entry, in the newest release that has one."""
     for group in reversed(rows.values()):
         own = [row for row in group if row.entry is entry]

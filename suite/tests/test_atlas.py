@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gzip
 import io
-import os
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +16,7 @@ import torch
 
 from reference import ExponentialLR
 from suite.across_releases import atlas
-from suite.across_releases.atlas import Row, ranges_off, unexplained
+from suite.across_releases.atlas import AtlasRow, ranges_off, unexplained
 from suite.across_releases.atlas_page import THEMES, theme_of
 from suite.cases.catalogue import all_cases
 from suite.commands import atlas as atlas_run
@@ -29,7 +26,6 @@ from suite.engine.verdict import Verdict, verdict_of
 from suite.known.deviations import table
 from suite.releases import cache
 from suite.tests import stock
-from suite.tests.house.tree import ROOT
 
 pytestmark = pytest.mark.slow  # runs cases in worker processes
 
@@ -54,7 +50,7 @@ def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 
 
 @pytest.fixture
-def rows(cache_folder: Path) -> dict[str, list[Row]]:
+def rows(cache_folder: Path) -> dict[str, list[AtlasRow]]:
     """The rows of both releases."""
     return atlas.measure([RIGHT, WRONG])
 
@@ -72,19 +68,12 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return counts
 
 
-def command(*words: str) -> int:
-    """Run `atlas` with these words on what is cached."""
-    parser = argparse.ArgumentParser()
-    atlas_run.add_arguments(parser)
-    return atlas_run.run(parser.parse_args(["--offline", *words]))
-
-
 def lines(data: bytes) -> list[dict[str, str]]:
     """The rows of a compressed table."""
     return list(csv.DictReader(io.StringIO(gzip.decompress(data).decode())))
 
 
-def test_the_same_rows_give_the_same_bytes(rows: dict[str, list[Row]]) -> None:
+def test_the_same_rows_give_the_same_bytes(rows: dict[str, list[AtlasRow]]) -> None:
     """Tables, page and picture, made twice, and made again from the stored shards, are equal byte for byte."""
     groups: list[tuple[str, ...]] = [(RIGHT,), (WRONG,)]
     first = atlas_run.all_files(rows, groups)
@@ -93,7 +82,7 @@ def test_the_same_rows_give_the_same_bytes(rows: dict[str, list[Row]]) -> None:
     assert atlas_run.all_files(atlas.measure([RIGHT, WRONG]), groups) == first
 
 
-def test_the_table_has_a_line_for_each_case_and_release(rows: dict[str, list[Row]]) -> None:
+def test_the_table_has_a_line_for_each_case_and_release(rows: dict[str, list[AtlasRow]]) -> None:
     """gzip and csv read it: the documented columns, each case once on each release, and its verdict."""
     found = lines(atlas.files(rows)["atlas.csv.gz"])
     assert tuple(found[0]) == atlas.COLUMNS
@@ -107,7 +96,7 @@ def test_the_table_has_a_line_for_each_case_and_release(rows: dict[str, list[Row
     assert all(shown == pytest.approx(size, rel=1e-8) for shown, size in sizes)  # nine digits are shown
 
 
-def test_pandas_reads_the_table(rows: dict[str, list[Row]], tmp_path: Path) -> None:
+def test_pandas_reads_the_table(rows: dict[str, list[AtlasRow]], tmp_path: Path) -> None:
     """read_csv needs no option."""
     pandas = pytest.importorskip("pandas")
     path = tmp_path / "atlas.csv.gz"
@@ -119,7 +108,7 @@ def test_pandas_reads_the_table(rows: dict[str, list[Row]], tmp_path: Path) -> N
     assert (frame[frame.release == WRONG].verdict == "deviates").sum() == deviating
 
 
-def test_traces_parse_back_to_the_exact_rates(rows: dict[str, list[Row]]) -> None:
+def test_traces_parse_back_to_the_exact_rates(rows: dict[str, list[AtlasRow]]) -> None:
     """Each deviating trace stands once, as hex floats that give the measured and the expected rates bit for bit."""
     found = {
         (line["case"], release): line
@@ -136,7 +125,7 @@ def test_traces_parse_back_to_the_exact_rates(rows: dict[str, list[Row]]) -> Non
             assert tuple(map(float.fromhex, found[key][side].split())) == getattr(verdict, side)
 
 
-def test_a_finished_release_is_not_measured_again(rows: dict[str, list[Row]], measured: Counter[str]) -> None:
+def test_a_finished_release_is_not_measured_again(rows: dict[str, list[AtlasRow]], measured: Counter[str]) -> None:
     """The second run reads the shards: no case is run, and the rows are the same."""
     assert atlas.measure([RIGHT, WRONG]) == rows
     assert measured == {}
@@ -145,7 +134,7 @@ def test_a_finished_release_is_not_measured_again(rows: dict[str, list[Row]], me
 @pytest.mark.parametrize("place", [0, 40, 1000, -1])
 @pytest.mark.parametrize("damage", ["truncated", "altered"])
 def test_a_damaged_shard_is_measured_again(
-    rows: dict[str, list[Row]], measured: Counter[str], cache_folder: Path, damage: str, place: int
+    rows: dict[str, list[AtlasRow]], measured: Counter[str], cache_folder: Path, damage: str, place: int
 ) -> None:
     """Cut off or changed in one byte anywhere, a shard is noticed, and written anew as it was."""
     (shard,) = cache_folder.glob(f"atlas/{WRONG}-*")
@@ -158,7 +147,7 @@ def test_a_damaged_shard_is_measured_again(
 
 
 def test_other_code_or_another_file_makes_another_shard(
-    rows: dict[str, list[Row]], measured: Counter[str], monkeypatch: pytest.MonkeyPatch
+    rows: dict[str, list[AtlasRow]], measured: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change of our sources, or of a release's cached file, is measured; nothing of before is used."""
     monkeypatch.setattr(atlas, "sources_key", lambda: "another")
@@ -187,7 +176,7 @@ def test_the_key_is_of_sources_and_versions(tmp_path: Path, monkeypatch: pytest.
     assert len(set(seen)) == len(seen) - 1
 
 
-def test_a_planted_deviation_is_unexplained(rows: dict[str, list[Row]]) -> None:
+def test_a_planted_deviation_is_unexplained(rows: dict[str, list[AtlasRow]]) -> None:
     """The broken copy's ExponentialLR is news in each case that shows it, and the true file has no news."""
     news = unexplained(rows)
     assert {row.release for row in news} == {WRONG}
@@ -216,7 +205,7 @@ def test_a_wrong_range_is_told(
     name, entry = next(iter(table().items()))
     entry = type(entry)(**{**vars(entry), "since": since, "until": until})
     monkeypatch.setattr(atlas, "table", lambda: {name: entry})
-    made = Row(all_cases()[0], RIGHT, Verdict("deviates", "scaled", 1, 0.1), entry)
+    made = AtlasRow(all_cases()[0], RIGHT, Verdict("deviates", "scaled", 1, 0.1), entry)
     rows = {release: [made] if release in shown_in else [] for release in (RIGHT, WRONG)}
     assert ranges_off(rows) == ([] if words is None else [f"{name}: {words}"])
 
@@ -228,65 +217,3 @@ def test_every_theme_has_cases_and_every_case_a_theme() -> None:
     assert len(THEMES) == len(counts)
     restored = {theme_of(case) for case in all_cases() if case.setup.resume}
     assert all(name.startswith("rest") for name in restored)
-
-
-@pytest.fixture
-def written(cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the atlas of one sound release; the slice shows few entries, so ranges are not looked at."""
-    monkeypatch.setattr(atlas_run, "ranges_off", lambda rows: [])
-    for path in sorted(cache.folder(WRONG).iterdir()):
-        path.unlink()
-    assert command("--out", str(tmp_path / "out")) == 0
-    return tmp_path / "out"
-
-
-def test_check_names_an_altered_file(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 0 and nothing touched right after writing; each altered or removed file makes it 1 and is named."""
-    before = {path.name: path.read_bytes() for path in written.iterdir()}
-    times = {path.name: path.stat().st_mtime_ns for path in written.iterdir()}
-    assert sorted(before) == sorted(FILES)
-    assert command("--out", str(written), "--check") == 0
-    assert {path.name: path.stat().st_mtime_ns for path in written.iterdir()} == times
-    assert "differs" not in capsys.readouterr().out
-    for name in FILES:
-        (written / name).unlink()
-        if name != "atlas.png":  # this one is only removed
-            (written / name).write_bytes(before[name][:-9])
-        assert command("--out", str(written), "--check") == 1
-        told = [line for line in capsys.readouterr().out.splitlines() if "differs" in line]
-        assert told == [f"  differs from the committed file: {name}"]
-        (written / name).write_bytes(before[name])
-
-
-def test_news_makes_the_exit_code_1(cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A release with a deviation that no entry explains: the atlas is written, and the exit code says so."""
-    monkeypatch.setattr(atlas_run, "ranges_off", lambda rows: [])
-    assert command("--out", str(tmp_path / "out"), "--json") == 1
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(FILES)
-
-
-def test_a_release_that_cannot_be_loaded_is_one_line(
-    cache_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A future file that this torch cannot run makes the exit code 2 and is named."""
-    stock.put("9.2.0", "from torch.optim import nobody_has_this\n")
-    assert command("--out", str(tmp_path / "out")) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("release=9.2.0 lr_scheduler.py cannot be imported: ImportError")
-    assert not (tmp_path / "out").exists()
-
-
-def test_an_empty_cache_offline_is_one_line(tmp_path: Path) -> None:
-    """The real command without any release: exit code 2, one line on stderr, and nothing written."""
-    done = subprocess.run(
-        [sys.executable, "-m", "suite", "atlas", "--offline", "--out", str(tmp_path / "out")],
-        cwd=ROOT,
-        env={**os.environ, cache.VARIABLE: str(tmp_path / "none")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("releases=[] must not be empty")
-    assert not (tmp_path / "out").exists()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
 
 import pytest
 
-from suite.across_releases.atlas import RESULTS
+from suite.across_releases.atlas import committed_releases
 from suite.engine.subject import installed
 from suite.known.deviations import recorded_release
 from suite.releases import index
@@ -17,20 +16,13 @@ from suite.releases.cache import cached
 from suite.tests.house.tree import ROOT
 
 
-def committed_releases() -> list[str]:
-    """The releases that the committed atlas covers."""
-    with (RESULTS / "releases.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [release for row in rows for release in (row["release"], *row["same code as"].split())]
-
-
 def test_the_committed_atlas_is_what_the_suite_measures() -> None:
     """Every case on every release again: the same files, no deviation without an entry, every range as known."""
     if installed().release != recorded_release():
         pytest.skip(f"the committed atlas was made beside torch {recorded_release()}, not {installed().release}")
-    lacking = sorted(set(committed_releases()) - set(cached()))
-    if lacking:
-        pytest.skip(f"{len(lacking)} releases are not cached ({lacking[0]} …): python -m suite fetch (about 3 GB)")
+    missing = sorted(set(committed_releases()) - set(cached()))
+    if missing:
+        pytest.skip(f"{len(missing)} releases are not cached ({missing[0]} …): python -m suite fetch (about 3 GB)")
     done = subprocess.run(
         [sys.executable, "-m", "suite", "atlas", "--check", "--offline", "--json"],
         cwd=ROOT,
@@ -39,8 +31,8 @@ def test_the_committed_atlas_is_what_the_suite_measures() -> None:
         check=False,
     )
     assert done.returncode in (0, 1), done.stderr
-    found = json.loads(done.stdout)
-    assert (found["unexplained"], found["ranges_off"], found["different_files"]) == ([], [], [])
+    summary = json.loads(done.stdout)
+    assert (summary["unexplained"], summary["ranges_off"], summary["different_files"]) == ([], [], [])
     assert done.returncode == 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.across_releases.atlas import Row
+from suite.across_releases.atlas import AtlasRow
 from suite.across_releases.same_result import same
 from suite.commands import atlas as atlas_run
 from suite.engine.subject import installed
@@ -22,16 +22,18 @@ RELEASE = installed().release
 
 
 @pytest.fixture(scope="module")
-def rows() -> dict[str, list[Row]]:
+def rows() -> dict[str, list[AtlasRow]]:
     """Some cases on the installed torch."""
     verdicts = [(case, verdict_of(case, installed())) for case in stock.some_cases()]
     return {
-        RELEASE: [Row(c, RELEASE, v, entry_for(c, v, RELEASE) if v.kind == "deviates" else None) for c, v in verdicts]
+        RELEASE: [
+            AtlasRow(c, RELEASE, v, entry_for(c, v, RELEASE) if v.kind == "deviates" else None) for c, v in verdicts
+        ]
     }
 
 
 @pytest.fixture(scope="module")
-def made(rows: dict[str, list[Row]]) -> dict[str, bytes]:
+def made(rows: dict[str, list[AtlasRow]]) -> dict[str, bytes]:
     """The files of the atlas of these rows."""
     return atlas_run.all_files(rows, [(RELEASE,)])
 
@@ -103,7 +105,7 @@ def test_another_machines_bytes_are_no_difference(made: dict[str, bytes], tmp_pa
 
 
 def test_a_picture_is_compared_by_what_it_shows(
-    rows: dict[str, list[Row]], made: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rows: dict[str, list[AtlasRow]], made: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another shape of the letters is no difference; another count is one."""
     import matplotlib
