@@ -34,13 +34,13 @@ def put(release: str, planted: str = "") -> None:
 def some_cases() -> tuple[Case, ...]:
     """Every 40th case, the first two of each theme, and every plain case of the scheduler that is broken."""
     seen: Counter[str] = Counter()
-    found = []
+    chosen = []
     for i, case in enumerate(all_cases()):
         seen[theme_of(case)] += 1
         broken = isinstance(case.schedule, ExponentialLR) and not case.setup.marks
         if i % 40 == 0 or seen[theme_of(case)] <= 2 or broken:
-            found.append(case)
-    return tuple(found)
+            chosen.append(case)
+    return tuple(chosen)
 
 
 def changed(text: str, owner: str, old: str, new: str) -> str:
@@ -56,9 +56,9 @@ WRAPPED = """
 _kept = {owner}.{method}
 def _planted(self, *args, _kept=_kept, **kwargs):
     {before}
-    found = _kept(self, *args, **kwargs)
+    result = _kept(self, *args, **kwargs)
     {after}
-    return found
+    return result
 {owner}.{method} = _planted
 """
 

@@ -1,4 +1,4 @@
-"""The atlas: equal bytes for equal rows, a table that can be read back, shards that are kept and checked."""
+"""The atlas: equal bytes for equal rows, tables that parse back, shards that are reused and checked."""
 
 from __future__ import annotations
 
@@ -84,15 +84,15 @@ def test_the_same_rows_give_the_same_bytes(rows: dict[str, list[AtlasRow]]) -> N
 
 def test_the_table_has_a_line_for_each_case_and_release(rows: dict[str, list[AtlasRow]]) -> None:
     """gzip and csv read it: the documented columns, each case once on each release, and its verdict."""
-    found = lines(atlas.files(rows)["atlas.csv.gz"])
-    assert tuple(found[0]) == atlas.COLUMNS
-    due = [(row.case.id, release) for release, group in rows.items() for row in group]
-    assert [(line["case"], line["release"]) for line in found] == due
-    assert len(set(due)) == len(due) == 2 * len(CASES)
+    table_lines = lines(atlas.files(rows)["atlas.csv.gz"])
+    assert tuple(table_lines[0]) == atlas.COLUMNS
+    expected = [(row.case.id, release) for release, group in rows.items() for row in group]
+    assert [(line["case"], line["release"]) for line in table_lines] == expected
+    assert len(set(expected)) == len(expected) == 2 * len(CASES)
     verdicts = [row.verdict for group in rows.values() for row in group]
-    assert [line["verdict"] for line in found] == [v.kind for v in verdicts]
-    assert [line["step"] for line in found] == ["" if v.step is None else str(v.step) for v in verdicts]
-    sizes = [(float(line["size"] or 0), v.size) for line, v in zip(found, verdicts, strict=True)]
+    assert [line["verdict"] for line in table_lines] == [v.kind for v in verdicts]
+    assert [line["step"] for line in table_lines] == ["" if v.step is None else str(v.step) for v in verdicts]
+    sizes = [(float(line["size"] or 0), v.size) for line, v in zip(table_lines, verdicts, strict=True)]
     assert all(shown == pytest.approx(size, rel=1e-8) for shown, size in sizes)  # nine digits are shown
 
 
@@ -109,20 +109,20 @@ def test_pandas_reads_the_table(rows: dict[str, list[AtlasRow]], tmp_path: Path)
 
 
 def test_traces_parse_back_to_the_exact_rates(rows: dict[str, list[AtlasRow]]) -> None:
-    """Each deviating trace stands once, as hex floats that give the measured and the expected rates bit for bit."""
-    found = {
+    """Each deviating trace appears once, as hex floats that give the measured and the expected rates bit for bit."""
+    stored = {
         (line["case"], release): line
         for line in lines(atlas.files(rows)["traces.csv.gz"])
         for release in line["releases"].split()
     }
-    due = {
+    expected = {
         (row.case.id, release): row.verdict for release, group in rows.items() for row in group if row.verdict.actual
     }
-    assert set(found) == set(due)
-    assert len(due) > 20
-    for key, verdict in due.items():
+    assert set(stored) == set(expected)
+    assert len(expected) > 20
+    for key, verdict in expected.items():
         for side in ("expected", "actual"):
-            assert tuple(map(float.fromhex, found[key][side].split())) == getattr(verdict, side)
+            assert tuple(map(float.fromhex, stored[key][side].split())) == getattr(verdict, side)
 
 
 def test_a_finished_release_is_not_measured_again(rows: dict[str, list[AtlasRow]], measured: Counter[str]) -> None:
@@ -136,7 +136,7 @@ def test_a_finished_release_is_not_measured_again(rows: dict[str, list[AtlasRow]
 def test_a_damaged_shard_is_measured_again(
     rows: dict[str, list[AtlasRow]], measured: Counter[str], cache_folder: Path, damage: str, place: int
 ) -> None:
-    """Cut off or changed in one byte anywhere, a shard is noticed, and written anew as it was."""
+    """A shard that is truncated, or changed in one byte anywhere, is detected, measured again and rewritten."""
     (shard,) = cache_folder.glob(f"atlas/{WRONG}-*")
     whole = shard.read_bytes()
     at = place % len(whole)
@@ -198,7 +198,7 @@ def test_a_planted_deviation_is_unexplained(rows: dict[str, list[AtlasRow]]) -> 
         ([WRONG], "9.2", "", f"known for none, shown in {WRONG}"),
     ],
 )
-def test_a_wrong_range_is_told(
+def test_a_wrong_range_is_reported(
     monkeypatch: pytest.MonkeyPatch, shown_in: list[str], since: str, until: str, words: str | None
 ) -> None:
     """An entry must show in each release of its range and in no other."""
@@ -211,7 +211,7 @@ def test_a_wrong_range_is_told(
 
 
 def test_every_theme_has_cases_and_every_case_a_theme() -> None:
-    """No theme of the page is empty, and the names differ; what a restore shows stands under the restores."""
+    """No theme of the page is empty, and the names differ; a restored case belongs to a theme of restores."""
     counts = Counter(map(theme_of, all_cases()))
     assert set(counts) == {theme.name for theme in THEMES}
     assert len(THEMES) == len(counts)

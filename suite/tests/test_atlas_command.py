@@ -70,7 +70,7 @@ def whole_command(*words: str) -> int:
 
 @pytest.fixture
 def written(cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the atlas of one sound release; the slice shows few entries, so ranges are not looked at."""
+    """A folder with the atlas of one sound release; the few cases show few entries, so ranges are not checked."""
     monkeypatch.setattr(atlas_run, "ranges_off", lambda rows: [])
     for path in sorted(cache.folder(WRONG).iterdir()):
         path.unlink()
@@ -91,8 +91,8 @@ def test_check_names_an_altered_file(written: Path, capsys: pytest.CaptureFixtur
         if name != "atlas.png":  # this one is only removed
             (written / name).write_bytes(before[name][:-9])
         assert command("--out", str(written), "--check") == 1
-        told = [line for line in capsys.readouterr().out.splitlines() if "differs" in line]
-        assert told == [f"  differs from the committed file: {name}"]
+        differing = [line for line in capsys.readouterr().out.splitlines() if "differs" in line]
+        assert differing == [f"  differs from the committed file: {name}"]
         (written / name).write_bytes(before[name])
 
 

@@ -42,7 +42,7 @@ def _unpacked(change: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
     def altered(data: bytes) -> bytes:
         text = gzip.decompress(data)
         changed = change(text)
-        assert changed != text  # compressed anew, equal texts would look altered
+        assert changed != text  # recompressed, equal texts would look altered
         return gzip.compress(changed)
 
     return altered
@@ -76,7 +76,7 @@ ALTERATIONS: dict[str, list[Callable[[bytes], bytes]]] = {
 
 @pytest.mark.slow
 def test_each_alteration_is_a_difference(made: dict[str, bytes], tmp_path: Path) -> None:
-    """Changed values, lost lines, truncation and flipped bytes: no altered file says the same; the true one does."""
+    """Changed values, lost lines, truncation and flipped bytes: each is a difference; the unaltered file is none."""
     path = tmp_path / "absent.csv.gz"
     assert not same(path, made["atlas.csv.gz"])
     for name, alterations in ALTERATIONS.items():
@@ -90,7 +90,7 @@ def test_each_alteration_is_a_difference(made: dict[str, bytes], tmp_path: Path)
 
 
 def test_another_machines_bytes_are_no_difference(made: dict[str, bytes], tmp_path: Path) -> None:
-    """Other compression and the last bits of a rate depend on zlib and on the CPU; a larger step is a difference."""
+    """Compression and the last bits of a rate depend on zlib and the CPU: no difference; a larger error is one."""
     path = tmp_path / "traces.csv.gz"
     text = gzip.decompress(made[path.name])
     path.write_bytes(gzip.compress(text, compresslevel=1, mtime=1))
@@ -107,7 +107,7 @@ def test_another_machines_bytes_are_no_difference(made: dict[str, bytes], tmp_pa
 def test_a_picture_is_compared_by_what_it_shows(
     rows: dict[str, list[AtlasRow]], made: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another shape of the letters is no difference; another count is one."""
+    """Other letter shapes make no difference; another count does."""
     import matplotlib
 
     path = tmp_path / "atlas.png"

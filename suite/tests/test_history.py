@@ -17,7 +17,7 @@ from suite.releases.cache import numbers
 from suite.releases.groups import chosen_groups
 from suite.tests import stock
 
-#: Releases that begin or end a behaviour below, and the newest that was known when this was written.
+#: First and last releases of the behaviours below, and the newest that was known when this was written.
 NEEDED = (
     *("1.11.0", "1.12.1", "1.13.0", "2.0.0", "2.1.2", "2.2.0", "2.3.1", "2.4.0", "2.5.1", "2.6.0", "2.7.1", "2.8.0"),
     *("2.9.0", "2.9.1", "2.10.0", "2.12.1", "2.13.0", "2.15.0"),
@@ -117,26 +117,26 @@ def shown(stretch: Stretch) -> str:
 @pytest.fixture(scope="module")
 def groups() -> list[tuple[str, ...]]:
     """The real releases of the user's cache, in groups of equal code."""
-    lacking = [release for release in NEEDED if release not in cache.cached()]
-    if lacking:
-        pytest.skip(f"releases {' '.join(lacking)} are not cached: python -m suite fetch")
+    missing = [release for release in NEEDED if release not in cache.cached()]
+    if missing:
+        pytest.skip(f"releases {' '.join(missing)} are not cached: python -m suite fetch")
     return chosen_groups(True)[0]
 
 
 @pytest.mark.parametrize("case", HISTORIES)
 def test_history_of_torch(groups: list[tuple[str, ...]], case: str) -> None:
-    """The behaviours of a composition begin with the releases that are known from elsewhere."""
+    """The behaviours of a composition start in the releases known from other sources."""
     history = stretches(find(case), groups)
-    due = HISTORIES[case]
-    assert [(stretch.first, shown(stretch)) for stretch in history] == [row[:2] for row in due]
-    for stretch, (_, _, rates) in zip(history, due, strict=True):
+    expected = HISTORIES[case]
+    assert [(stretch.first, shown(stretch)) for stretch in history] == [row[:2] for row in expected]
+    for stretch, (_, _, rates) in zip(history, expected, strict=True):
         if rates is not None:
             seen = [rate / 0.3 for rate in stretch.verdict.actual[: len(rates)]]
             assert seen == pytest.approx(rates, rel=1e-12)
 
 
 def test_stretches_join_without_a_gap(groups: list[tuple[str, ...]]) -> None:
-    """Each stretch begins with the release after the last of the one before, and all together are all releases."""
+    """Each stretch starts with the release after the last of the one before, and all together are all releases."""
     releases = sorted((release for group in groups for release in group), key=numbers)
     history = stretches(find("seq2_m0.linearlr4_s0p13.exponentiallr0p89"), groups)
     assert (history[0].first, history[-1].last) == (releases[0], releases[-1])
@@ -154,9 +154,9 @@ def test_the_command_names_introduction_and_repair(
     assert lines[-3:] == ["changed in 1.13.0", "changed in 2.8.0", "right since 2.13.0"]
     assert any(line.strip().startswith("1.13.0 – 2.7.1 ") for line in lines)
     assert main(["bisect", case, "--offline", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
-    assert [row["entry"] for row in found] == ["milestone-zero"] * 3 + [""]
-    assert [row["verdict"]["kind"] for row in found] == ["deviates"] * 3 + ["follows"]
+    history = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert [row["entry"] for row in history] == ["milestone-zero"] * 3 + [""]
+    assert [row["verdict"]["kind"] for row in history] == ["deviates"] * 3 + ["follows"]
 
 
 @pytest.fixture
@@ -184,11 +184,11 @@ def test_another_error_is_another_behaviour(made_up: None, capsys: pytest.Captur
     for release, error in (("9.3.0", "TypeError('a')"), ("9.4.0", "TypeError('b')"), ("9.5.0", "KeyError('a')")):
         stock.put(release, fault.format(error))
     assert main(["bisect", "exponentiallr0p89", "--offline", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert [row["first"] for row in found] == ["9.0.0", "9.1.0", "9.3.0", "9.5.0", "9.10.0"]
+    history = json.loads(capsys.readouterr().out)
+    assert [row["first"] for row in history] == ["9.0.0", "9.1.0", "9.3.0", "9.5.0", "9.10.0"]
 
 
-def test_infinite_sizes_are_no_json(made_up: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_infinite_sizes_are_null_in_json(made_up: None, capsys: pytest.CaptureFixture[str]) -> None:
     """JSON has neither NaN nor infinity: they are null."""
     stock.put("9.12.0", "ExponentialLR.get_lr = lambda self: [float('nan') for lr in self.base_lrs]\n")
     assert main(["bisect", "exponentiallr0p89", "--offline", "--json"]) == 1
@@ -203,8 +203,8 @@ def test_infinite_sizes_are_no_json(made_up: None, capsys: pytest.CaptureFixture
 def test_an_unknown_case_is_one_line(made_up: None, capsys: pytest.CaptureFixture[str], case: str, line: str) -> None:
     """Exit code 2, and the nearest ids where there are any."""
     assert main(["bisect", case, "--offline"]) == 2
-    told = capsys.readouterr()
-    assert (told.out, told.err.count("\n"), told.err.startswith(line)) == ("", 1, True)
+    output = capsys.readouterr()
+    assert (output.out, output.err.count("\n"), output.err.startswith(line)) == ("", 1, True)
 
 
 def test_an_empty_cache_is_one_line(

@@ -24,18 +24,18 @@ from suite.releases.load import load_release
 from suite.tests import stock
 
 HERE = installed().release
-#: Of the cases without the changed class, every so-many-th is run.
+#: Of the cases without the changed class, one in this many is run.
 STRIDE = 12
 
 
-def holds(case: Case) -> bool:
-    """It has a CosineAnnealingWarmRestarts somewhere."""
+def has_warm_restarts(case: Case) -> bool:
+    """Whether a CosineAnnealingWarmRestarts is anywhere in the composition."""
     return any(isinstance(part, CosineAnnealingWarmRestarts) for part, _ in places(case.schedule))
 
 
 @pytest.fixture
 def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache that holds the files of the installed torch under its own number."""
+    """A cache with the files of the installed torch under its own number."""
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
     stock.put(HERE)
     return tmp_path / "cache"
@@ -44,21 +44,21 @@ def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def some(monkeypatch: pytest.MonkeyPatch) -> tuple[Case, ...]:
     """All cases with the changed class, and some without it."""
-    found = tuple(case for i, case in enumerate(all_cases()) if holds(case) or i % STRIDE == 0)
-    monkeypatch.setattr(upgrade, "all_cases", lambda: found)
-    return found
+    cases = tuple(case for i, case in enumerate(all_cases()) if has_warm_restarts(case) or i % STRIDE == 0)
+    monkeypatch.setattr(upgrade, "all_cases", lambda: cases)
+    return cases
 
 
 @pytest.fixture(params=["installed", "newest"])
 def release(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The installed release, and the newest of the user's cache."""
-    found = [r for r in cache.cached() if numbers(r) > numbers(HERE)]
+    newer = [r for r in cache.cached() if numbers(r) > numbers(HERE)]
     if request.param == "installed":
         monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
         stock.put(HERE)
-    elif not found:
+    elif not newer:
         pytest.skip(f"no release newer than {HERE} is cached: python -m suite fetch")
-    return HERE if request.param == "installed" else found[-1]
+    return HERE if request.param == "installed" else newer[-1]
 
 
 @pytest.mark.slow
@@ -75,20 +75,20 @@ def test_a_planted_change_names_what_it_touches(
         before, after = (run_case(case.schedule, case.setup, case.steps, side) for side in (old, new))
         if str(before.lrs) != str(after.lrs) or repr(before.error) != repr(after.error):  # as text, where NaN is NaN
             touched.add(case.id)
-    assert all(holds(case) for case in some if case.id in touched)
-    assert len(touched) > sum(map(holds, some)) / 2
+    assert all(has_warm_restarts(case) for case in some if case.id in touched)
+    assert len(touched) > sum(map(has_warm_restarts, some)) / 2
     assert main(["upgrade", release, str(future), "--offline", "--json"]) == 1
-    found = json.loads(capsys.readouterr().out)
-    assert sorted(change["case"] for change in found) == sorted(touched)
-    for change in found:
+    changes = json.loads(capsys.readouterr().out)
+    assert sorted(change["case"] for change in changes) == sorted(touched)
+    for change in changes:
         assert change["what"] in ("lrs", "momenta")
         t = change["step"]
         assert change["before"][:t] == pytest.approx(change["after"][:t], rel=1e-9)
-    plain = next(change for change in found if change["case"] == "warmrestarts5")
+    plain = next(change for change in changes if change["case"] == "warmrestarts5")
     # Step 1 is the first with T_cur > 0; base 0.3 and η_min 0.
     assert plain["step"] == 1
-    due = [0.3 * (1 + math.cos(angle / 5)) / 2 for angle in (math.pi, 3.0)]
-    assert [plain["before"][1], plain["after"][1]] == pytest.approx(due, rel=1e-9)
+    expected = [0.3 * (1 + math.cos(angle / 5)) / 2 for angle in (math.pi, 3.0)]
+    assert [plain["before"][1], plain["after"][1]] == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.slow
@@ -106,12 +106,12 @@ def test_no_change_is_a_sentence(
 
 #: Slug, then class, method and what the method does before or after itself, then the kind of change and its words.
 KINDS = {
-    "lrs": ("exponentiallr0p89", "get_lr", "", "found = [lr * (1 + 1e-8) for lr in found]", "step 0: LR "),
+    "lrs": ("exponentiallr0p89", "get_lr", "", "result = [lr * (1 + 1e-8) for lr in result]", "step 0: LR "),
     "last_lrs": (
         "exponentiallr0p89",
         "get_last_lr",
         "",
-        "found = [2 * lr for lr in found]",
+        "result = [2 * lr for lr in result]",
         "step 0: get_last_lr() 0.3 ",
     ),
     "error": (
@@ -133,10 +133,10 @@ KINDS = {
 
 
 @pytest.mark.parametrize("what", KINDS)
-def test_what_changes_is_told_apart(
+def test_each_kind_of_change_is_named(
     cache_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
-    """Rates, momenta, reported rates, errors and warnings: each kind of change is found and named as itself."""
+    """Rates, momenta, reported rates, errors and warnings: each kind of change is detected and named."""
     slug, method, before, after, words = KINDS[what]
     other = stock.planted(tmp_path, "OneCycleLR" if what == "momenta" else "ExponentialLR", method, before, after)
     assert main(["upgrade", HERE, other, "--composition", slug, "--json"]) == 1
@@ -151,7 +151,7 @@ def test_rates_that_are_not_numbers_can_be_equal(
     cache_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """NaN under both releases is no change; under one of them it is, and the JSON stays JSON."""
-    nan = stock.planted(tmp_path, "ExponentialLR", "get_lr", "", "found = [lr * float('nan') for lr in found]")
+    nan = stock.planted(tmp_path, "ExponentialLR", "get_lr", "", "result = [lr * float('nan') for lr in result]")
     assert main(["upgrade", nan, nan, "--composition", "exponentiallr0p89"]) == 0
     capsys.readouterr()
     assert main(["upgrade", HERE, nan, "--composition", "exponentiallr0p89", "--steps", "3", "--json"]) == 1
@@ -160,10 +160,10 @@ def test_rates_that_are_not_numbers_can_be_equal(
 
 
 def test_a_composition_is_run_as_long_as_asked(cache_folder: Path, tmp_path: Path) -> None:
-    """What shows after the last step is no change."""
+    """A difference after the last step does not count."""
     other = stock.planted(tmp_path, "ExponentialLR", "step", "assert self.last_epoch != 9")
-    wanted = ["upgrade", HERE, other, "--composition", "seq2_m4.constantlr4_f0p3.exponentiallr0p9"]
-    assert [main([*wanted, "--steps", steps]) for steps in ("13", "14")] == [0, 1]
+    words = ["upgrade", HERE, other, "--composition", "seq2_m4.constantlr4_f0p3.exponentiallr0p9"]
+    assert [main([*words, "--steps", steps]) for steps in ("13", "14")] == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -190,23 +190,23 @@ def test_bad_input_is_one_line(
 ) -> None:
     """Exit code 2, nothing on standard output, and one line that begins with the value and its rule."""
     assert main(["upgrade", *words, "--offline"]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.count("\n") == 1
-    assert told.err.startswith(line)
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    assert output.err.startswith(line)
 
 
 def test_the_advice_is_that_of_the_known_table(capsys: pytest.CaptureFixture[str]) -> None:
     """2.12 to 2.13 repaired milestones=[0]: it is called fixed, with both traces and the workaround."""
-    lacking = {"2.12.0", "2.13.0"} - set(cache.cached())
-    if lacking:
-        pytest.skip(f"releases {' '.join(sorted(lacking))} are not cached: python -m suite fetch")
-    wanted = ["upgrade", "2.12.0", "2.13.0", "--offline", "--composition", "seq2_m0.linearlr4_s0p13.exponentiallr0p89"]
-    assert main([*wanted, "--json"]) == 1
+    missing = {"2.12.0", "2.13.0"} - set(cache.cached())
+    if missing:
+        pytest.skip(f"releases {' '.join(sorted(missing))} are not cached: python -m suite fetch")
+    words = ["upgrade", "2.12.0", "2.13.0", "--offline", "--composition", "seq2_m0.linearlr4_s0p13.exponentiallr0p89"]
+    assert main([*words, "--json"]) == 1
     (change,) = json.loads(capsys.readouterr().out)
     assert (change["known_before"], change["known_after"], change["step"]) == ("milestone-zero", None, 0)
     assert change["after"][:3] == pytest.approx([0.3, 0.3 * 0.89, 0.3 * 0.89**2], rel=1e-12)
-    assert main(wanted) == 1
+    assert main(words) == 1
     text = capsys.readouterr().out
     assert "fixed: " in text
     assert table()["milestone-zero"].workaround in text

@@ -25,7 +25,7 @@ HERE = installed().release
 
 @pytest.fixture
 def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache that holds the files of the installed torch under its own number."""
+    """A cache with the files of the installed torch under its own number."""
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
     stock.put(HERE)
     return tmp_path / "cache"
@@ -86,7 +86,7 @@ def test_a_change_of_warnings_alone_says_so(
 
 
 def test_every_effect_has_its_verdicts() -> None:
-    """Each pair of kinds of verdict, before and after, is one effect and no two."""
+    """Each pair of kinds of verdict, before and after, has exactly one effect."""
     kinds = ("follows", "deviates", "absent")
     pairs = [pair for effect in EFFECTS.values() for pair in effect]
     assert sorted(pairs) == sorted(itertools.product(kinds, kinds))

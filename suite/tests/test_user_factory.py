@@ -101,12 +101,14 @@ def mine(spec: str, *words: str) -> int:
 def test_every_way_to_import_finds_the_release(capsys: pytest.CaptureFixture[str], name: str) -> None:
     """The fault of the later release shows at its step, with the optimizer's lr, and not under the earlier one."""
     assert mine(f"train:{name}", "--json", "--lr", "0.5", "--steps", "6") == 1
-    found = json.loads(capsys.readouterr().out)
-    due = [0.5 * 0.9**t for t in range(6)]
-    assert found["before"] == pytest.approx(due, rel=1e-12)
-    assert found["after"] == pytest.approx([lr * (1.01 if t >= 3 else 1.0) for t, lr in enumerate(due)], rel=1e-12)
-    assert found["changed"] is True
-    assert found["words"].startswith("step 3: LR 0.3645 becomes 0.368145")
+    result = json.loads(capsys.readouterr().out)
+    expected = [0.5 * 0.9**t for t in range(6)]
+    assert result["before"] == pytest.approx(expected, rel=1e-12)
+    assert result["after"] == pytest.approx(
+        [lr * (1.01 if t >= 3 else 1.0) for t, lr in enumerate(expected)], rel=1e-12
+    )
+    assert result["changed"] is True
+    assert result["words"].startswith("step 3: LR 0.3645 becomes 0.368145")
 
 
 @pytest.mark.parametrize("name", ["untouched", "averaging"])
@@ -158,9 +160,9 @@ def test_bad_factories_are_one_line(project: Path, capsys: pytest.CaptureFixture
     """What works under no release is bad input: exit code 2 and one line."""
     (project / "broken.py").write_text("def make(:\n")
     assert mine(spec) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    (line,) = told.err.splitlines()
+    output = capsys.readouterr()
+    assert output.out == ""
+    (line,) = output.err.splitlines()
     assert line.startswith(f"factory={spec!r} {words}")
 
 
@@ -180,7 +182,7 @@ def test_torch_is_restored_after_an_error() -> None:
     assert torch.optim.lr_scheduler is not own.schedulers
 
 
-def test_a_module_already_imported_is_imported_anew(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_module_already_imported_is_imported_again(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A user's module that was imported before, by whatever ran first, still meets both releases."""
     sys.path.insert(0, str(project))
     try:
