@@ -1,71 +1,126 @@
-"""`python -m suite readme`: writes the generated parts of README.md anew from the installed torch."""
+"""Regenerate the measured parts of README.md and the page of deviations, results/deviations.md."""
 
 from __future__ import annotations
 
 import argparse
 import io
+import math
 import re
+import time
 from pathlib import Path
 
 from suite.engine.subject import installed
-from suite.known.deviations import table
-from suite.known.findings import all_findings, by_entry
+from suite.known.deviations import Known, table
+from suite.known.findings import Finding, all_findings, by_entry
 from suite.known.report import print_entry, summary_line
+from suite.known.severity import worst, worst_factor
 from suite.shared.console import plain_console
+from suite.shared.files import write_whole
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README, DEVIATIONS = ROOT / "README.md", ROOT / "results" / "deviations.md"
+#: The README shows the worst; results/deviations.md has all.
+SHOWN = 5
+#: The deviation whose printed form README.md shows: the one in its picture.
+PRINTED = "optimizer-loaded-before-build"
+_SECONDS = re.compile(r"in \*\*(\d+) s\*\*")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`readme` has no options."""
 
 
-def numbers() -> str:
-    """The sentence with the counts of cases."""
-    follow = sum(f.standing == "follows" for f in all_findings())
-    known = by_entry(all_findings())
+def _groups() -> dict[str, list[Finding]]:
+    return by_entry(all_findings())
+
+
+def numbers(seconds: int) -> str:
+    """The sentence with the counts of cases and the time that the check took."""
+    follow = sum(finding.standing == "follows" for finding in all_findings())
+    known = _groups()
     return (
-        f"**{len(all_findings())}** cases of PyTorch's learning-rate schedulers and their compositions,\n"
-        f"checked against closed forms in ten seconds: on torch {installed().release},\n"
-        f"**{follow}** follow their documentation and **{sum(map(len, known.values()))}** deviate, "
-        f"in **{len(known)}** known ways.\n"
+        f"**{len(all_findings())}** cases, checked in **{seconds} s**. On torch {installed().release}, "
+        f"**{follow}** follow the documentation\n"
+        f"and **{sum(map(len, known.values()))}** deviate, in **{len(known)}** known ways.\n"
     )
 
 
 def output() -> str:
     """One deviation and the last line, as `check` prints them."""
     text = io.StringIO()
-    known = by_entry(all_findings())
-    entry = table()["milestones-unchecked"]
-    print_entry(plain_console(text), entry, known[entry.id])
-    last = summary_line(all_findings(), known, 0)
-    return f"```text\n…{text.getvalue()}…\n{last}\n```\n"
+    known = _groups()
+    print_entry(plain_console(text), table()[PRINTED], known[PRINTED])
+    return f"```text\n…{text.getvalue()}…\n{summary_line(list(all_findings()), known, 0)}\n```\n"
 
 
-def affected() -> str:
-    """The table of the deviations that are live in the installed release."""
-    release = installed().release
-    rows = ["| deviation | since | what happens | what to write instead | upstream |", "|---|---|---|---|---|"]
-    for entry in table().values():
-        if entry.covers(release):
-            links = ", ".join(f"[#{n}]({link})" for n, link in zip(entry.upstream, entry.links, strict=True))
-            cells = (entry.title, entry.since, entry.symptom, entry.workaround, links or "none found")
-            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows) + "\n"
+def _off(findings: list[Finding]) -> str:
+    factor = worst_factor(findings)
+    if factor == 1:
+        return "not silent"
+    return "LR 0" if math.isinf(factor) else f"{factor:.3g} ×"
 
 
-def updated(text: str) -> str:
-    """README's text with both generated blocks made anew; raises ValueError where a block is missing."""
-    for name, block in (("numbers", numbers()), ("output", output()), ("affected", affected())):
+def _links(entry: Known) -> str:
+    return ", ".join(f"[#{n}]({link})" for n, link in zip(entry.upstream, entry.links, strict=True)) or "none found"
+
+
+def _markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def worst_table() -> str:
+    """The worst deviations that somebody reported upstream."""
+    known = _groups()
+    header = ("deviation", "off by up to", "what happens", "what to write instead", "upstream")
+    rows = [(f"**{e.title}**", _off(known[e.id]), e.symptom, e.workaround, _links(e)) for e in worst(known, SHOWN)]
+    return _markdown(header, rows)
+
+
+def deviations() -> str:
+    """The page of all deviations in the installed release."""
+    known = _groups()
+    entries = sorted((table()[name] for name in known), key=lambda entry: -worst_factor(known[entry.id]))
+    header = ("deviation", "since", "cases", "off by up to", "what happens", "what to write instead", "upstream")
+    rows = [
+        (e.title, e.since, str(len(known[e.id])), _off(known[e.id]), e.symptom, e.workaround, _links(e))
+        for e in entries
+    ]
+    return (
+        f"# Known deviations in torch {installed().release}\n\n"
+        "Where a scheduler does something else than its documentation says, the largest error first.\n"
+        "*Since* is the first release that has the deviation.\n"
+        "*Off by up to* is the largest factor between an LR and the documented one in the cases that show only this\n"
+        "deviation; *not silent* means an error, a warning, or bad arguments that are accepted.\n\n"
+        "`python -m suite readme` regenerates this page; `python -m suite check` prints the same with a case for each.\n\n"
+        + _markdown(header, rows)
+    )
+
+
+def updated(text: str, seconds: int | None = None) -> str:
+    """README's text with its generated blocks replaced; raises ValueError where a block is missing.
+
+    Without `seconds` the time already in the text stays: it is measured only when the command runs.
+    """
+    stored = _SECONDS.search(text)
+    if seconds is None and stored is None:
+        raise ValueError("README.md must hold the time of a check: in **7 s**")
+    time_shown = seconds if seconds is not None else int(stored[1]) if stored else 0
+    for name, block in (("numbers", numbers(time_shown)), ("output", output()), ("worst", worst_table())):
         pattern = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end of {name} -->)", re.DOTALL)
         if not pattern.search(text):
             raise ValueError(f"README.md must hold a block named {name}")
-        text = pattern.sub(lambda m, block=block: m[1] + block + m[2], text)  # type: ignore[misc]
+        text = pattern.sub(lambda match, block=block: match[1] + block + match[2], text)  # type: ignore[misc]
     return text
 
 
 def run(args: argparse.Namespace) -> int:
-    """Rewrite README.md."""
-    README.write_text(updated(README.read_text(encoding="utf-8")), encoding="utf-8")
-    print("README.md: numbers and table written anew")
+    """Check every case, timing it, and rewrite README.md and results/deviations.md."""
+    start = time.perf_counter()
+    all_findings()
+    seconds = math.ceil(time.perf_counter() - start)
+    text = updated(README.read_text(encoding="utf-8"), seconds)
+    write_whole(README, text.encode())
+    write_whole(DEVIATIONS, deviations().encode())
+    print(f"updated: {README.name}, {DEVIATIONS.relative_to(ROOT)}")
     return 0

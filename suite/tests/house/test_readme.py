@@ -10,19 +10,21 @@ import pytest
 from bench.__main__ import COMMANDS
 from bench.__main__ import main as bench_main
 from suite.__main__ import main
-from suite.commands.readme import README, updated
+from suite.commands.readme import DEVIATIONS, README, deviations, updated
 from suite.engine.subject import installed
 from suite.known.deviations import recorded_release
 
 TEXT = README.read_text(encoding="utf-8")
+CONTRIBUTING = (README.parent / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 RESULTS = (README.parent / "results" / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(installed().release != recorded_release(), reason="the numbers are those of the recorded release")
 def test_numbers_and_table_are_not_stale() -> None:
-    """`python -m suite readme` would change nothing."""
+    """`python -m suite readme` would change nothing but the time that a check took."""
     assert updated(TEXT) == TEXT
+    assert deviations() == DEVIATIONS.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -65,8 +67,53 @@ def test_no_other_command_of_bench_is_shown() -> None:
     assert set(re.findall(r"python -m bench ([a-z][\w-]*)", TEXT)) <= set(COMMANDS)
 
 
-def test_every_picture_and_file_named_exists() -> None:
-    """Pictures and paths in README.md are files of the repository."""
-    named = re.findall(r"\]\((results/[^)]+)\)", TEXT) + re.findall(r"`(suite/[\w.]+\.\w+)`", TEXT)
-    assert named
+def test_every_file_named_exists() -> None:
+    """Links, pictures and paths in README.md and in the page of deviations are files of the repository."""
+    named = re.findall(r"\]\(([\w.][^):#]*)\)", TEXT)
+    named += re.findall(r"`((?:suite|bench|reference|results)/[\w./]+)`", TEXT)
+    assert len(named) > 10
     assert [name for name in named if not (README.parent / name).exists()] == []
+
+
+def test_every_section_linked_exists() -> None:
+    """Each link to a section of README.md has a heading of that name."""
+    headings = re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    linked = set(re.findall(r"\]\(#([^)]+)\)", TEXT))
+    assert len(linked) == 3
+    assert linked <= anchors
+
+
+def test_python_is_called_one_way() -> None:
+    """After the environment is made, every command starts with `python -m`, `pip` and `pytest` too."""
+    commands = re.findall(r"^\$ (.+)$", TEXT, re.MULTILINE)
+    assert len(commands) >= 5
+    first = "python3 -m venv .venv && . .venv/bin/activate && "
+    assert [c for c in commands if not c.removeprefix(first).startswith("python -m ")] == []
+    assert not re.search(r"(?<!-m )\b(?:pip install|pytest )", TEXT)
+
+
+def recipes(text: str) -> dict[str, list[str]]:
+    """Title → the numbered lines of each recipe."""
+    parts = text.split("\n## Recipes\n")[1].split("\n## ")[0].split("\n### ")[1:]
+    return {part.partition("\n")[0]: re.findall(r"^\d\. (.+)$", part, re.MULTILINE) for part in parts}
+
+
+def test_each_recipe_touches_four_files_at_most() -> None:
+    """The five recipes name one to four places each, and every place exists."""
+    found = recipes(CONTRIBUTING)
+    assert len(found) == 5
+    assert [title for title, lines in found.items() if not 1 <= len(lines) <= 4] == []
+    places = [place for lines in found.values() for line in lines for place in re.findall(r"`(\w+/[\w./]+)`", line)]
+    assert len(places) >= 5
+    assert [place for place in places if "NAME" not in place and not (README.parent / place).exists()] == []
+
+
+def test_each_recipe_ends_with_commands_that_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every `python -m suite` or `bench` command of CONTRIBUTING.md has help."""
+    named = set(re.findall(r"python -m (suite|bench) (\w+)", CONTRIBUTING))
+    assert len(named) >= 5
+    for program, word in named:
+        with pytest.raises(SystemExit, match="0"):
+            {"suite": main, "bench": bench_main}[program]([word, "--help"])
+        assert word in capsys.readouterr().out
