@@ -92,7 +92,7 @@ def deviations() -> str:
         "*Since* is the first release that has the deviation.\n"
         "*Off by up to* is the largest factor between an LR and the documented one in the cases that show only this\n"
         "deviation; *not silent* means an error, a warning, or bad arguments that are accepted.\n\n"
-        "`python -m suite readme` regenerates this page; `python -m suite check` prints the same with a case for each.\n\n"
+        "`python -m suite readme` regenerates this page; `python -m suite check` prints each with a case.\n\n"
         + _markdown(header, rows)
     )
 
