@@ -7,6 +7,7 @@ import io
 import math
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from suite.engine.subject import installed
@@ -64,7 +65,7 @@ def _links(entry: Known) -> str:
     return ", ".join(f"[#{n}]({link})" for n, link in zip(entry.upstream, entry.links, strict=True)) or "none found"
 
 
-def _markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _markdown(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [header, tuple("---" for _ in header), *rows]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
