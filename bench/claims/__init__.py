@@ -1,1 +1,1 @@
-"""Measured answers to questions about warmup, one module each; `python -m bench claim` publishes them."""
+"""Measured answers to questions about warmup, one module per question; `python -m bench claim` publishes them."""

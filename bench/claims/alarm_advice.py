@@ -1,4 +1,4 @@
-"""The published answer on the advice: does what is recommended hold?"""
+"""The published answer on the advice: does the recommended change prevent the failure?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.diverge.recommend import FAMILIES, LONGEST, STEPS, WARMUPS, Advice, TriedChange
-from bench.diverge.remedy import CHECK_SEEDS, HOLDS_SHARE, MOST_CHECKS, SEARCH_SEEDS
+from bench.diverge.remedy import CHECK_SEEDS, LEARNED_SHARE, MOST_CHECKS, SEARCH_SEEDS
 from bench.diverge.verdict import definitions
 from bench.toy.measures import STABLE_LOSS, share
 from suite.shared.plots import BLUE, GREY, ORANGE
@@ -19,44 +19,45 @@ from .publish import Claim, figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: What the advice shall reach.
-BAR = 0.9
+#: The share of changed runs that must not fail.
+TARGET = 0.9
 CHANGES = {"longer warmup": BLUE, "lower LR": ORANGE}
 
 
 def _row(name: str, cases: Sequence[TriedChange]) -> dict[str, object]:
-    held = np.array([case.holds for case in cases], dtype=bool)
+    succeeded = np.array([case.succeeded for case in cases], dtype=bool)
     learned = np.array([case.loss < STABLE_LOSS for case in cases], dtype=bool)
-    shares = [percent(share(flags)) if flags.size else "-" for flags in (held, learned)]
+    shares = [percent(share(flags)) if flags.size else "-" for flags in (succeeded, learned)]
     return {"change": name, "tried": len(cases), "did not fail %": shares[0], "learned the task %": shares[1]}
 
 
 def answer(advice: Advice) -> list[str]:
-    """The measurement in words."""
-    held = share(np.array([case.holds for case in advice.cases], dtype=bool))
+    """The result as text."""
+    succeeded = share(np.array([case.succeeded for case in advice.cases], dtype=bool))
     learned = share(np.array([case.loss < STABLE_LOSS for case in advice.cases], dtype=bool))
-    verdict = "reaches" if held.value >= BAR else "does not reach"
+    meets = "meets" if succeeded.value >= TARGET else "does not meet"
     changes = {kind: sum(case.change == kind for case in advice.cases) for kind in CHANGES}
     first = (
-        f"Of {advice.drawn} settings drawn around and above the edge of stability {advice.failed} failed. For them "
+        f"Of {advice.drawn} setups drawn near and above the edge of stability, {advice.failed} failed. For them "
         f"{len(advice.cases)} changes were advised ({', '.join(f'{n} x {kind}' for kind, n in changes.items())}) and "
-        f"tried, each with a seed that was used for nothing else: {percent(held)} % did not fail, which {verdict} the "
-        f"bar of {BAR:.0%}; {percent(learned)} % learned the task within the {STEPS} steps."
+        f"tried, each with a seed used for nothing else: {percent(succeeded)}% did not fail, which {meets} the target "
+        f"of {TARGET:.0%}; {percent(learned)}% learned the task within {STEPS} steps."
     )
     second = (
-        f"Where no change of a kind passed the check, none was advised: {advice.failed - changes['longer warmup']} "
-        f"times no warmup was long enough, {advice.failed - changes['lower LR']} times no lower LR was found. "
-        f"{len({case.seed for case in advice.cases})} of the {advice.failed} settings got at least one."
+        "A change is advised only if it passes the check: in "
+        f"{advice.failed - changes['longer warmup']} cases no warmup was long enough, in "
+        f"{advice.failed - changes['lower LR']} cases no LR was low enough. At least one change was advised for "
+        f"{len({case.seed for case in advice.cases})} of the {advice.failed} setups."
     )
     return [first, "", second]
 
 
 def picture(advice: Advice) -> Figure:
-    """The losses after the change, by its kind: all settings failed before it."""
-    held = sum(case.holds for case in advice.cases)
+    """The losses after the change, by its kind; all setups failed before it."""
+    succeeded = sum(case.succeeded for case in advice.cases)
     caption = f"{len(advice.cases)} changes to settings that failed, each run once with a fresh seed."
-    made = figure(3.6, f"After the advised change {held} of {len(advice.cases)} runs did not fail", caption)
-    axes = made.subplots()
+    drawing = figure(3.6, f"After the advised change {succeeded} of {len(advice.cases)} runs did not fail", caption)
+    axes = drawing.subplots()
     for k, (kind, color) in enumerate(CHANGES.items()):
         losses = np.sort([case.loss for case in advice.cases if case.change == kind])
         axes.plot(
@@ -70,11 +71,11 @@ def picture(advice: Advice) -> Figure:
     axes.annotate("failed above", (1.0, 4), (4, 0), textcoords="offset points", fontsize=9, color=GREY)
     axes.annotate("learned below", (STABLE_LOSS, 4), (4, 0), textcoords="offset points", fontsize=9, color=GREY)
     axes.legend(fontsize=9, loc="upper left")
-    return made
+    return drawing
 
 
 def claim(advice: Advice) -> Claim:
-    """All of it, ready to be published."""
+    """The claim, ready to be published."""
     import pandas
 
     rows = [_row(kind, [case for case in advice.cases if case.change == kind]) for kind in CHANGES]
@@ -85,19 +86,20 @@ def claim(advice: Advice) -> Claim:
     return Claim(
         "recommendation",
         1,
-        "Does the change that is advised for a failed run hold?",
+        "Does the change advised for a failed run prevent the failure?",
         answer(advice),
         {
-            "Settings": "; ".join(
+            "Setups": "; ".join(
                 f"{family.words}, base LR {family.drawn[0]:g} to {family.drawn[1]:g}" for family in FAMILIES
             )
             + f"; linear warmup of 0 to {LONGEST} steps, both drawn at random; {STEPS} steps; one seed each",
-            "Advice": "the shortest longer warmup at this LR, and the highest lower LR at this warmup, that held in a "
-            f"sweep of {len(SEARCH_SEEDS)} seeds (warmups {', '.join(map(str, WARMUPS))}; LRs half-octaves apart) and "
-            f"then, run as advised, with {len(CHECK_SEEDS)} other seeds; of each kind at most {MOST_CHECKS} candidates "
-            f"are checked. Held: no run failed and at least {HOLDS_SHARE:.0%} learned the task",
-            "Ends": definitions(),
-            "Intervals": "95 %, Wilson",
+            "Advice": "the shortest longer warmup at this LR and the highest lower LR at this warmup that were stable "
+            f"in a sweep with {len(SEARCH_SEEDS)} seeds (warmups {', '.join(map(str, WARMUPS))}; LRs half an octave "
+            f"apart) and then, run exactly as advised, with {len(CHECK_SEEDS)} other seeds; at most {MOST_CHECKS} "
+            "candidates of each kind are checked. Stable: no run failed and at least "
+            f"{LEARNED_SHARE:.0%} learned the task",
+            "Outcomes": definitions(),
+            "Intervals": "95%, Wilson",
         },
         pandas.DataFrame([_row("either", advice.cases), *rows, *families]),
         lambda: picture(advice),

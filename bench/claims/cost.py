@@ -1,6 +1,6 @@
 """What does each schedule, and each way to apply one, cost in throughput?
 
-All rules take their steps in turn in one process, so that what else the machine does meets them alike.
+All rules take turns step by step in one process, so that other load on the machine affects them equally.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from .publish import Claim, figure, interval
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: The smallest model, where a schedule weighs most, and the tutorial's.
+#: The smallest model, where a schedule costs the largest share of a step, and the tutorial's model.
 CONFIGS = {"small16": BLUE, "tutorial": ORANGE}
 WARMUP_STEPS, TOTAL_STEPS = 20, 40
-#: What every other rule is held against: the reference's values, set in the loop.
+#: The rule that all others are compared with: the reference's values, set in the loop.
 BASELINE = "linear, values set in the loop"
 TITLES = {"sequential": "linear, SequentialLR", "chained": "linear, ChainedScheduler", "lambda": "linear, LambdaLR"}
 
 
 class Cost(NamedTuple):
-    """A rule on one model, by seed: seconds of a step, of the LR in it, and the step over the baseline's step."""
+    """A rule on one model, per seed: seconds per step, seconds spent on the LR, and step time over the baseline's."""
 
     config: str
     rule: str
@@ -45,14 +45,14 @@ class Cost(NamedTuple):
 
 
 def rules(config: str) -> dict[str, Rule]:
-    """Every way to apply a linear warmup with a cosine, then every other warmup as torch's users write it."""
-    made = {TITLES.get(way, BASELINE): by_way(way, named(config), WARMUP_STEPS, TOTAL_STEPS) for way in WAYS}
+    """Every way to apply a linear warmup with a cosine, then every other warmup as users of torch write it."""
+    ways = {TITLES.get(way, BASELINE): by_way(way, named(config), WARMUP_STEPS, TOTAL_STEPS) for way in WAYS}
     others = [warmup for warmup in WARMUPS if warmup != "linear"]
-    return made | {warmup: by_warmup(warmup, named(config), WARMUP_STEPS, TOTAL_STEPS) for warmup in others}
+    return ways | {warmup: by_warmup(warmup, named(config), WARMUP_STEPS, TOTAL_STEPS) for warmup in others}
 
 
 class TimedTrainer:
-    """A loop that notes how long its steps take, and the LR in each of them."""
+    """Measures how long each step of a loop takes, and how long setting the LR takes in it."""
 
     def __init__(self, loop: PlainLoop) -> None:
         self.before, self.after = Stopwatch(loop.driver.before), Stopwatch(loop.driver.after)
@@ -60,28 +60,28 @@ class TimedTrainer:
         self.step = Stopwatch(loop.step)
 
     def medians(self) -> tuple[float, float]:
-        """Seconds of a step, and of setting the LR in it; the first steps, which allocate, are left out."""
+        """Median seconds of a step and of setting the LR in it, without the first steps, which allocate memory."""
         rates = [a + b for a, b in zip(self.before.seconds, self.after.seconds, strict=True)]
         return statistics.median(self.step.seconds[FIRST_STEPS:]), statistics.median(rates[FIRST_STEPS:])
 
 
 def one_seed(config: str, seed: int) -> dict[str, tuple[float, float]]:
-    """By rule the median seconds of a step, and of setting the LR in it."""
-    watched = {
+    """Rule → median seconds of a step and of setting the LR in it."""
+    timed = {
         name: TimedTrainer(
             PlainLoop(named(config), rule.apply, TOTAL_STEPS, seed, rule.base_lr, optimizer=rule.optimizer)
         )
         for name, rule in rules(config).items()
     }
     for _ in range(TOTAL_STEPS):
-        for each in watched.values():
-            each.step()
-    return {name: each.medians() for name, each in watched.items()}
+        for trainer in timed.values():
+            trainer.step()
+    return {name: trainer.medians() for name, trainer in timed.items()}
 
 
 def measured(seeds: int) -> list[Cost]:
     """All rules on all models, on one thread."""
-    found = []
+    costs = []
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     with progress_bar() as bar:
@@ -92,11 +92,11 @@ def measured(seeds: int) -> list[Cost]:
                 rounds.append(one_seed(config, seed))
                 bar.advance(task)
             for rule in rounds[0]:
-                step, schedule = np.array([each[rule] for each in rounds]).T
-                ratio = step / np.array([each[BASELINE][0] for each in rounds])
-                found.append(Cost(config, rule, step, schedule, ratio))
+                step, schedule = np.array([seconds[rule] for seconds in rounds]).T
+                ratio = step / np.array([seconds[BASELINE][0] for seconds in rounds])
+                costs.append(Cost(config, rule, step, schedule, ratio))
     torch.set_num_threads(before)
-    return found
+    return costs
 
 
 def _answer(costs: list[Cost]) -> list[str]:
@@ -105,20 +105,20 @@ def _answer(costs: list[Cost]) -> list[str]:
         here = [cost for cost in costs if cost.config == config]
         shares = {cost.rule: 100 * float(np.mean(cost.schedule / cost.step)) for cost in here}
         ways = ", ".join(
-            f"{rule.removeprefix('linear, ')} {shares[rule]:.2g} %" for rule in (*TITLES.values(), BASELINE)
+            f"{shares[rule]:.2g}% with {rule.removeprefix('linear, ')}" for rule in (*TITLES.values(), BASELINE)
         )
         most = max(shares, key=lambda rule: shares[rule])
         slower = [
-            f"{cost.rule} ({interval(mean(cost.ratio))} times the step)" for cost in here if mean(cost.ratio).low > 1.05
+            f"{cost.rule} ({interval(mean(cost.ratio))} times as long)" for cost in here if mean(cost.ratio).low > 1.05
         ]
         lines.append(
-            f"* {config}: the share of a step that goes into the LR is {ways}; the most is {shares[most]:.2g} % "
-            f"({most}). "
-            f"Measurably more than 5 % slower than setting the values in the loop: {', '.join(slower) or 'none'}."
+            f"* {config}: the share of a step spent on setting the LR is {ways}; the maximum is {shares[most]:.2g}% "
+            f"({most}). Schedules with steps measurably more than 5% longer than with values set in the loop: "
+            f"{', '.join(slower) or 'none'}."
         )
     return [
         *lines,
-        "* `radam` is torch's optimizer RAdam beside fused Adam: what it costs is the optimizer, not a schedule.",
+        "* `radam` is torch's RAdam optimizer, compared with fused Adam: its cost is that of the optimizer.",
     ]
 
 
@@ -138,8 +138,8 @@ def _row(cost: Cost) -> dict[str, object]:
 
 def _picture(costs: list[Cost], seeds: int) -> Figure:
     caption = f"CPU, one thread, {TOTAL_STEPS} steps in turn, {seeds} seeds; bars: 95 % intervals over seeds."
-    made = figure(5.2, "The share of a training step that goes into the learning rate", caption)
-    share, ratio = made.subplots(1, 2, sharey=True)
+    picture = figure(5.2, "The share of a training step that goes into the learning rate", caption)
+    share, ratio = picture.subplots(1, 2, sharey=True)
     names = list(dict.fromkeys(cost.rule for cost in costs))
     for i, (config, color) in enumerate(CONFIGS.items()):
         here = [cost for cost in costs if cost.config == config]
@@ -148,7 +148,7 @@ def _picture(costs: list[Cost], seeds: int) -> Figure:
             (share, [100 * cost.schedule / cost.step for cost in here]),
             (ratio, [cost.ratio for cost in here]),
         ):
-            value, low, high = np.array([mean(each) for each in values]).T
+            value, low, high = np.array([mean(seeds_values) for seeds_values in values]).T
             axes.errorbar(value, y, xerr=(value - low, high - value), fmt="o", color=color, capsize=3, label=config)
     share.set_yticks(range(len(names)), names)
     share.invert_yaxis()
@@ -157,11 +157,11 @@ def _picture(costs: list[Cost], seeds: int) -> Figure:
     ratio.axvline(1, color=GREY, linewidth=0.8)
     ratio.set(xlabel="step over that with values set in the loop")
     ratio.legend()
-    return made
+    return picture
 
 
 def claim(seeds: int, folder: Path) -> Claim:
-    """Measure it: about half a minute for each seed."""
+    """Measure the claim: about half a minute per seed."""
     import pandas
 
     costs = measured(seeds)
@@ -172,9 +172,9 @@ def claim(seeds: int, folder: Path) -> Claim:
         _answer(costs),
         {
             "Runs": f"the plain trainer (nn.Transformer, fused Adam) on one CPU thread, {TOTAL_STEPS} steps, half of "
-            f"them warmup; all schedules take steps in turn in one process; {seeds} seeds, of each the median step",
-            "Share": "seconds spent in setting the LR over those of the whole step, both measured in the same step",
-            "Intervals": "95 %, Student's t over seeds; the machine is shared: read ratios, not times",
+            f"them warmup; all schedules take turns step by step in one process; {seeds} seeds, median step of each",
+            "Share": "time spent on setting the LR over the time of the whole step, both measured in the same step",
+            "Intervals": "95%, Student's t over seeds; the machine is shared, so compare ratios, not times",
         },
         pandas.DataFrame([_row(cost) for cost in costs]),
         lambda: _picture(costs, seeds),

@@ -1,4 +1,4 @@
-"""Runs of a grid for a claim: loss curves over the LR, by setting and seed."""
+"""The runs of a grid for a claim: loss as a function of the LR, by setting and seed."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ class Curves:
     """The results of a sweep as arrays: rows are seeds, columns are LRs."""
 
     spec: Spec
-    found: dict[Run, Result]
+    results: dict[Run, Result]
 
     def losses(self, setting: Setting) -> NDArray[np.float64]:
         """Validation losses after the last step, [seeds, LRs]."""
-        return curves(self.found, setting, self.spec)
+        return curves(self.results, setting, self.spec)
 
     def initial(self, setting: Setting) -> NDArray[np.float64]:
         """Validation losses of the untrained models, [seeds]: the same for every LR."""
-        return curves(self.found, setting, self.spec, "initial_loss")[:, 0]
+        return curves(self.results, setting, self.spec, "initial_loss")[:, 0]
 
     def sensitivity(self, setting: Setting) -> NDArray[np.float64]:
         """LR sensitivity of each seed, [seeds]."""
-        return sensitivities(self.found, setting, self.spec)
+        return sensitivities(self.results, setting, self.spec)
 
     def best(self, setting: Setting) -> NDArray[np.float64]:
-        """The least loss on the grid of LRs of each seed, [seeds]."""
+        """The lowest loss of each seed over the LRs, [seeds]."""
         return np.asarray(np.nanmin(self.losses(setting), axis=1))
 
     def edge(self, setting: Setting) -> NDArray[np.float64]:
         """The largest stable LR of each seed, [seeds]; one step below the grid where none of its LRs is stable."""
         below = self.spec.lrs[0] ** 2 / self.spec.lrs[1]
-        found = max_stable_lr(self.losses(setting), self.spec.lrs)
-        return np.where(found > 0, found, below)
+        largest = max_stable_lr(self.losses(setting), self.spec.lrs)
+        return np.where(largest > 0, largest, below)
 
     def failed(self, setting: Setting) -> NDArray[np.float64]:
         """The share of failed LRs of each seed, [seeds]."""
@@ -53,17 +53,17 @@ class Curves:
 
 
 def measured(spec: Spec, folder: Path) -> Curves:
-    """Run a grid on all cores of this machine; runs that lie finished in the folder are read."""
+    """Run a grid on all cores of this machine; finished runs are read from the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = cores()
     with progress(quiet=False) as report, processes(jobs) as pool:
-        found = run_sweep(spec, pool, folder, jobs=jobs, report=report)
-    return Curves(spec, found)
+        results = run_sweep(spec, pool, folder, jobs=jobs, report=report)
+    return Curves(spec, results)
 
 
 def about(*curves: Curves) -> str:
-    """What was run, in words: model, lengths, LRs, seeds."""
-    spec, steps = curves[0].spec, " and ".join(str(each.spec.steps) for each in curves)
+    """What was run, as text: model, lengths, LRs, seeds."""
+    spec, steps = curves[0].spec, " and ".join(str(grid.spec.steps) for grid in curves)
     norms = " and ".join(f"{norm}-LN" for norm in spec.norms)
     return (
         f"toy Transformer {spec.name} (d {spec.config.d_model}, {norms}), {steps} steps, "
@@ -73,15 +73,15 @@ def about(*curves: Curves) -> str:
 
 
 def caption(*curves: Curves) -> str:
-    """What stands under a picture."""
+    """The caption of a picture."""
     return "\n".join(textwrap.wrap(f"{about(*curves)}; bars: 95 % intervals over seeds.", 130))
 
 
 def median(values: NDArray[np.float64]) -> Estimate:
     """The median over seeds with its interval: the order statistics x(k) and x(n+1−k).
 
-    k is the largest with P(Binomial(n, ½) < k) <= 2.5 %: at least 95 %, whatever the distribution; below 6 values
-    it is their range. It does not mind how bad the one seed is that learns at no LR.
+    k is the largest with P(Binomial(n, ½) < k) <= 2.5 %, so coverage is at least 95 % for any distribution; with fewer
+    than 6 values the interval is their range. A single seed that learns at no LR hardly affects it.
     Source: Conover 1999, section 3.2.
 
     >>> median(np.arange(1.0, 11.0))

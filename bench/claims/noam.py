@@ -1,7 +1,7 @@
-"""Does the tutorial's Noam at warmup 4000 and factor 1 train the task, and what would?
+"""Does the tutorial's Noam schedule with warmup 4000 and factor 1 train the task, and what would?
 
-The tutorial trains for 10 epochs and draws 10 000 steps. Its model and its dropout are used as they are,
-on the task made right.
+The tutorial trains for 10 epochs and plots 10 000 steps. This uses its model and dropout unchanged, on the corrected
+task.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from .publish import Claim, figure, interval
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-EPOCHS, WARMUP, PEAK = 10, 4000, 1e-3  # as the tutorial has them; the peak is that of its cosine branch
-#: Past the end of the warmup. What the tutorial's chart has after it is decay.
+EPOCHS, WARMUP, PEAK = 10, 4000, 1e-3  # from the tutorial; the peak is that of its cosine branch
+#: Past the end of the warmup; the rest of the tutorial's chart is decay.
 LONG = 5000
 EVERY = 20
 CONFIG = named("tutorial")
@@ -42,7 +42,7 @@ D = CONFIG.d_model
 
 
 class Candidate(NamedTuple):
-    """A schedule to try: what it is called, the schedule with its base LR, its steps, its colour."""
+    """A schedule to try: its title, the schedule with its base LR, the number of steps, its colour."""
 
     title: str
     schedule: Schedule
@@ -52,9 +52,9 @@ class Candidate(NamedTuple):
 
 
 class CandidateRuns(NamedTuple):
-    """What the seeds of a plan gave: the steps of validation, the losses [seeds, steps], the highest LR in use."""
+    """The runs of a candidate: the validated steps, the losses [seeds, steps], the highest LR used."""
 
-    plan: Candidate
+    candidate: Candidate
     at: list[int]
     losses: NDArray[np.float64]
     peak: float
@@ -64,12 +64,12 @@ class CandidateRuns(NamedTuple):
         return self.losses[:, self.at.index(steps)]
 
     def learned(self) -> NDArray[np.float64]:
-        """The first validated step at which each seed has learned the task; seeds that never do are left out."""
+        """The first validated step at which each seed has learned the task, without seeds that never do."""
         below = self.losses < STABLE_LOSS
         return np.array([self.at[int(row.argmax())] for row in below if row.any()], dtype=np.float64)
 
     def when(self) -> str:
-        """After how many steps the seeds learned the task, in words."""
+        """After how many steps the seeds learned the task, as text."""
         learned = self.learned()
         if learned.size < len(self.losses):
             return f"{learned.size} of {len(self.losses)} seeds"
@@ -77,13 +77,13 @@ class CandidateRuns(NamedTuple):
 
 
 def budget() -> int:
-    """Optimizer steps of the tutorial's 10 epochs on the task made right."""
+    """The optimizer steps of the tutorial's 10 epochs on the corrected task."""
     task = Task.make(CONFIG.limit, CONFIG.validation_share, CONFIG.split_seed)
     return EPOCHS * steps_per_epoch(len(task.train), CONFIG.batch_size)
 
 
-def plans(steps: int) -> list[Candidate]:
-    """The tutorial's two branches, and what its advice (5-10 % warmup, a lower peak) would make of them."""
+def candidates(steps: int) -> list[Candidate]:
+    """The tutorial's two branches, and both adjusted according to its advice (5-10 % warmup, a lower peak)."""
     tenth = steps // 10
     noam = Noam(tenth, D)
     fitted = WarmupDecay(LinearWarmup(tenth), CosineDecay(steps - tenth))
@@ -102,85 +102,89 @@ def plans(steps: int) -> list[Candidate]:
     ]
 
 
-def _one(plan: Candidate, seed: int) -> tuple[dict[int, float], float]:
+def _train(candidate: Candidate, seed: int) -> tuple[dict[int, float], float]:
     torch.set_num_threads(1)
-    run = train(CONFIG, plan.schedule, steps=plan.steps, seed=seed, base_lr=plan.base_lr, validate_every=EVERY)
+    schedule, steps, base_lr = candidate.schedule, candidate.steps, candidate.base_lr
+    run = train(CONFIG, schedule, steps=steps, seed=seed, base_lr=base_lr, validate_every=EVERY)
     return run.validation, max(run.lrs)
 
 
-def _kept(plan: Candidate, seed: int, folder: Path) -> Path:
-    """The file of a finished run: its name holds all that the run depends on."""
-    about = repr((plan.schedule, plan.base_lr, plan.steps, seed, EVERY, CONFIG, code_key()))
-    return folder / f"noam-{hashlib.sha256(about.encode()).hexdigest()[:16]}.json"
+def _cache_file(candidate: Candidate, seed: int, folder: Path) -> Path:
+    """The file of a finished run: its name is a hash of everything that the run depends on."""
+    key = repr((candidate.schedule, candidate.base_lr, candidate.steps, seed, EVERY, CONFIG, code_key()))
+    return folder / f"noam-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 
 
 def measured(chosen: list[Candidate], seeds: int, folder: Path) -> list[CandidateRuns]:
-    """Every plan with seeds 0 … seeds − 1, one process on each core; runs that lie finished in the folder are read."""
+    """Every candidate with seeds 0 … seeds − 1, one process per core; finished runs are read from the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {(i, seed): _kept(plan, seed, folder) for seed in range(seeds) for i, plan in enumerate(chosen)}
+    files = {
+        (i, seed): _cache_file(candidate, seed, folder) for seed in range(seeds) for i, candidate in enumerate(chosen)
+    }
     todo = [key for key, path in files.items() if not path.exists()]
     with progress(quiet=False) as report, processes(cores()) as pool:
-        futures = {pool.submit(_one, chosen[i], seed): (i, seed) for i, seed in todo}
+        futures = {pool.submit(_train, chosen[i], seed): (i, seed) for i, seed in todo}
         for count, future in enumerate(as_completed(futures), len(files) - len(todo) + 1):
             write_whole(files[futures[future]], json.dumps(future.result()).encode())
             report(count, len(files))
-    outcomes = []
-    for i, plan in enumerate(chosen):
+    results = []
+    for i, candidate in enumerate(chosen):
         runs = [json.loads(files[i, seed].read_bytes()) for seed in range(seeds)]
         losses = np.array([list(validation.values()) for validation, _ in runs])
-        outcomes.append(CandidateRuns(plan, [int(step) for step in runs[0][0]], losses, runs[0][1]))
-    return outcomes
+        results.append(CandidateRuns(candidate, [int(step) for step in runs[0][0]], losses, runs[0][1]))
+    return results
 
 
-def _row(outcome: CandidateRuns, steps: int) -> dict[str, object]:
-    final = outcome.after(steps)
+def _row(result: CandidateRuns, steps: int) -> dict[str, object]:
+    final, candidate = result.after(steps), result.candidate
     return {
-        "schedule": outcome.plan.title,
-        f"LR at step {steps - 1}": float(outcome.plan.schedule(steps - 1, base_lr=outcome.plan.base_lr)),
-        "highest LR in use": outcome.peak,
+        "schedule": candidate.title,
+        f"LR at step {steps - 1}": float(candidate.schedule(steps - 1, base_lr=candidate.base_lr)),
+        "highest LR in use": result.peak,
         f"loss after {steps} steps": mean(final),
         "learned by then": share(final < STABLE_LOSS),
         "failed by then": share(final > FAILED_LOSS),
-        "steps to learn": outcome.when(),
+        "steps to learn": result.when(),
     }
 
 
-def _answer(outcomes: list[CandidateRuns], steps: int) -> list[str]:
-    noam, cosine = outcomes[0], outcomes[-1]
+def _answer(results: list[CandidateRuns], steps: int) -> list[str]:
+    noam, cosine = results[0], results[-1]
     final, best = mean(noam.after(steps)), mean(cosine.after(steps))
-    reached = float(noam.plan.schedule(steps - 1)) / noam.peak
+    reached = float(noam.candidate.schedule(steps - 1)) / noam.peak
     peak_loss = mean(noam.losses[:, [t >= WARMUP for t in noam.at]].max(1))
     first = (
-        f"In the tutorial's {EPOCHS} epochs ({steps} steps) its Noam gets no further than {reached:.0%} of its peak LR "
-        f"{noam.peak:.3g}: the run ends inside the warmup. The validation loss is then {interval(final)} nats per "
-        f"token, against {interval(best)} for {cosine.plan.title} with peak {PEAK:g} in the same steps."
+        f"In the tutorial's {EPOCHS} epochs ({steps} steps) its Noam schedule reaches only {reached:.0%} of its peak "
+        f"LR {noam.peak:.3g}: the run ends during the warmup. The validation loss is then {interval(final)} nats per "
+        f"token, compared with {interval(best)} for {cosine.candidate.title} with peak {PEAK:g} after as many steps."
     )
     later = (
-        f"With more steps it trains the task (loss below {STABLE_LOSS}) after {noam.when()} steps, "
-        f"long before its warmup ends at {WARMUP}; from there on the loss rises again up to {interval(peak_loss)}."
+        f"With more steps it learns the task (loss below {STABLE_LOSS}) after {noam.when()} steps, long before its "
+        f"warmup ends at step {WARMUP}; the highest loss after the warmup is {interval(peak_loss)}."
         if noam.learned().size == len(noam.losses)
-        else f"Of its seeds, {noam.when()} learned the task in {LONG} steps."
+        else f"With more steps, {noam.when()} learned the task within {LONG} steps."
     )
     others = [
-        f"* {outcome.plan.title}: loss {interval(mean(outcome.after(steps)))} after {steps} steps; "
-        f"{int((outcome.after(steps) < STABLE_LOSS).sum())} of {len(outcome.losses)} seeds learned the task."
-        for outcome in outcomes[1:]
+        f"* {result.candidate.title}: loss {interval(mean(result.after(steps)))} after {steps} steps; "
+        f"{int((result.after(steps) < STABLE_LOSS).sum())} of {len(result.losses)} seeds learned the task."
+        for result in results[1:]
     ]
     return [f"{first} {later}", "", *others]
 
 
-def _picture(outcomes: list[CandidateRuns], steps: int, seeds: int) -> Figure:
+def _picture(results: list[CandidateRuns], steps: int, seeds: int) -> Figure:
     caption = f"Tutorial's model (d 128, ff 2048, dropout 0.1), {seeds} seeds: mean, and all seeds as a band."
-    made = figure(4.6, "The tutorial's Noam is still warming up when its 10 epochs are over", caption)
-    short, long = made.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-    for outcome in outcomes:
+    picture = figure(4.6, "The tutorial's Noam is still warming up when its 10 epochs are over", caption)
+    short, long = picture.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    for result in results:
+        candidate = result.candidate
         for axes, last in ((short, steps), (long, LONG)):
-            if axes is long and outcome.plan.steps < LONG:
+            if axes is long and candidate.steps < LONG:
                 continue
-            keep = [i for i, t in enumerate(outcome.at) if t <= last]
-            x, y = np.array(outcome.at)[keep], outcome.losses[:, keep]
-            axes.fill_between(x, y.min(0), y.max(0), color=outcome.plan.color, alpha=0.15, linewidth=0)
-            axes.plot(x, y.mean(0), color=outcome.plan.color, label=outcome.plan.title)
+            columns = [i for i, t in enumerate(result.at) if t <= last]
+            x, y = np.array(result.at)[columns], result.losses[:, columns]
+            axes.fill_between(x, y.min(0), y.max(0), color=candidate.color, alpha=0.15, linewidth=0)
+            axes.plot(x, y.mean(0), color=candidate.color, label=candidate.title)
     for axes in (short, long):
         axes.axhline(STABLE_LOSS, color="black", linewidth=0.8, linestyle=":")
         axes.set(yscale="log", xlabel="optimizer step")
@@ -189,28 +193,28 @@ def _picture(outcomes: list[CandidateRuns], steps: int, seeds: int) -> Figure:
     long.set(title=f"{LONG} steps", xlim=(0, LONG))
     long.axvline(WARMUP, color=GREY, linewidth=0.8)
     long.annotate("end of warmup", (WARMUP, 2.0), (-4, 0), textcoords="offset points", ha="right", color=GREY)
-    return made
+    return picture
 
 
 def claim(seeds: int, folder: Path) -> Claim:
-    """Train all of it: about 4 minutes of one core for each seed."""
+    """Measure the claim: about 4 minutes of one core per seed."""
     import pandas
 
     steps = budget()
-    outcomes = measured(plans(steps), seeds, folder)
+    results = measured(candidates(steps), seeds, folder)
     return Claim(
         "noam",
         seeds,
-        "Does the tutorial's Noam at warmup 4000 and factor 1 train the task, and what would?",
-        _answer(outcomes, steps),
+        "Does the tutorial's Noam schedule with warmup 4000 and factor 1 train the task, and what would?",
+        _answer(results, steps),
         {
-            "Runs": f"{seeds} seeds (weights, batches, dropout) of each schedule; numbers 0-999, 100 of them held out, "
-            f"batch 32; Adam; {LONG} steps for the first row, {steps} for the others",
-            "Intervals": "95 %, Student's t over seeds; Wilson's for shares",
-            "Learned": f"validation loss below {STABLE_LOSS} nats per token, looked at every {EVERY} steps; "
+            "Runs": f"{seeds} seeds (weights, batches, dropout) per schedule; numbers 0-999, 100 of them held out, "
+            f"batch size 32; Adam; {LONG} steps for the first row, {steps} for the others",
+            "Intervals": "95%, Student's t over seeds; Wilson for shares",
+            "Learned": f"validation loss below {STABLE_LOSS} nats per token, evaluated every {EVERY} steps; "
             f"failed: above {FAILED_LOSS}",
         },
-        pandas.DataFrame([_row(outcome, steps) for outcome in outcomes]),
-        lambda: _picture(outcomes, steps, seeds),
+        pandas.DataFrame([_row(result, steps) for result in results]),
+        lambda: _picture(results, steps, seeds),
         "Validation loss against optimizer step for five schedules: left over 10 epochs, right over 5000 steps",
     )

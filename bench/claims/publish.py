@@ -1,4 +1,4 @@
-"""How a measured answer is published: a text, a table and a picture, with all that made them."""
+"""Publish a measured answer as a text, a table and a picture, with the command and the versions that produced it."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-INTERVALS = "95 %, Student's t over seeds; of the differences of the same seed where two are compared"
+INTERVALS = "95%, Student's t over seeds; comparisons use paired differences of the same seed"
 STABILITY = (
     f"stable: validation loss below {STABLE_LOSS} nats per token; failed: above {FAILED_LOSS} (or not finite) at an LR "
-    "above the best one; max stable LR: median over seeds of the largest stable LR, its interval by order statistics"
+    "above the best one; max stable LR: median over seeds of the largest stable LR, with an order-statistic interval"
 )
 SENSITIVITY = (
-    "mean over the LRs of min(loss, loss at initialisation), minus the least loss (Wortsman et al. 2023); "
+    "mean over the LRs of min(loss, loss at initialisation), minus the lowest loss (Wortsman et al. 2023); "
     "it depends on the range of LRs"
 )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Claim:
-    """A question, and what was measured.
+    """A question and its measured answer.
 
-    * `name`: the name of its files and of its command; `seeds`: how many each setting was run with;
-    * `answer`: sentences, made from the numbers of the table, not written beforehand;
-    * `how`: what was run and what its numbers mean, by heading;
-    * `table`: one row for each thing that was compared, intervals included;
-    * `draw`: makes the picture; `alt`: what it shows, in words;
-    * `command`: what makes it anew, if not `claim`.
+    * `name`: the name of its files and its argument of `claim`; `seeds`: the number of seeds of each setting;
+    * `answer`: sentences, generated from the numbers of the table;
+    * `how`: what was run and what the numbers mean, by heading;
+    * `table`: one row per item compared, with intervals;
+    * `draw`: draws the picture; `alt`: its description;
+    * `command`: the command that reproduces it, if not `claim`.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Claim:
 
 
 def figure(height: float, title: str, caption: str) -> Figure:
-    """An empty figure with a title that says what is seen and a caption that says of what."""
+    """An empty figure with a title that states the result and a caption that states the data."""
     from matplotlib.figure import Figure
 
-    made = Figure(figsize=(9.6, height), dpi=110, layout="constrained")
-    made.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
-    made.supxlabel(caption, x=0.01, ha="left", fontsize=9, color="#555555")
-    return made
+    picture = Figure(figsize=(9.6, height), dpi=110, layout="constrained")
+    picture.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+    picture.supxlabel(caption, x=0.01, ha="left", fontsize=9, color="#555555")
+    return picture
 
 
 def interval(estimate: Estimate) -> str:
@@ -84,7 +84,7 @@ def markdown_table(table: DataFrame) -> str:
 
 
 def tidy(table: DataFrame) -> DataFrame:
-    """The same with one number in a cell: an estimate becomes three columns, its value, `low` and `high`."""
+    """The same table with one number per cell: an estimate becomes three columns, its value, `low` and `high`."""
     import pandas
 
     columns: dict[str, list[Any]] = {}
@@ -99,7 +99,7 @@ def tidy(table: DataFrame) -> DataFrame:
 
 
 def text(claim: Claim) -> str:
-    """The page of a claim."""
+    """The Markdown page of a claim."""
     how = [f"* **{head}**: {words}" for head, words in claim.how.items()]
     command = claim.command or f"python -m bench claim {claim.name} --seeds {claim.seeds}"
     return "\n".join(
@@ -114,14 +114,14 @@ def text(claim: Claim) -> str:
             "",
             *how,
             f"* **Command**: `{command}`",
-            f"* **Made on**: {machine()}",
+            f"* **Measured on**: {machine()}",
             "",
         ]
     )
 
 
 def publish(claim: Claim, folder: Path) -> list[Path]:
-    """Write the text, the table and the picture of a claim; each file is there whole or not at all."""
+    """Write the text, the table and the picture of a claim, each file atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{claim.name}{kind}" for kind in (".md", ".csv", ".png")]
     write_whole(paths[0], text(claim).encode())

@@ -27,33 +27,35 @@ WORDS = {"steps": "equal length W", "period": "equal effective period"}
 
 
 def _pairs(curves: Curves, match: str) -> dict[str, list[tuple[Setting, Setting]]]:
-    """For each kind but linear: its settings, each with the linear one beside it."""
+    """For each kind except linear: its settings, each with the matching linear one."""
     rows = curves.spec.matched("post", "cosine", match).values()
     lines = [{setting.kind: setting for setting in row} for row in rows]
     return {kind: [(line[kind], line["linear"]) for line in lines] for kind in KINDS if kind != "linear"}
 
 
 def _pooled(curves: Curves, pairs: list[tuple[Setting, Setting]]) -> Estimate:
-    """The mean difference in LR sensitivity to linear over the lengths, by seed."""
-    each = [curves.sensitivity(setting) - curves.sensitivity(linear) for setting, linear in pairs]
-    return mean(np.mean(each, axis=0))
+    """The difference in LR sensitivity from linear, averaged over the lengths, with its interval over seeds."""
+    differences = [curves.sensitivity(setting) - curves.sensitivity(linear) for setting, linear in pairs]
+    return mean(np.mean(differences, axis=0))
 
 
-def _verdict(found: Estimate) -> str:
-    if found.low <= 0 <= found.high:
+def _verdict(difference: Estimate) -> str:
+    if difference.low <= 0 <= difference.high:
         return "no measurable difference"
-    return "lower than linear" if found.high < 0 else "higher than linear"
+    return "lower than linear" if difference.high < 0 else "higher than linear"
 
 
 def _answer(curves: Curves) -> list[str]:
     lines = []
     for match in MATCHES:
         pooled = {kind: _pooled(curves, pairs) for kind, pairs in _pairs(curves, match).items()}
-        words = "; ".join(f"{kind} {interval(found)}: {_verdict(found)}" for kind, found in pooled.items())
-        lines.append(f"* At {WORDS[match]}, LR sensitivity minus that of linear, mean over the lengths: {words}.")
+        kinds = "; ".join(f"{kind} {interval(value)} ({_verdict(value)})" for kind, value in pooled.items())
+        lines.append(
+            f"* At {WORDS[match]}, LR sensitivity minus that of linear warmup, averaged over the lengths: {kinds}."
+        )
     same = (
-        "* A cosine warmup has the effective period of a linear one of the same length, since its factors add up in "
-        "pairs to 1; the others do not, so at equal W they are longer or shorter warmups."
+        "* A cosine warmup has the same effective period as a linear one of equal length, because its factors add up "
+        "to 1 in pairs; this is not true of the others, which at equal W are longer or shorter warmups."
     )
     return [*lines, same]
 
@@ -83,24 +85,24 @@ def _rows(curves: Curves) -> list[dict[str, object]]:
 
 
 def _picture(curves: Curves) -> Figure:
-    made = figure(4.4, "LR sensitivity of each kind of warmup minus that of a linear one", caption(curves))
-    for axes, match in zip(made.subplots(1, 2, sharey=True), MATCHES, strict=True):
+    picture = figure(4.4, "LR sensitivity of each kind of warmup minus that of a linear one", caption(curves))
+    for axes, match in zip(picture.subplots(1, 2, sharey=True), MATCHES, strict=True):
         axes.axhline(0, color=GREY, linewidth=0.8)
         for i, (kind, pairs) in enumerate(_pairs(curves, match).items()):
-            found = [paired_difference(curves.sensitivity(a), curves.sensitivity(b)) for a, b in pairs]
-            value, low, high = np.array(found).T
+            differences = [paired_difference(curves.sensitivity(a), curves.sensitivity(b)) for a, b in pairs]
+            value, low, high = np.array(differences).T
             x = np.arange(len(WARMUPS)) + 0.12 * (i - 1)
             axes.errorbar(x, value, (value - low, high - value), fmt="o", color=KINDS[kind], capsize=3, label=kind)
         axes.set_xticks(range(len(WARMUPS)), [str(steps) for steps in WARMUPS])
         axes.set_xlim(-0.4, len(WARMUPS) - 0.6)
         axes.set(title=f"at {WORDS[match]}", xlabel="W of the linear warmup, steps")
-    made.axes[0].set_ylabel("difference, nats per token")
-    made.axes[0].legend()
-    return made
+    picture.axes[0].set_ylabel("difference, nats per token")
+    picture.axes[0].legend()
+    return picture
 
 
 def claim(seeds: int, folder: Path) -> Claim:
-    """Measure it: 264 runs for each seed."""
+    """Measure the claim: 264 runs per seed."""
     import pandas
 
     spec = Spec(named("small16"), "small16", STEPS, WARMUPS, LRS, tuple(range(seeds)), kinds=tuple(KINDS))
@@ -111,7 +113,7 @@ def claim(seeds: int, folder: Path) -> Claim:
         "Do linear, cosine, exponential and stepwise warmup differ at equal effective period?",
         _answer(curves),
         {
-            "Runs": f"{len(spec.runs())} in all: {about(curves)}",
+            "Runs": f"{len(spec.runs())} in total: {about(curves)}",
             "Effective period": "Σ(1 − w(t)) over the warmup, in steps (Ma & Yarats 2021)",
             "LR sensitivity": SENSITIVITY,
             "Stability": STABILITY,

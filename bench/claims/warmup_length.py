@@ -28,12 +28,12 @@ FIFTH = STEPS // 5
 
 
 def _lines(curves: Curves, norm: str) -> dict[int, Setting]:
-    """The settings of one norm placement by warmup length."""
+    """The settings of one LayerNorm position, by warmup length."""
     return {setting.warmup_steps: setting for setting in curves.spec.settings() if setting.norm == norm}
 
 
 def saturation(curves: Curves, norm: str) -> int:
-    """The shortest warmup that no longer one betters: no paired interval lies below 0."""
+    """The shortest warmup that no longer warmup improves on: no paired interval is entirely below 0."""
     lines = _lines(curves, norm)
     values = {warmup: curves.sensitivity(setting) for warmup, setting in lines.items()}
     return next(
@@ -66,14 +66,15 @@ def _sentence(curves: Curves, norm: str) -> str:
     stop = saturation(curves, norm)
     most = paired_difference(values[stop], values[0])
     end = (
-        f"It falls up to the longest warmup tried, {stop / STEPS:.0%}: {interval(most)}."
+        f"It keeps falling up to the longest warmup tried, {stop / STEPS:.0%}, where the change is {interval(most)}."
         if stop == WARMUPS[-1]
-        else f"No longer warmup is measurably better than one of {stop} steps ({stop / STEPS:.0%}): {interval(most)}."
+        else f"No warmup longer than {stop} steps ({stop / STEPS:.0%}) is measurably better; there the change is "
+        f"{interval(most)}."
     )
     return (
-        f"**{name}**: a warmup of 20 % {verb} the LR sensitivity of {values[0].mean():.3g} nats: it changes by "
-        f"{interval(change)} ({change.value / values[0].mean():+.0%}) and falls in {falls} of {len(values[0])} seeds. "
-        f"{end}"
+        f"**{name}**: a warmup of 20% {verb} the LR sensitivity, which is {values[0].mean():.3g} nats without warmup: "
+        f"it changes by {interval(change)} ({change.value / values[0].mean():+.0%}) and falls in {falls} of "
+        f"{len(values[0])} seeds. {end}"
     )
 
 
@@ -85,8 +86,8 @@ def _answer(curves: Curves) -> list[str]:
         for warmup in (0, FIFTH)
     }
     compared = (
-        f"* **pre-LN against post-LN**: LR sensitivity differs by {interval(between[0])} without warmup and by "
-        f"{interval(between[FIFTH])} with 20 %."
+        f"* **pre-LN minus post-LN**: the LR sensitivities differ by {interval(between[0])} without warmup and by "
+        f"{interval(between[FIFTH])} with 20%."
     )
     return [*(f"* {_sentence(curves, norm)}" for norm in NORMS), compared]
 
@@ -115,7 +116,7 @@ def _picture(curves: Curves) -> Figure:
 
 
 def claim(seeds: int, folder: Path) -> Claim:
-    """Measure it: 220 runs for each seed."""
+    """Measure the claim: 220 runs per seed."""
     import pandas
 
     spec = Spec(
@@ -129,7 +130,7 @@ def claim(seeds: int, folder: Path) -> Claim:
         "Does a longer warmup lower the sensitivity to the LR, and where does it saturate?",
         _answer(curves),
         {
-            "Runs": f"{len(spec.runs())} in all: {about(curves)}",
+            "Runs": f"{len(spec.runs())} in total: {about(curves)}",
             "LR sensitivity": SENSITIVITY,
             "Stability": STABILITY,
             "Intervals": INTERVALS,

@@ -1,4 +1,4 @@
-"""Train the toy model under schedules and say which fail, how, what warned of it, and what would have held."""
+"""Train the toy model under several schedules; report which diverge, the early warnings, and what would prevent it."""
 
 from __future__ import annotations
 
@@ -29,74 +29,75 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = f"{definitions()}\n\nexit codes: 0 no run failed, 1 one failed or was too slow, 2 bad input"
     parser.add_argument(
-        "--schedule", action="append", required=True, metavar="SLUG", help="e.g. linear20+cosine180; may be repeated"
+        "--schedule", action="append", required=True, metavar="SLUG", help="such as linear20+cosine180; repeatable"
     )
-    parser.add_argument("--base-lr", type=float, required=True, metavar="B", help="the LR that the schedule multiplies")
+    parser.add_argument("--base-lr", type=float, required=True, metavar="B", help="the LR that the schedule scales")
     parser.add_argument("--steps", type=int, default=200, metavar="T", help="optimizer steps (default: 200)")
-    parser.add_argument("--config", choices=[*CONFIGS], default="small16", help="the model (default: small16)")
-    parser.add_argument("--norm", choices=NORMS, default="post", help="LayerNorm's place (default: post)")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 … N−1 of each (default: 3)")
-    parser.add_argument("--table", type=Path, metavar="CSV", help="what holds is read from this runs.csv of a sweep")
-    parser.add_argument("--no-advice", action="store_true", help="do not look for what would have held")
-    parser.add_argument("--sharpness", action="store_true", help="measure the preconditioned sharpness of one run too")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the instruments")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as one page")
-    parser.add_argument("--runs", type=Path, metavar="FOLDER", help="keep finished runs here, and read them again")
+    parser.add_argument("--config", choices=[*CONFIGS], default="small16", help="the toy model (default: small16)")
+    parser.add_argument("--norm", choices=NORMS, default="post", help="position of LayerNorm (default: post)")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="run seeds 0 … N−1 (default: 3)")
+    parser.add_argument("--table", type=Path, metavar="CSV", help="look up remedies in this runs.csv of a sweep")
+    parser.add_argument("--no-advice", action="store_true", help="do not search for a remedy")
+    parser.add_argument("--sharpness", action="store_true", help="also measure the sharpness of one run")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write a picture of loss, gradients, updates")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as one web page")
+    parser.add_argument("--runs", type=Path, metavar="FOLDER", help="cache finished runs in this folder")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def settings_of(args: argparse.Namespace) -> list[TrainingSetup]:
-    """What is to be run; TypeError or ValueError for what cannot be."""
+def setups_of(args: argparse.Namespace) -> list[TrainingSetup]:
+    """The setups to run; TypeError or ValueError for invalid arguments."""
     batched_config(args.config)
     steps, base = integer("steps", args.steps, 2), real("base_lr", args.base_lr, above=0.0)
     if integer("seeds", args.seeds, 1) > SEARCH_SEEDS[0]:
-        raise ValueError(f"seeds={args.seeds} must be <= {SEARCH_SEEDS[0]}: others are kept for the search")
-    found = [
+        raise ValueError(f"seeds={args.seeds} must be <= {SEARCH_SEEDS[0]}: higher seeds are reserved for the search")
+    setups = [
         TrainingSetup(args.config, args.norm, steps, parse(slug).slug, base) for slug in dict.fromkeys(args.schedule)
     ]
-    for setting in found:
-        planned(parse(setting.schedule), steps, base)
+    for setup in setups:
+        planned(parse(setup.schedule), steps, base)
     check_files(args, ("plot", "html"))
     for name in ("matplotlib", "jinja2") if args.html is not None else ():
         importlib.import_module(name)
-    return found
+    return setups
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train and judge; exit code 1 where a run failed, or was too slow."""
+    """Train and report; exit code 1 if a run failed or was too slow."""
     with checked_input():
-        settings = settings_of(args)
+        setups = setups_of(args)
         rows = None
         if args.table is not None:
             from bench.diverge.sweep_table import candidates, read_table
 
             rows = read_table(args.table)
-            for setting in settings:
-                candidates(setting, rows)  # find out now, not after the training
+            for setup in setups:
+                candidates(setup, rows)  # fail now, not after the training
     with progress(quiet=args.json) as report:
         trainer = functools.partial(train, folder=args.runs, report=report)
         try:
-            verdicts = [judged(one, range(args.seeds), trainer, rows, not args.no_advice) for one in settings]
+            verdicts = [judged(setup, range(args.seeds), trainer, rows, not args.no_advice) for setup in setups]
         except OSError as error:
-            raise InputError(f"runs={args.runs} must be a folder that takes files: {error.strerror}") from error
+            raise InputError(f"runs={args.runs} must be a writable folder: {error.strerror}") from error
+
     curvatures = {}
     if args.sharpness:
         from bench.diverge.sharpness import sharpness_of
         from bench.diverge.verdict_report import shown_run
 
-        for k, one in enumerate(verdicts):
-            curvatures[k] = sharpness_of(one.setting.plans(one.seeds)[shown_run(one)])
+        for k, verdict in enumerate(verdicts):
+            curvatures[k] = sharpness_of(verdict.setup.plans(verdict.seeds)[shown_run(verdict)])
     if args.json:
-        found = [to_json(one) for one in verdicts]
+        schedules = [to_json(verdict) for verdict in verdicts]
         for k, (steps, values) in curvatures.items():
-            found[k]["sharpness"] = {"steps": steps.tolist(), "over_limit": values.tolist()}
-        print(json.dumps({"definitions": definitions(), "schedules": found}, indent=1))
+            schedules[k]["sharpness"] = {"steps": steps.tolist(), "over_limit": values.tolist()}
+        print(json.dumps({"definitions": definitions(), "schedules": schedules}, indent=1))
     else:
         from bench.diverge.verdict_report import print_verdict
 
         console = plain_console()
-        for one in verdicts:
-            print_verdict(console, one)
+        for verdict in verdicts:
+            print_verdict(console, verdict)
         console.print(definitions())
     with checked_input():
         if args.plot is not None:
@@ -107,4 +108,5 @@ def run(args: argparse.Namespace) -> int:
             from bench.diverge.verdict_report import write_html
 
             write_html(verdicts, args.html, curvatures)
-    return int(any(found.failed or found.kind == TOO_SLOW for one in verdicts for found in one.outcomes))
+    outcomes = [outcome for verdict in verdicts for outcome in verdict.outcomes]
+    return int(any(outcome.failed or outcome.kind == TOO_SLOW for outcome in outcomes))

@@ -1,1 +1,1 @@
-"""Which runs of the toy model fail, how, what warns of it, and what would have held."""
+"""Which toy-model runs diverge, the early warnings, and what would have prevented it."""

@@ -1,4 +1,4 @@
-"""What can be changed in a setting that failed: its warmup, at the same length of the run, or its LR."""
+"""What can be changed after a failure: the warmup, at the same length of the run, or the base LR."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from typing import Any
 from reference import Decay, Noam, Schedule, StableDecay, Warmup, WarmupDecay
 from reference.check import integer
 
-#: Longer warmups that are tried, as shares of the run.
+#: Longer warmups to try, as shares of the run.
 WARMUP_SHARES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75)
-#: LRs that are tried, as shares of the base LR: 1/√2, 1/2 … 1/16. And those where a run may have been too slow.
+#: LRs to try, as multiples of the base LR: 1/√2, 1/2 … 1/16; and higher ones in case the run was too slow.
 LR_SHARES = tuple(2 ** (-k / 2) for k in range(1, 9))
 FASTER = (4.0, 16.0)
 
 
 def warmup_length(schedule: Schedule) -> int | None:
-    """The length of a schedule's warmup in steps; None where it has none that can be chosen.
+    """The length of a schedule's warmup in steps; None where it cannot be chosen.
 
     >>> from reference import parse
     >>> [warmup_length(parse(slug)) for slug in ("linear20+cosine180", "noam4000_d512", "untunedlinear+hold")]
     [20, 4000, None]
     """
-    holder: Any = schedule.warmup if isinstance(schedule, WarmupDecay) else schedule
-    if not isinstance(schedule, WarmupDecay | Warmup | Noam) or not has_field(holder, "warmup_steps"):
+    warmup: Any = schedule.warmup if isinstance(schedule, WarmupDecay) else schedule
+    if not isinstance(schedule, WarmupDecay | Warmup | Noam) or not has_field(warmup, "warmup_steps"):
         return None
-    return int(holder.warmup_steps)
+    return int(warmup.warmup_steps)
 
 
 def has_field(schedule: Any, name: str) -> bool:
-    """Whether a schedule is made with an argument of this name; untuned warmups have a length without one."""
+    """Whether a schedule takes an argument of this name; untuned warmups have a length but no such argument."""
     return name in {field.name for field in dataclasses.fields(schedule)}
 
 
 def with_warmup(schedule: Schedule, warmup_steps: int) -> Schedule:
-    """The same schedule with a warmup of another length, over at the same step as before.
+    """The same schedule with another warmup length, ending at the same step as before.
 
-    A decay of a chosen length is shortened by what the warmup grows (a plateau before it first), to 0 at least.
-    Raises ValueError for a schedule whose warmup has no length that can be chosen, or a length that it cannot have.
+    What the warmup gains is taken from the decay (first from a plateau), down to 0 steps.
+    Raises ValueError for a schedule whose warmup length cannot be chosen, and for an invalid length.
 
     >>> from reference import parse
     >>> with_warmup(parse("linear20+cosine180"), 50).slug, with_warmup(parse("linear0+hold"), 50).slug
@@ -45,11 +45,11 @@ def with_warmup(schedule: Schedule, warmup_steps: int) -> Schedule:
     """
     before = warmup_length(schedule)
     if before is None:
-        raise ValueError(f"schedule={schedule.slug} must have a warmup of a length that can be chosen")
+        raise ValueError(f"schedule={schedule.slug} must have a warmup length that can be chosen")
     if not isinstance(schedule, WarmupDecay):
-        whole_schedule: Any = schedule
-        changed_alone: Schedule = dataclasses.replace(whole_schedule, warmup_steps=warmup_steps)
-        return changed_alone
+        without_decay: Any = schedule
+        lengthened: Schedule = dataclasses.replace(without_decay, warmup_steps=warmup_steps)
+        return lengthened
     warmup: Any = schedule.warmup
     grown = 0 if schedule.convention.clock == "multiplicative" else integer("warmup_steps", warmup_steps) - before
     changed = dataclasses.replace(warmup, warmup_steps=warmup_steps)
@@ -57,20 +57,20 @@ def with_warmup(schedule: Schedule, warmup_steps: int) -> Schedule:
 
 
 def _shorter(decay: Decay, steps: int) -> Decay:
-    """The decay with so many steps less."""
+    """The decay, shortened by this many steps."""
     if isinstance(decay, StableDecay):
         plateau = max(decay.stable_steps - steps, 0)
         rest = steps - (decay.stable_steps - plateau)
         return dataclasses.replace(decay, stable_steps=plateau, decay_steps=max(decay.decay_steps - rest, 0))
-    found: Any = decay
-    if not has_field(found, "decay_steps"):
+    sized: Any = decay
+    if not has_field(sized, "decay_steps"):
         return decay
-    shorter: Decay = dataclasses.replace(found, decay_steps=max(found.decay_steps - steps, 0))
+    shorter: Decay = dataclasses.replace(sized, decay_steps=max(sized.decay_steps - steps, 0))
     return shorter
 
 
 def longer_warmups(schedule: Schedule, steps: int) -> list[str]:
-    """Slugs with longer warmups, the shortest first; none where the warmup has no length that can be chosen.
+    """Slugs with longer warmups, the shortest first; none if the warmup length cannot be chosen.
 
     >>> from reference import parse
     >>> longer_warmups(parse("linear50+cosine150"), 200)
@@ -84,7 +84,7 @@ def longer_warmups(schedule: Schedule, steps: int) -> list[str]:
 
 
 def lower_lrs(base_lr: float) -> list[float]:
-    """Lower base LRs, the largest first, to 3 digits.
+    """Lower base LRs, the highest first, rounded to 3 digits.
 
     >>> lower_lrs(0.1)[:3]
     [0.0707, 0.05, 0.0354]

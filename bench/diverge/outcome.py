@@ -1,6 +1,6 @@
-"""How a run ended, and from which step on its loss shows it; NumPy only.
+"""How a run ended, and the first step at which its loss shows it; NumPy only.
 
-Losses are training losses before each step, nats per token, and the validation loss after the last step.
+Losses are the training losses before each step and the validation loss after the last one, in nats per token.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ FAILURES = (NEVER, COLLAPSED, NOT_FINITE)
 
 
 class Outcome(NamedTuple):
-    """How a run ended; `step` is the first at which its loss shows a failure, None where nothing failed.
+    """How a run ended; `step` is the first step at which the loss shows a failure, None if there was none.
 
-    * ``learned``: validation loss at or below 0.1; ``unfinished``: above that, at or below 1.0;
+    * ``learned``: validation loss at or below 0.1; ``unfinished``: above 0.1, at or below 1.0;
     * ``not finite``: a training loss or the validation loss is NaN or infinite; `step`: the first such loss;
-    * ``collapsed after learning``: validation loss above 1.0 though the level was at or below 1.0 before;
-      `step`: the first after the lowest level with a loss above 1.0 (T where only the validation loss is);
-    * ``never learned``: validation loss above 1.0, and the level was never at or below that;
-      `step`: the one by which a good run is at or below 1.0, for until then a good run looks no better;
-    * ``too slow``: the same where a higher LR would have learned: no failure of stability.
+    * ``collapsed after learning``: validation loss above 1.0 after the loss level had been at or below 1.0;
+      `step`: the first loss above 1.0 after the lowest level (T if only the validation loss is above it);
+    * ``never learned``: validation loss above 1.0, and the loss level was never at or below 1.0;
+      `step`: the step by which a good run is at or below 1.0, because until then a good run looks no better;
+    * ``too slow``: like ``never learned``, but a higher LR would have learned: not an instability.
     """
 
     kind: str
@@ -38,12 +38,12 @@ class Outcome(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        """Whether the run broke down; one that was too slow or is unfinished did not."""
+        """Whether the run failed; a run that was too slow or is unfinished did not."""
         return self.kind in FAILURES
 
 
 def learned_at(losses: ArrayLike, limit: float = FAILED_LOSS) -> Steps:
-    """The first step at which the level is at or below `limit`, [...]; T where it never is.
+    """The first step at which the loss level is at or below `limit`, [...]; T if it never is.
 
     >>> int(learned_at([3.0, 2.0, 0.5, 0.5, 0.5])), int(learned_at([3.0, 3.0]))
     (4, 2)
@@ -53,9 +53,9 @@ def learned_at(losses: ArrayLike, limit: float = FAILED_LOSS) -> Steps:
 
 
 def outcome(losses: ArrayLike, final: float, learned_by: int | None = None) -> Outcome:
-    """How a run ended: its training losses [T], its validation loss after them.
+    """How a run ended, from its training losses [T] and its final validation loss.
 
-    `learned_by`: the step by which a good run of the same kind is at or below 1.0; T where none is known.
+    `learned_by`: the step by which a comparable good run is at or below 1.0; None if unknown, which counts as T.
     Raises ValueError unless there is at least one loss.
 
     >>> outcome([3.0, 2.0, 0.5, 0.5, 0.5, 0.5, 2.2, 2.3, 2.2], 2.3)

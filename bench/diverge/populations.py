@@ -1,4 +1,4 @@
-"""The runs on which alarms are set and measured: around the stability edge of each setting."""
+"""The runs on which alarm rules are fitted and evaluated: near the edge of stability of each schedule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reference.check import Steps
 from .outcome import FAILURES, LEARNED, TOO_SLOW, Outcome, learned_at, outcome
 from .runs import Plan, Records, Report, train
 
-#: Runs within this factor of the largest stable LR of their setting are around the edge.
+#: A run is near the edge if its LR is within this factor of its schedule's largest stable LR.
 NEAR = 3.0
 #: LRs are rounded to 4 digits.
 ROUNDING = 1e-3
@@ -26,7 +26,7 @@ ROUNDING = 1e-3
 
 @dataclasses.dataclass(frozen=True)
 class Population:
-    """Runs of one model and length: decays × linear warmups × LRs × seeds."""
+    """Runs of one model and one length: decays × linear warmups × LRs × seeds."""
 
     name: str
     config: str
@@ -38,13 +38,13 @@ class Population:
     seeds: tuple[int, ...]
 
     @property
-    def settings(self) -> list[str]:
-        """The schedules, by slug."""
+    def schedules(self) -> list[str]:
+        """The slugs of the schedules."""
         return [pair("linear", w, decay, self.steps).slug for decay in self.decays for w in self.warmups]
 
     def plans(self) -> list[Plan]:
-        """All runs: by setting, LR and seed."""
-        grid = itertools.product(self.settings, self.lrs, self.seeds)
+        """All runs, ordered by schedule, LR and seed."""
+        grid = itertools.product(self.schedules, self.lrs, self.seeds)
         return [Plan(self.config, self.norm, self.steps, slug, lr, seed) for slug, lr, seed in grid]
 
 
@@ -62,7 +62,7 @@ TRAINING = Population(
     rates(0.00707, 0.08, 8),
     _seeds(0, 8),
 )
-#: The first is of the training runs' kind, with other seeds, warmups and LRs; the others differ in kind.
+#: The first differs from the training runs in seeds, warmups and LRs; the others also in length or model.
 FRESH = (
     Population(
         "fresh seeds",
@@ -85,7 +85,7 @@ FRESH = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sample:
-    """The runs of a population around the edge, and how each ended."""
+    """The runs of a population near the edge, and how each ended."""
 
     population: Population
     plans: list[Plan]
@@ -94,7 +94,7 @@ class Sample:
 
     def ended(self, *kinds: str) -> NDArray[np.bool_]:
         """Which runs ended in one of these ways."""
-        return np.array([found.kind in kinds for found in self.outcomes], dtype=bool)
+        return np.array([outcome.kind in kinds for outcome in self.outcomes], dtype=bool)
 
     @property
     def failed(self) -> NDArray[np.bool_]:
@@ -108,24 +108,24 @@ class Sample:
 
 
 def learned_by(records: Records, rows: Steps) -> int | None:
-    """The step by which a good run of these is at or below 1.0: the median over those that learned; None without."""
+    """The step by which a good run is at or below 1.0: the median over the runs that learned; None if none did."""
     good = rows[stable(records.final[rows])]
     return int(np.median(learned_at(records.losses[good]))) if good.size else None
 
 
 def sample(population: Population, folder: Path | None = None, report: Report = lambda done, total: None) -> Sample:
-    """Train a population, find the edge of each of its settings, and keep the runs near it.
+    """Train a population, find the edge of stability of each schedule, and keep the runs near it.
 
-    The edge is the largest LR that learned the task, the lower median over the seeds; where no LR did for half of the
-    seeds, the least LR. What "learned by" means for a run that never learned is found from the good runs of its
-    setting, or of the population where its setting has none.
+    The edge is the largest LR that learned the task (lower median over the seeds), or the lowest LR if half of the
+    seeds learned at none. The step by which a run should have learned is taken from the good runs of its schedule,
+    or of the whole population if its schedule has none.
     """
     plans = population.plans()
     records = train(plans, folder, report)
-    shape = (len(population.settings), len(population.lrs), len(population.seeds))
+    shape = (len(population.schedules), len(population.lrs), len(population.seeds))
     finals = records.final.reshape(shape)
     index = np.arange(len(plans)).reshape(shape)
-    whole = learned_by(records, index.ravel())
+    overall = learned_by(records, index.ravel())
     kept: list[int] = []
     outcomes: list[Outcome] = []
     for k in range(shape[0]):
@@ -136,13 +136,14 @@ def sample(population: Population, folder: Path | None = None, report: Report = 
         for i, j in np.ndindex(shape[1:]):
             lr, row = population.lrs[i], int(index[k, i, j])
             if edge / NEAR / (1 + ROUNDING) <= lr <= edge * NEAR * (1 + ROUNDING):
-                found = outcome(records.losses[row], float(records.final[row]), whole if own is None else own)
+                by = overall if own is None else own
+                ending = outcome(records.losses[row], float(records.final[row]), by)
                 kept.append(row)
-                outcomes.append(Outcome(TOO_SLOW, None) if found.failed and i < slowest else found)
+                outcomes.append(Outcome(TOO_SLOW, None) if ending.failed and i < slowest else ending)
     return Sample(population, [plans[row] for row in kept], records[kept], outcomes)
 
 
 def _least_learning(finals: NDArray[np.float64]) -> int:
-    """The index of the least LR at which a run learned the task: below it a high loss is one of a slow run."""
+    """The index of the lowest LR at which a run learned the task: below it a high loss means that a run is slow."""
     learned = stable(finals).any(1)
     return int(learned.argmax()) if learned.any() else 0

@@ -1,4 +1,4 @@
-"""How good an alarm is: what it detects in time, how often it is false, and how far ahead it is."""
+"""How good an alarm rule is: which failures it detects in time, how often it is wrong, and how early it warns."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .alarm_rules import AlarmRule
 from .outcome import UNFINISHED
 from .populations import Sample
 
-#: Resamplings of the median's interval, drawn by a fixed seed.
+#: Bootstrap resamples for the interval of the median, drawn with a fixed seed.
 DRAWS = 2000
 
 
 class Quality(NamedTuple):
-    """What an alarm did on some runs; shares with Wilson's interval, the lead with a bootstrap's.
+    """How a rule performed on some runs; shares have Wilson intervals, the lead has a bootstrap interval.
 
-    `detected`: of the runs that failed, those with the alarm 1 step or more before their loss shows it;
-    `false`: of the runs that learned, those with an alarm at any step; `others`: the same of the unfinished ones;
-    `lead`: median of the steps from alarm to failure, over those detected; the rest are counts.
+    `detected`: the share of failed runs with an alarm at least 1 step before the loss shows the failure;
+    `false`: the share of runs that learned with an alarm at any step; `others`: the same for unfinished runs;
+    `lead`: median number of steps from alarm to failure over the detected runs; the other fields are counts.
     """
 
     detected: Estimate
@@ -37,28 +37,28 @@ class Quality(NamedTuple):
 
 
 def leads(alarm: AlarmRule, runs: Sample) -> Steps:
-    """Steps from the alarm to the step at which the loss shows the failure, [failed runs]; 0 or less: not in time.
+    """Steps from the alarm to the step at which the loss shows the failure, [failed runs]; 0 or less: too late.
 
-    −T − 1, less than any other, where the alarm does not go off.
+    −T − 1, lower than any other value, where there is no alarm.
     """
     first = alarm.first(runs.records)
     length = runs.population.steps
     return np.array(
         [
-            found.step - int(at) if at >= 0 else -length - 1
-            for found, at in zip(runs.outcomes, first, strict=True)
-            if found.step is not None
+            outcome.step - int(step) if step >= 0 else -length - 1
+            for outcome, step in zip(runs.outcomes, first, strict=True)
+            if outcome.step is not None
         ],
         dtype=np.int64,
     )
 
 
 def judge(alarm: AlarmRule, samples: Sequence[Sample]) -> Quality:
-    """What the alarm did on all these runs together."""
+    """How the rule performed on all these runs together."""
     ahead = np.concatenate([leads(alarm, runs) for runs in samples])
-    rung = [alarm.first(runs.records) >= 0 for runs in samples]
-    false = np.concatenate([went[runs.good] for went, runs in zip(rung, samples, strict=True)])
-    between = np.concatenate([went[runs.ended(UNFINISHED)] for went, runs in zip(rung, samples, strict=True)])
+    alarmed = [alarm.first(runs.records) >= 0 for runs in samples]
+    false = np.concatenate([flags[runs.good] for flags, runs in zip(alarmed, samples, strict=True)])
+    between = np.concatenate([flags[runs.ended(UNFINISHED)] for flags, runs in zip(alarmed, samples, strict=True)])
     return Quality(
         _share(ahead >= 1),
         _share(false),
@@ -75,7 +75,7 @@ def _share(flags: NDArray[np.bool_]) -> Estimate:
 
 
 def median(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
-    """The median with the percentiles of `DRAWS` resamplings; NaN without values.
+    """The median with a percentile bootstrap interval from `DRAWS` resamples; NaN without values.
 
     Source: Efron 1979.
 

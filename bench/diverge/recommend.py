@@ -1,4 +1,4 @@
-"""Does the advice hold? Settings that failed are changed as advised, and run with seeds of their own."""
+"""Does the advice work? Setups that failed are changed as advised and rerun with fresh seeds."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .sweep_table import candidates
 STEPS = 200
 #: The warmups of the table, in steps.
 WARMUPS = (0, 10, 20, 40, 70, 100, 150)
-#: Settings that are drawn have a warmup of at most so many steps.
+#: The longest warmup of the setups that are drawn, in steps.
 LONGEST = 30
-#: Of each kind of run so many settings are drawn, to have enough that fail.
+#: Setups drawn per family, so that enough of them fail.
 DRAWN = 70
-#: A setting is run with seed FIRST_SEED + its number, and its changes with two further ones.
+#: Setup i is run with seed FIRST_SEED + i, and its two changes with two further seeds.
 FIRST_SEED = 3000
 
 
 class Family(NamedTuple):
-    """A model and a decay; the LRs of its table, half-octaves apart, and the range that settings are drawn from."""
+    """A model and a decay, the LRs of its sweep (half-octaves apart), and the range from which LRs are drawn."""
 
     config: str
     norm: str
@@ -38,11 +38,11 @@ class Family(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The family in words."""
+        """The family as text."""
         return f"{self.config}, {self.norm}-LN, {self.decay} decay"
 
-    def setting(self, warmup_steps: int, lr: float) -> TrainingSetup:
-        """One of its settings."""
+    def setup(self, warmup_steps: int, lr: float) -> TrainingSetup:
+        """The setup with this warmup and LR."""
         return TrainingSetup(self.config, self.norm, STEPS, pair("linear", warmup_steps, self.decay, STEPS).slug, lr)
 
 
@@ -54,7 +54,7 @@ FAMILIES = (
 
 
 class TriedChange(NamedTuple):
-    """A change that was advised for a setting that failed; `loss`: the validation loss of the changed run."""
+    """A change that was advised for a failed setup; `loss`: the validation loss of the changed run."""
 
     family: str
     failed: TrainingSetup
@@ -64,13 +64,13 @@ class TriedChange(NamedTuple):
     loss: float
 
     @property
-    def holds(self) -> bool:
+    def succeeded(self) -> bool:
         """Whether the changed run did not fail."""
         return self.loss <= FAILED_LOSS
 
 
 class Advice(NamedTuple):
-    """All that came of it: the settings that failed, and the changes that were advised for them."""
+    """The result: how many setups were drawn and failed, and the changes that were advised for them."""
 
     drawn: int
     failed: int
@@ -79,38 +79,38 @@ class Advice(NamedTuple):
 
 
 def table_of(family: Family, trainer: Trainer) -> list[Mapping[str, Any]]:
-    """A sweep of the family, as rows of its runs.csv."""
+    """A sweep of the family, as the rows of a runs.csv."""
     cells = list(itertools.product(WARMUPS, family.lrs, SEARCH_SEEDS))
-    settings = [family.setting(length, lr) for length, lr, _ in cells]
-    records = trainer([setting.plans([seed])[0] for setting, (_, _, seed) in zip(settings, cells, strict=True)])
+    setups = [family.setup(length, lr) for length, lr, _ in cells]
+    records = trainer([setup.plans([seed])[0] for setup, (_, _, seed) in zip(setups, cells, strict=True)])
     return [
-        {**setting._asdict(), "warmup_steps": length, "lr": lr, "seed": seed, "loss": loss}
-        for setting, (length, lr, seed), loss in zip(settings, cells, records.final.tolist(), strict=True)
+        {**setup._asdict(), "warmup_steps": length, "lr": lr, "seed": seed, "loss": loss}
+        for setup, (length, lr, seed), loss in zip(setups, cells, records.final.tolist(), strict=True)
     ]
 
 
 def measured(trainer: Trainer, drawn: int = DRAWN) -> Advice:
-    """Draw settings, keep those that fail, advise a longer warmup and a lower LR, and try each with a new seed."""
+    """Draw setups, keep those that fail, look up a longer warmup and a lower LR, and try each with a fresh seed."""
     random = np.random.default_rng(0)
     tables = {family: table_of(family, trainer) for family in FAMILIES}
-    settings: list[tuple[Family, TrainingSetup]] = []
+    setups: list[tuple[Family, TrainingSetup]] = []
     for family in FAMILIES:
         for _ in range(integer("drawn", drawn, 1)):
             lr = float(f"{np.exp(random.uniform(*np.log(family.drawn))):.3g}")
-            settings.append((family, family.setting(int(random.integers(LONGEST + 1)), lr)))
-    count = len(settings)
-    finals = trainer([setting.plans([FIRST_SEED + i])[0] for i, (_, setting) in enumerate(settings)]).final
+            setups.append((family, family.setup(int(random.integers(LONGEST + 1)), lr)))
+    count = len(setups)
+    finals = trainer([setup.plans([FIRST_SEED + i])[0] for i, (_, setup) in enumerate(setups)]).final
     failed = [i for i in range(count) if not finals[i] <= FAILED_LOSS]
-    choices = [part for i in failed for part in candidates(settings[i][1], tables[settings[i][0]])[:2]]
+    choices = [part for i in failed for part in candidates(setups[i][1], tables[setups[i][0]])[:2]]
     advised, _ = checked(choices, trainer)
-    plans, about = [], []
-    for k, one in enumerate(advised):
+    plans, changes = [], []
+    for k, trial in enumerate(advised):
         i, kind = failed[k // 2], ("longer warmup", "lower LR")[k % 2]
-        if one is not None:
-            family, setting = settings[i]
-            changed = setting._replace(schedule=one.schedule, base_lr=one.base_lr)
+        if trial is not None:
+            family, setup = setups[i]
+            changed = setup._replace(schedule=trial.schedule, base_lr=trial.base_lr)
             plans.append(changed.plans([FIRST_SEED + count * (1 + k % 2) + i])[0])
-            about.append((family.words, setting, FIRST_SEED + i, kind, one))
+            changes.append((family.words, setup, FIRST_SEED + i, kind, trial))
     losses = trainer(plans).final.tolist()
-    cases = [TriedChange(*known, loss) for known, loss in zip(about, losses, strict=True)]
-    return Advice(count, len(failed), sum(one is None for one in advised), cases)
+    cases = [TriedChange(*change, loss) for change, loss in zip(changes, losses, strict=True)]
+    return Advice(count, len(failed), sum(trial is None for trial in advised), cases)

@@ -1,6 +1,6 @@
-"""Readings of a run that may warn of a failure: at each step from what is known by then; NumPy only.
+"""Signals that may warn of a failure, computed at each step from what is known by then; NumPy only.
 
-A reading is high where it warns. Where it says nothing yet it is 0.
+A high value is a warning; 0 means that the signal is not available yet.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from reference.check import Rates
 
 from .runs import Records
 
-#: In its first steps Adam's updates are as long as they can be, whatever the LR.
+#: In the first steps Adam's updates are as large as they can be, whatever the LR.
 FIRST = 5
-#: Steps over which growth is read.
+#: Steps over which growth is measured.
 SPAN = 10
 
 Signal = Callable[[Records], Rates]
@@ -29,13 +29,13 @@ def attention_logit(records: Records) -> Rates:
 
 
 def attention_growth(records: Records) -> Rates:
-    """The largest |attention logit| over what it was `SPAN` steps before."""
+    """The largest |attention logit|, relative to its value `SPAN` steps earlier."""
     values = records.attention_logits
     return _later(values[:, SPAN:] / values[:, :-SPAN], values)
 
 
 def attention_relative(records: Records) -> Rates:
-    """The largest |attention logit| over that of the first step."""
+    """The largest |attention logit|, relative to that of the first step."""
     return records.attention_logits / records.attention_logits[:, :1]
 
 
@@ -50,7 +50,7 @@ def gradient_norm(records: Records) -> Rates:
 
 
 def gradient_growth(records: Records) -> Rates:
-    """‖∇‖ over its median in the first 5 steps."""
+    """‖∇‖, relative to its median in the first 5 steps."""
     values = records.gradient_norms
     return _later(values[:, FIRST:] / np.median(values[:, :FIRST], axis=1, keepdims=True), values)
 
@@ -66,22 +66,22 @@ def learning_rate(records: Records) -> Rates:
 
 
 def loss_rise(records: Records) -> Rates:
-    """The loss over the lowest level so far."""
+    """The loss minus the lowest loss level so far."""
     return records.losses - np.minimum.accumulate(levels(records.losses), axis=1)
 
 
 def loss_at(records: Records, step: int) -> Rates:
-    """The level at one step: is it still high by then?"""
+    """The loss level at one step, 0 at all others: is the loss still high by then?"""
     level = levels(records.losses)
     return np.where(np.arange(level.shape[1]) == step, level, 0.0)
 
 
 def while_high(records: Records, signal: Signal) -> Rates:
-    """Another reading, while the level of the loss is above `HIGH_SHARE` of the first loss."""
+    """Another signal, while the loss level is above `HIGH_SHARE` of the first loss."""
     return np.where(levels(records.losses) > HIGH_SHARE * records.losses[:, :1], signal(records), 0.0)
 
 
-#: By the name that a table gives them.
+#: The signals, by their names in tables.
 SIGNALS: dict[str, Signal] = {
     "attention logit": attention_logit,
     "attention logit, growth in 10 steps": attention_growth,
@@ -102,6 +102,6 @@ SIGNALS: dict[str, Signal] = {
 
 
 def _later(values: Rates, like: Rates) -> Rates:
-    """Readings that begin later, with 0 before them, in the shape of the whole run."""
+    """A signal that starts later, padded with zeros to the length of the run."""
     missing = like.shape[1] - values.shape[1]
     return np.concatenate([np.zeros((len(like), missing)), values], axis=1)

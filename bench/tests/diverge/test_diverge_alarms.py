@@ -1,4 +1,4 @@
-"""Readings, alarms and what they are worth."""
+"""Signals, alarm rules and how good they are."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bench.watch.thresholds import HIGH_SHARE
 from suite.tests.house.tree import ROOT
 
 POPULATION = Population("made", "small16", "post", STEPS, ("hold",), (0,), (0.1,), (0,))
-#: The threshold that is used is the fitted one, rounded: within this share.
+#: The threshold in use is the fitted one, rounded by at most this share.
 ROUNDED = 0.1
 
 
@@ -32,7 +32,7 @@ def drawn(runs: int = 6, steps: int = 25) -> Records:
 
 
 def sampled(made: Records, learned_by: int = 12) -> Sample:
-    """Runs as a sample of a population."""
+    """These runs as a sample of a population."""
     ends = [outcome(row, float(final), learned_by) for row, final in zip(made.losses, made.final, strict=True)]
     plans = [Plan("small16", "post", STEPS, "linear0+hold", 0.1, seed) for seed in range(len(ends))]
     return Sample(POPULATION, plans, made, ends)
@@ -44,47 +44,47 @@ def logits(step: int, height: float = 100.0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_a_reading_knows_nothing_of_later_steps(name: str) -> None:
-    """A reading of the first steps is the same whatever comes after them: an alarm could be heeded."""
+def test_a_signal_does_not_depend_on_later_steps(name: str) -> None:
+    """A signal at the first steps is the same whatever follows, so that an alarm could be acted on."""
     whole = drawn()
-    reading = SIGNALS[name](whole)
-    assert reading.shape == whole.losses.shape
+    values = SIGNALS[name](whole)
+    assert values.shape == whole.losses.shape
     for step in (1, FIRST, FIRST + 1, 11, 24):
-        np.testing.assert_array_equal(SIGNALS[name](whole.until(step)), reading[:, :step])
+        np.testing.assert_array_equal(SIGNALS[name](whole.until(step)), values[:, :step])
 
 
-def test_an_alarm_goes_off_at_the_first_step_above_its_threshold() -> None:
-    """Also where the reading is not a number; −1 where it never does."""
+def test_the_alarm_is_at_the_first_step_above_the_threshold() -> None:
+    """NaN counts as above the threshold; −1 without an alarm."""
     made = records([LEARNING] * 3, [GOOD] * 3, attention_logits=[logits(7), logits(STEPS), logits(9, np.nan)])
     assert AlarmRule((("attention logit", 50.0),)).first(made).tolist() == [7, -1, 9]
     assert AlarmRule((("attention logit", 50.0), ("LR", 5e-4))).first(made).tolist() == [0, 0, 0]
 
 
 def test_a_large_logit_warns_only_while_the_loss_is_high() -> None:
-    """After a run has begun to learn, a large logit is no alarm of the one that is used."""
+    """Once a run has started to learn, a large logit does not trigger the default rule."""
     made = records([LEARNING, LEARNING, PLATEAU], [GOOD] * 3, attention_logits=[logits(5), logits(20), logits(20)])
     assert DEFAULT.first(made).tolist() == [5, -1, 20]
     assert 0.2 < HIGH_SHARE * LEARNING[0] < 2.3
 
 
 def test_an_alarm_at_the_failure_is_a_miss() -> None:
-    """Detected means at least one step before the loss shows the failure; false is any alarm in a good run."""
+    """Detected means at least one step before the loss shows the failure; false means any alarm in a good run."""
     cases = [(PLATEAU, BAD, 11), (PLATEAU, BAD, 12), (PLATEAU, BAD, STEPS), (COLLAPSING, BAD, 4)]
     cases += [(LEARNING, GOOD, 39), (LEARNING, GOOD, STEPS), (LEARNING, MIDDLE, 2), (LEARNING, GOOD, STEPS)]
     losses, final, steps = zip(*cases, strict=True)
     runs = sampled(records(losses, final, attention_logits=[logits(step) for step in steps]))
     alarm = AlarmRule((("attention logit", 50.0),))
     assert leads(alarm, runs).tolist() == [1, 0, -STEPS - 1, 26]
-    found = judge(alarm, [runs])
-    assert found.detected == share([True, False, False, True])
-    assert found.false == share([True, False, False])
-    assert found.others == share([True])
-    assert found.lead.value == median([1, 26]).value == 13.5
-    assert (found.failed_runs, found.good_runs, found.unfinished_runs) == (4, 3, 1)
+    quality = judge(alarm, [runs])
+    assert quality.detected == share([True, False, False, True])
+    assert quality.false == share([True, False, False])
+    assert quality.others == share([True])
+    assert quality.lead.value == median([1, 26]).value == 13.5
+    assert (quality.failed_runs, quality.good_runs, quality.unfinished_runs) == (4, 3, 1)
 
 
 def test_thresholds_keep_to_their_budget() -> None:
-    """At most the allowed share of the runs that set a threshold gives an alarm, and the next lower one would not."""
+    """Exactly the allowed number of the runs used for fitting raises an alarm, so no lower threshold would do."""
     made = records([LEARNING] * 50, [GOOD] * 50, attention_logits=[logits(5, 10.0 + k) for k in range(50)])
     for budget, allowed in ((0.0, 0), (0.05, 2), (0.1, 5)):
         alarm = fitted(["attention logit"], made, budget)
@@ -93,15 +93,15 @@ def test_thresholds_keep_to_their_budget() -> None:
     assert int((both.first(made) >= 0).sum()) == 2
 
 
-def test_nothing_is_fitted_to_the_runs_that_measure() -> None:
-    """Fresh runs share no seed with the training runs; there are other sizes, lengths and norms among them."""
+def test_fitting_and_evaluation_use_different_runs() -> None:
+    """Fresh runs share no seed with the training runs, and include other sizes, lengths and norms."""
     seeds = {seed for population in FRESH for seed in population.seeds}
     assert not seeds & set(TRAINING.seeds)
     assert {(p.config, p.norm, p.steps) for p in FRESH} > {(TRAINING.config, TRAINING.norm, TRAINING.steps)}
 
 
-def test_a_sample_holds_the_runs_around_the_edge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """LRs within a factor of three of the largest stable one; what is too slow is no failure."""
+def test_a_sample_has_the_runs_near_the_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LRs within a factor of three of the largest stable one; a run that is too slow is not a failure."""
     population = Population("made", "small16", "post", STEPS, ("hold",), (0,), (0.001, 0.01, 0.02, 0.05, 0.3), (0, 1))
     ends = {0.001: BAD, 0.01: BAD, 0.02: GOOD, 0.05: BAD, 0.3: BAD}
 
@@ -110,13 +110,13 @@ def test_a_sample_holds_the_runs_around_the_edge(monkeypatch: pytest.MonkeyPatch
         return records([LEARNING if final <= 1 else PLATEAU for final in finals], finals)
 
     monkeypatch.setattr("bench.diverge.populations.train", trained)
-    found = sample(population)
-    kinds = [(plan.base_lr, end.kind, end.step) for plan, end in zip(found.plans, found.outcomes, strict=True)][::2]
+    runs = sample(population)
+    kinds = [(plan.base_lr, end.kind, end.step) for plan, end in zip(runs.plans, runs.outcomes, strict=True)][::2]
     assert kinds == [(0.01, "too slow", None), (0.02, "learned", None), (0.05, "never learned", 12)]
 
 
 def test_the_alarm_in_use_is_the_published_one() -> None:
-    """Thresholds are the published ones, rounded; the default is within the interval of the best on training runs."""
+    """Thresholds are the published ones, rounded; on training runs the default is within the interval of the best."""
     with (ROOT / "results" / "alarms" / "alarms.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert rows[0]["alarm"] == f"{DEFAULT.text} (as used)"
@@ -130,14 +130,14 @@ def test_the_alarm_in_use_is_the_published_one() -> None:
 
 
 @pytest.mark.parametrize("parts", [(), (("attention logits", 1.0),)])
-def test_an_alarm_needs_readings_that_exist(parts: tuple[tuple[str, float], ...]) -> None:
-    """No reading, or one of another name, is refused."""
-    with pytest.raises(ValueError, match=r"parts=\(\) must hold|signal='attention logits' must be one of"):
+def test_an_alarm_rule_needs_known_signals(parts: tuple[tuple[str, float], ...]) -> None:
+    """A rule without a signal, or with an unknown one, is refused."""
+    with pytest.raises(ValueError, match=r"parts=\(\) must contain|signal='attention logits' must be one of"):
         AlarmRule(parts)
 
 
 def test_every_candidate_can_be_fitted() -> None:
-    """All that the table shows are readings that exist, and a budget that leaves good runs alone."""
+    """All signals of the candidates exist, and their false alarms stay within the budget."""
     for signals in CANDIDATES:
         alarm = fitted(signals, drawn())
         assert (alarm.first(drawn()) >= 0).mean() <= BUDGET

@@ -1,4 +1,4 @@
-"""`diverge` and `alarms` as a user meets them."""
+"""`diverge` and `alarms` from the command line."""
 
 from __future__ import annotations
 
@@ -31,41 +31,44 @@ def edge(warmup: int, lr: float, seed: int) -> float:
 
 @pytest.fixture(autouse=True)
 def ruled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No training: runs end as a rule says."""
+    """Replace training: runs end according to a rule."""
     trainer = Ruled(edge)
     monkeypatch.setattr(diverge, "train", lambda plans, **options: trainer(plans))
     monkeypatch.setitem(CONFIGS, "odd", ODD)
 
 
 def test_the_sentence_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
-    """A failed schedule and one that holds: exit code 1, a verdict each, figures after it, nothing cut."""
+    """A schedule that fails and one that is stable: exit code 1, a verdict each, tables after it, nothing cut."""
     assert main([*ARGUMENTS, "--schedule", "linear0+cosine40", "--schedule", "linear20+cosine20"]) == 1
     out = capsys.readouterr().out
-    assert out.startswith("linear0+cosine40 at base LR 0.1 failed with 2 of 2 seeds (2 never learned; ")
-    assert "a longer warmup at this LR, linear8+cosine32" in out
-    assert "\nlinear20+cosine20 at base LR 0.1 did not fail with any of 2 seeds" in out
+    assert out.startswith(
+        "No warmup, cosine decay from base LR 0.1 over 40 steps [linear0+cosine40]: "
+        "2 of 2 runs failed (2 never learned; "
+    )
+    assert "a warmup of 8 steps at the same base LR [linear8+cosine32]" in out
+    assert "cosine decay from base LR 0.1 over 20 steps [linear20+cosine20]: 0 of 2 runs failed" in out
     assert re.search(r"outcome +never learned +never learned", out)
     assert "…" not in out
 
 
-def test_a_schedule_that_holds_is_exit_code_0(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing failed, so nothing is searched."""
+def test_a_stable_schedule_is_exit_code_0(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing failed, so there is no search for a remedy."""
     assert main([*ARGUMENTS, "--schedule", "linear20+cosine20", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert [run["outcome"] for run in found["schedules"][0]["runs"]] == ["learned", "learned"]
-    assert found["schedules"][0]["tried"] == []
+    (schedule,) = json.loads(capsys.readouterr().out)["schedules"]
+    assert [run["outcome"] for run in schedule["runs"]] == ["learned", "learned"]
+    assert schedule["tried"] == []
 
 
 def test_json_picture_and_page_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The page says what the JSON says, and holds its pictures; the picture is drawn."""
+    """The page says the same as the JSON and contains its pictures; the picture is drawn."""
     page, picture = tmp_path / "run.html", tmp_path / "run.png"
     options = ["--json", "--html", str(page), "--plot", str(picture)]
     assert main([*ARGUMENTS, "--schedule", "linear0+cosine40", *options]) == 1
-    (found,) = json.loads(capsys.readouterr().out)["schedules"]
-    assert found["holds"]["warmup"]["schedule"] == "linear8+cosine32"
-    assert found["holds"]["lr"]["base_lr"] == 0.0177
+    (schedule,) = json.loads(capsys.readouterr().out)["schedules"]
+    assert schedule["holds"]["warmup"]["schedule"] == "linear8+cosine32"
+    assert schedule["holds"]["lr"]["base_lr"] == 0.0177
     text = page.read_text(encoding="utf-8")
-    assert "failed with 2 of 2 seeds (2 never learned" in text
+    assert "2 of 2 runs failed (2 never learned" in text
     assert "linear8+cosine32" in text
     assert text.count("data:image/svg") == 5
     assert picture.read_bytes().startswith(b"\x89PNG")
@@ -82,7 +85,7 @@ def test_json_picture_and_page_agree(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["--schedule", "hold", "--seeds", "0"], "seeds=0 must be >= 1"),
         (["--schedule", "hold", "--seeds", "1001"], "seeds=1001 must be <= 1000"),
         (["--schedule", "hold", "--config", "tutorial"], "config=tutorial must have no dropout"),
-        (["--schedule", "hold", "--table", "none.csv"], "table=none.csv must be a file that can be read: No such file"),
+        (["--schedule", "hold", "--table", "none.csv"], "table=none.csv must be a readable file: No such file"),
         (["--schedule", "hold", "--plot", "no/where.png"], "plot=no/where.png must be in a folder that exists"),
         (["--schedule", "hold", "--html", "."], "html=. must be a file, not a folder"),
         (["--schedule", "hold", "--plot", "here.doc"], "plot=here.doc must end in one of"),
@@ -99,29 +102,29 @@ def test_bad_input_is_one_line(options: list[str], line: str, capsys: pytest.Cap
 def test_a_table_of_other_kinds_is_refused_before_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A table that cannot say what holds is bad input: one line, and nothing was trained."""
+    """A table without comparable runs is bad input: one line, and nothing is trained."""
     table = tmp_path / "runs.csv"
     table.write_text(f"{','.join(COLUMNS)}\nlinear0+hold,none,0,hold,post,small16,{STEPS},0.1,0,2\n", encoding="utf-8")
     monkeypatch.delattr(diverge, "train")
     assert main([*ARGUMENTS, "--schedule", "linear0+cosine40", "--table", str(table)]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith("schedule=linear0+cosine40 must be of kinds that the table has")
+    assert err.startswith("schedule=linear0+cosine40 must have a kind of warmup and decay that the table has")
 
 
 def test_a_real_run_is_judged(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Trained for real, for a few steps: a loss of a model that has not learned yet, and no warning of nothing."""
+    """After a few real training steps the model has not learned yet, which counts as a failure at the last step."""
     monkeypatch.undo()
     monkeypatch.setitem(CONFIGS, "odd", ODD)
     options = ["--config", "odd", "--schedule", "linear4+hold", "--steps", "8", "--no-advice", "--json"]
     assert main([*ARGUMENTS, *options]) == 1
-    (found,) = json.loads(capsys.readouterr().out)["schedules"]
-    assert [run["outcome"] for run in found["runs"]] == ["never learned"] * 2
-    assert [run["failure_step"] for run in found["runs"]] == [8, 8]
+    (schedule,) = json.loads(capsys.readouterr().out)["schedules"]
+    assert [run["outcome"] for run in schedule["runs"]] == ["never learned"] * 2
+    assert [run["failure_step"] for run in schedule["runs"]] == [8, 8]
 
 
 def test_the_sharpness_is_measured_after_the_first_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In units of its limit, which the LR of the step sets: positive and finite; the last step included."""
+    """It is given in units of its limit, which depends on the LR: positive and finite, including the last step."""
     monkeypatch.setattr(sharpness, "FROM_STEP", 3)
     monkeypatch.setattr(sharpness, "TOLERANCE", 0.1)
     steps, values = sharpness.sharpness_of(Plan("odd", "post", 5, "linear4+hold", 0.01, 0))
@@ -133,7 +136,7 @@ def test_the_sharpness_is_measured_after_the_first_steps(monkeypatch: pytest.Mon
 def test_alarms_publishes_what_it_measures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Texts, tables and pictures of both parts; exit code 0 exactly if both bars are reached."""
+    """Texts, tables and pictures of both parts are written; exit code 0 exactly if both targets are met."""
 
     def trained(plans: list[Plan], folder: object, report: object) -> Records:
         made = Ruled(edge)(plans)
@@ -151,7 +154,7 @@ def test_alarms_publishes_what_it_measures(
     monkeypatch.setattr(alarms, "FRESH", (population("fresh", 10),))
     assert main(["alarms", "--out", str(tmp_path / "out"), "--runs", str(tmp_path / "runs"), "--quiet"]) == 0
     out = capsys.readouterr().out
-    assert "It reaches the bar of at least 90% detected" in out
+    assert "This meets the target of at least 90% detected" in out
     names = {path.name for path in (tmp_path / "out").iterdir()}
     kinds = {f"{name}.{kind}" for name in ("alarms", "recommendation") for kind in ("md", "csv", "png")}
     assert names == kinds | {"runs.csv"}
@@ -161,6 +164,6 @@ def test_alarms_publishes_what_it_measures(
 
 
 def test_alarms_refuses_other_parts(capsys: pytest.CaptureFixture[str]) -> None:
-    """A part that there is not is one line."""
+    """An unknown part gives one line."""
     assert main(["alarms", "everything"]) == 2
     assert capsys.readouterr().err == "part=everything must be one of alarms, recommendation\n"

@@ -1,4 +1,4 @@
-"""How a run ended, told from its losses."""
+"""How a run ended, judged by its losses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOSSES = st.lists(st.one_of(st.floats(0, 4), st.sampled_from([float("nan"), floa
 
 
 @pytest.mark.parametrize(
-    ("losses", "final", "found"),
+    ("losses", "final", "expected"),
     [
         (LEARNING, GOOD, Outcome(LEARNED, None)),
         (LEARNING, MIDDLE, Outcome(UNFINISHED, None)),
@@ -37,19 +37,19 @@ LOSSES = st.lists(st.one_of(st.floats(0, 4), st.sampled_from([float("nan"), floa
     ],
     ids=["learned", "unfinished", "collapsed", "never", "nan", "infinite at the end", "validation alone"],
 )
-def test_endings_are_told_apart(losses: np.ndarray, final: float, found: Outcome) -> None:
-    """Each way to end has its name and the step at which the loss shows it."""
-    assert outcome(losses, final) == found
+def test_outcomes_are_distinguished(losses: np.ndarray, final: float, expected: Outcome) -> None:
+    """Each outcome has its name and the step at which the loss shows it."""
+    assert outcome(losses, final) == expected
 
 
-def test_a_run_that_never_learned_is_late_when_a_good_one_has_learned() -> None:
+def test_a_run_that_never_learned_fails_when_a_good_one_has_learned() -> None:
     """The failure of a plateau is visible at the step by which a good run is below the limit, not at the end."""
     assert outcome(PLATEAU, BAD, learned_by=12) == Outcome(NEVER, 12)
     assert outcome(PLATEAU, BAD, learned_by=10 * STEPS) == Outcome(NEVER, STEPS)
 
 
-def test_a_single_loss_is_no_collapse() -> None:
-    """One bad batch on the way down does not make a run that learned a failure, nor move a later one."""
+def test_a_single_loss_is_not_a_collapse() -> None:
+    """One bad batch does not turn a run that learned into a failure, and does not move a later collapse."""
     spiked = LEARNING.copy()
     spiked[20] = 5.0
     assert outcome(spiked, GOOD).kind == LEARNED
@@ -59,7 +59,7 @@ def test_a_single_loss_is_no_collapse() -> None:
 
 
 def test_the_level_is_the_median_of_the_last_losses() -> None:
-    """Each entry is the median of at most five losses up to it, and of none after it."""
+    """Each entry is the median of up to five losses, up to and including its own step."""
     losses = np.random.default_rng(0).exponential(size=(3, 17))
     expected = [[sorted(row[max(t - 4, 0) : t + 1]) for t in range(17)] for row in losses.tolist()]
     middle = [[(s[(len(s) - 1) // 2] + s[len(s) // 2]) / 2 for s in row] for row in expected]
@@ -69,15 +69,15 @@ def test_the_level_is_the_median_of_the_last_losses() -> None:
 @given(LOSSES, st.one_of(st.floats(0, 4), st.just(float("nan"))))
 def test_failures_and_their_steps_agree(losses: list[float], final: float) -> None:
     """A run has a failure step, within its length, exactly if it failed; failing is a high or missing last loss."""
-    found = outcome(losses, final)
-    assert found.failed == (found.kind in FAILURES) == (found.step is not None)
-    assert found.failed == (not final <= 1.0 or not np.isfinite(losses).all())
-    if found.kind == COLLAPSED and found.step is not None and found.step < len(losses):
-        assert losses[found.step] > 1.0
-        assert learned_at(losses) < found.step
+    ending = outcome(losses, final)
+    assert ending.failed == (ending.kind in FAILURES) == (ending.step is not None)
+    assert ending.failed == (not final <= 1.0 or not np.isfinite(losses).all())
+    if ending.kind == COLLAPSED and ending.step is not None and ending.step < len(losses):
+        assert losses[ending.step] > 1.0
+        assert learned_at(losses) < ending.step
 
 
-def test_no_losses_are_no_run() -> None:
-    """A run without a step has not ended in any way."""
+def test_a_run_without_losses_is_refused() -> None:
+    """A run without a step has no outcome."""
     with pytest.raises(ValueError, match=r"losses=\[0\] must be \[T\]"):
         outcome([], 1.0)

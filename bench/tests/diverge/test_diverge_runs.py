@@ -1,4 +1,4 @@
-"""Runs with their records: kept, read again, and the same as the batched trainer's."""
+"""Runs with their records: cached, read back, and equal to those of the batched trainer."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def odd(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_records_are_those_of_the_batched_trainer() -> None:
-    """In the order of the plans, whatever was trained together."""
+    """They are in the order of the plans, whichever runs were trained together."""
     shuffled = [PLANS[k] for k in (5, 0, 7, 2, 1, 6, 3, 4)]
-    found = train(shuffled)
+    together = train(shuffled)
     for k, plan in enumerate(shuffled):
         batched = Batched(
             named("odd", norm_first=plan.norm == "pre"),
@@ -40,23 +40,23 @@ def test_records_are_those_of_the_batched_trainer() -> None:
             [plan.seed],
             instruments=True,
         )
-        assert found.initial[k] == batched.evaluate().item()
+        assert together.initial[k] == batched.evaluate().item()
         batched.run()
-        assert found.final[k] == batched.evaluate().item()
+        assert together.final[k] == batched.evaluate().item()
         for name in PER_STEP:
-            np.testing.assert_array_equal(getattr(found, name)[k], getattr(batched, name)[0].numpy())
+            np.testing.assert_array_equal(getattr(together, name)[k], getattr(batched, name)[0].numpy())
 
 
-def test_finished_runs_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is kept is not trained a second time; what is new is."""
+def test_finished_runs_are_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cached runs are not trained a second time; new ones are trained."""
     trained: list[Plan] = []
     original = runs._trained
 
-    def noted(plans: Sequence[Plan]) -> Records:
+    def logged(plans: Sequence[Plan]) -> Records:
         trained.extend(plans)
         return original(plans)
 
-    monkeypatch.setattr(runs, "_trained", noted)
+    monkeypatch.setattr(runs, "_trained", logged)
     first = train(PLANS[:5], tmp_path / "new")
     assert trained == PLANS[:5]
     again = train(PLANS, tmp_path / "new")
@@ -65,8 +65,8 @@ def test_finished_runs_are_read_again(tmp_path: Path, monkeypatch: pytest.Monkey
         np.testing.assert_array_equal(getattr(again[:5], name), values)
 
 
-def test_damaged_files_are_not_believed(tmp_path: Path) -> None:
-    """A file whose content is not what its name says is trained anew, as is one of other code."""
+def test_damaged_files_are_ignored(tmp_path: Path) -> None:
+    """Runs in a file whose content does not match its name are trained again."""
     before = train(PLANS[:1], tmp_path)
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:-1] + b"?")
@@ -76,8 +76,8 @@ def test_damaged_files_are_not_believed(tmp_path: Path) -> None:
     np.testing.assert_array_equal(after.losses, before.losses)
 
 
-def test_other_code_is_trained_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Results of other code or versions are left alone."""
+def test_other_code_is_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results of other code or versions are neither used nor deleted."""
     train(PLANS[:1], tmp_path)
     monkeypatch.setattr(runs, "code_key", lambda: "other")
     reports: list[tuple[int, int]] = []
@@ -86,19 +86,19 @@ def test_other_code_is_trained_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_plans_of_several_lengths_are_refused() -> None:
-    """Records are tables: all runs have one length, and there is at least one."""
+def test_plans_of_different_lengths_are_refused() -> None:
+    """Records are tables: there is at least one run, and all have the same length."""
     for plans in ([], [PLANS[0], PLANS[0]._replace(steps=5)]):
         with pytest.raises(ValueError, match=r"steps=\[.*\] must be one length"):
             train(plans)
 
 
-def test_a_part_of_the_records_knows_nothing_of_the_rest() -> None:
-    """Cut after two steps there is no later record and no validation loss; joined parts are the whole."""
-    found = train(PLANS[:2])
-    early = found.until(2)
+def test_records_can_be_cut_and_joined() -> None:
+    """Cut after two steps there is no later record and no validation loss; joined parts equal the whole."""
+    whole = train(PLANS[:2])
+    early = whole.until(2)
     assert early.losses.shape == (2, 2)
     assert np.isnan(early.final).all()
-    both = joined([found[:1], found[1:]])
-    assert all(np.array_equal(values, getattr(both, name)) for name, values in vars(found).items())
+    both = joined([whole[:1], whole[1:]])
+    assert all(np.array_equal(values, getattr(both, name)) for name, values in vars(whole).items())
     assert torch.get_num_threads() == 1
