@@ -50,7 +50,8 @@ def heatmap(results: Results, spec: Spec, machine: str) -> Figure:
     match = spec.match[0]
     kinds = [kind for kind in spec.kinds if kind != "none"] or ["none"]
     places = [(norm, decay) for norm in spec.norms for decay in spec.decays]
-    width, height = 0.55 * len(spec.lrs) + 0.8, 0.42 * len(spec.warmups) + 1.3
+    width = max(0.55 * len(spec.lrs) + 0.8, 4.2)  # room for the title of a panel
+    height = 0.42 * len(spec.warmups) + 1.3
     figure, axes = _panels(
         len(places),
         len(kinds),

@@ -57,15 +57,15 @@ def fitting_threads(config: Config) -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def trained(args: argparse.Namespace, what: Chosen, config: Config) -> PlainRun:
+def trained(args: argparse.Namespace, choice: Chosen, config: Config) -> PlainRun:
     """Train as the options of `train` say."""
     with fitting_threads(config):
         return train(
             config,
-            what.schedule,
+            choice.schedule,
             steps=args.steps,
             seed=args.seed,
-            base_lr=what.base_lr,
+            base_lr=choice.base_lr,
             clock=args.clock,
             optimizer=optimizer_named(args.optimizer, config),
             validate_every=args.validate_every or max(1, args.steps // 10),
@@ -73,11 +73,11 @@ def trained(args: argparse.Namespace, what: Chosen, config: Config) -> PlainRun:
         )
 
 
-def about(args: argparse.Namespace, what: Chosen) -> str:
+def about(args: argparse.Namespace, choice: Chosen) -> str:
     """A description of the run, in one line."""
     return (
-        f"{what.schedule.slug}, base LR {what.base_lr:g}, advanced every {args.clock}; "
-        f"{args.config}, {args.norm}-LN, {args.optimizer}, {args.steps} steps, seed {args.seed}"
+        f"{args.config}, {args.norm}-LN, {args.optimizer}, {args.steps} steps, seed {args.seed}; "
+        f"base LR {choice.base_lr:g}, schedule advanced every {args.clock} ({choice.schedule.slug})"
     )
 
 
@@ -91,9 +91,9 @@ def write_csv(run: PlainRun, args: argparse.Namespace) -> None:
     write_whole(args.csv, text.getvalue().encode())
 
 
-def print_run(console: Console, run: PlainRun, args: argparse.Namespace, what: Chosen) -> None:
+def print_run(console: Console, run: PlainRun, args: argparse.Namespace, choice: Chosen) -> None:
     """Print a table of at most about `ROWS` steps, and a summary."""
-    console.print(about(args, what))
+    console.print(about(args, choice))
     table = plain_table()
     for head in ("step", "LR used", "loss before it", "validation loss after it"):
         table.add_column(head, justify="right")
@@ -110,10 +110,10 @@ def print_run(console: Console, run: PlainRun, args: argparse.Namespace, what: C
     console.print(f"highest LR {run.lrs[peak]:.6g} at step {peak}, first {run.lrs[0]:.6g}, last {run.lrs[-1]:.6g}")
 
 
-def draw(run: PlainRun, args: argparse.Namespace, what: Chosen) -> None:
+def draw(run: PlainRun, args: argparse.Namespace, choice: Chosen) -> None:
     """Plot the LR used and the losses by step; ValueError or OSError if the file cannot be written."""
     with house_style():
-        save(_figure(run, about(args, what)), args.plot)
+        save(_figure(run, about(args, choice)), args.plot)
 
 
 def _figure(run: PlainRun, caption: str) -> Figure:
@@ -135,6 +135,7 @@ def _figure(run: PlainRun, caption: str) -> Figure:
     )
     below.set(xlabel="optimizer step (0 is the first update)", ylabel="loss, nats per token", yscale="log")
     below.legend()
+    below.xaxis.get_major_locator().set_params(integer=True)
     final = run.validation[len(run.lrs)]
     title = f"Validation loss {run.validation[0]:.2g} → {final:.2g} in {len(run.lrs)} steps"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")

@@ -53,13 +53,13 @@ class PairedRuns:
         """
         losses = measures.capped(self.final[..., None], self.initial)[..., 0]
         rows = []
-        for i, what in enumerate(self.chosen):
+        for i, choice in enumerate(self.chosen):
             estimates = {
                 "loss": measures.mean(losses[i]),
                 "difference": measures.paired_difference(losses[i], losses[0]),
                 "stable_share": measures.share(measures.stable(self.final[i])),
             }
-            row: dict[str, Any] = {"schedule": what.schedule.slug, "base_lr": what.base_lr}
+            row: dict[str, Any] = {"schedule": choice.schedule.slug, "base_lr": choice.base_lr}
             for name, estimate in estimates.items():
                 row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
             reached = self.reached[i][self.reached[i] >= 0]
@@ -72,8 +72,8 @@ def train_paired(
     args: argparse.Namespace, chosen: Sequence[Chosen], config: Config, seeds: Sequence[int]
 ) -> PairedRuns:
     """Train every schedule with every seed, all together."""
-    replicas = [(what, seed) for what in chosen for seed in seeds]
-    rates = grid([what.schedule for what, _ in replicas], [what.base_lr for what, _ in replicas], args.steps)
+    replicas = [(choice, seed) for choice in chosen for seed in seeds]
+    rates = grid([choice.schedule for choice, _ in replicas], [choice.base_lr for choice, _ in replicas], args.steps)
     runs = Batched(config, rates, [seed for _, seed in replicas], device=args.device, threads=cores())
     initial = runs.evaluate()
     with progress_bar(quiet=args.json) as bar:
@@ -102,10 +102,10 @@ def write_csv(paired: PairedRuns, args: argparse.Namespace) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("schedule", "base_lr", "seed", "step", "lr", "loss"))
-    for i, what in enumerate(paired.chosen):
+    for i, choice in enumerate(paired.chosen):
         for k, losses in enumerate(paired.losses[i].tolist()):
             for step, (lr, loss) in enumerate(zip(paired.lrs[i].tolist(), losses, strict=True)):
-                writer.writerow((what.schedule.slug, what.base_lr, args.first_seed + k, step, lr, loss))
+                writer.writerow((choice.schedule.slug, choice.base_lr, args.first_seed + k, step, lr, loss))
     write_whole(args.csv, text.getvalue().encode())
 
 
@@ -117,7 +117,7 @@ def _spread(row: dict[str, Any], name: str, form: str) -> str:
 def print_comparison(console: Console, paired: PairedRuns, args: argparse.Namespace) -> None:
     """Print the schedules as a table; all are compared with the first."""
     table = plain_table()
-    for head in ("schedule", "base LR", "validation loss", "minus the first", "learned", "steps to loss 0.1"):
+    for head in ("schedule", "base LR", "validation loss", "difference to first", "learned", "steps to loss 0.1"):
         table.add_column(head, justify="left" if head == "schedule" else "right", no_wrap=True)
     for i, row in enumerate(paired.rows()):
         learned = f"{round(row['stable_share'] * args.seeds)} of {args.seeds}"
@@ -143,10 +143,10 @@ def _figure(paired: PairedRuns, caption: str) -> Figure:
 
     figure = Figure(figsize=(9, 6.5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
-    for i, what in enumerate(paired.chosen):
+    for i, choice in enumerate(paired.chosen):
         look = {"color": COLORS[i % len(COLORS)], "linestyle": DASHES[i % len(DASHES)]}
         above.plot(
-            paired.lrs[i], drawstyle="steps-post", label=f"{what.schedule.slug}, base LR {what.base_lr:g}", **look
+            paired.lrs[i], drawstyle="steps-post", label=f"{choice.schedule.slug}, base LR {choice.base_lr:g}", **look
         )
         below.plot(np.median(paired.losses[i], axis=0), **look)
         low, high = paired.losses[i].min(0), paired.losses[i].max(0)
@@ -158,7 +158,8 @@ def _figure(paired: PairedRuns, caption: str) -> Figure:
     below.set_title("median and range over seeds", fontsize=10)
     rows = paired.rows()
     best = min(rows, key=lambda row: row["loss"])
-    title = f"Lowest validation loss, {best['loss']:.2g}: {best['schedule']} at base LR {best['base_lr']:g}"
+    below.xaxis.get_major_locator().set_params(integer=True)
+    title = f"Lowest validation loss: {best['loss']:.2g}, at base LR {best['base_lr']:g} ({best['schedule']})"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     figure.supxlabel(caption, x=0.01, ha="left", fontsize=8.5, color=GREY)
     return figure

@@ -207,4 +207,4 @@ def test_compare_pairs_by_seed(capsys: pytest.CaptureFixture[str]) -> None:
     assert (len(rows), rows[-1]["lr"], rows[0]["lr"]) == (3 * 3 * 6, "0.1", "0.0")
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
     assert main(["compare", *schedules, *words]) == 0
-    assert "minus the first" in capsys.readouterr().out
+    assert "difference to first" in capsys.readouterr().out
