@@ -3,62 +3,79 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from collections import defaultdict
+from collections.abc import Mapping
 
 from rich.console import Console
-from rich.table import Table
 
-from suite.releases import cache, index
-from suite.releases.cache import ReleaseError, canonical
+from suite.releases import cache
+from suite.releases.cache import canonical
 from suite.releases.groups import fetch_with_progress
+from suite.releases.index import PipIndex, available
 from suite.releases.load import distinct
-
-BAD_INPUT, DONE = 2, 0
+from suite.shared import streams
+from suite.shared.cli import AS_EXPECTED, InputError
+from suite.shared.console import plain_console, plain_table, printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `fetch`."""
     parser.add_argument("releases", nargs="*", metavar="RELEASE", help="e.g. 2.8.0; every release by default")
-    parser.add_argument("--offline", action="store_true", help="use what is cached and never ask the index")
-    parser.add_argument("--list", action="store_true", help="download nothing, only show what is cached")
+    parser.add_argument("--offline", action="store_true", help="use only the cache, never the network")
+    parser.add_argument("--list", action="store_true", help="show what is cached, fetch nothing")
+    parser.add_argument(
+        "--write-hashes",
+        action="store_true",
+        help="for maintainers: add new releases to suite/releases/known_releases.sha256",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fetch, print the table, and return the exit code: 0 all there, 2 not all to be had."""
-    try:
-        named = tuple(dict.fromkeys(map(canonical, args.releases)))
-    except ReleaseError as error:
-        print(error, file=sys.stderr)
-        return BAD_INPUT
-    releases = named
+    """Fetch and print the table; raises InputError where a release could not be fetched."""
+    named = tuple(dict.fromkeys(map(canonical, args.releases)))
+    index, releases = PipIndex(), named
     if not named:
-        releases, asked = index.available(offline=args.offline)
-        if not (asked or args.offline):
-            print("pip named no torch releases, so the list of this version is used", file=sys.stderr)
-    failed = {} if args.list else fetch_with_progress(releases, offline=args.offline)
-    Console().print(_table(releases))
-    reasons = list(failed.values())
-    for line in reasons if named else reasons[:3]:
-        print(line, file=sys.stderr)
-    if failed:
-        have = len(cache.cached())
-        print(f"{len(failed)} of {len(releases)} releases are not to be had; {have} are cached", file=sys.stderr)
-    return BAD_INPUT if failed else DONE
+        releases, listed = available(offline=args.offline, index=index)
+        if not (listed or args.offline):
+            streams.say("pip listed no torch releases: using the list of this version")
+    failed = {} if args.list else fetch_with_progress(releases, offline=args.offline, index=index)
+    console = plain_console()
+    _print_releases(console, releases)
+    if index.traffic.bytes:
+        console.print(f"{index.traffic.bytes / 1e6:.1f} MB fetched in {index.traffic.requests} requests")
+    if args.write_hashes:
+        console.print(f"added to {cache.KNOWN.name}: {', '.join(cache.add_to_known()) or 'nothing'}")
+    if not failed:
+        return AS_EXPECTED
+    for line in failed.values() if named else _by_reason(failed):
+        streams.say(printable(line))
+    have = len(cache.cached())
+    raise InputError(f"{len(failed)} of {len(releases)} releases could not be fetched; {have} are cached")
 
 
-def _table(releases: tuple[str, ...]) -> Table:
+def _by_reason(failed: Mapping[str, str]) -> list[str]:
+    """One line for each reason: that of the first release, and how many share it."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for line in failed.values():
+        groups[line.partition(" ")[2]].append(line)
+    return [lines[0] + (f" (and {len(lines) - 1} more)" if lines[1:] else "") for lines in groups.values()]
+
+
+def _print_releases(console: Console, releases: tuple[str, ...]) -> None:
     have = [release for release in releases if cache.read(release) is not None]
     code = {release: group[0] for group in distinct(have) for release in group}
     text = {release: group[0] for group in distinct(have, by_text=True) for release in group}
-    title = f"{len(have)} of {len(releases)} releases cached, {len(set(code.values()))} different in code"
-    table = Table("release", "cached", "code", "text of lr_scheduler.py", title=title)
+    table = plain_table()
+    for name in ("release", "cached", "code", "text of lr_scheduler.py"):
+        table.add_column(name)
     for release in releases:
         table.add_row(release, "yes" if release in have else "no", _same(release, code), _same(release, text))
-    return table
+    console.print(f"{len(have)} of {len(releases)} releases cached, {len(set(code.values()))} different in code")
+    console.print(table)
 
 
 def _same(release: str, first: dict[str, str]) -> str:
-    """Which release, if any, has the same file and is older."""
+    """The oldest release with the same file; "new" where it is this one."""
     if release not in first:
         return ""
     return "new" if first[release] == release else f"as {first[release]}"

@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from suite.shared.cli import InputError
+
 from .subject import Subject, installed
 
 #: The package that the file believes to be in: its relative imports find the installed torch.
@@ -20,7 +22,7 @@ PACKAGE = "torch.optim"
 NAME = f"{PACKAGE}._lr_scheduler_under_test"
 
 
-class BadModule(Exception):
+class BadModule(InputError):
     """The file is no scheduler module; the text is the one line that says why."""
 
 

@@ -1,8 +1,9 @@
-"""The cache of torch's own files, one folder per release: written whole or not at all, and checked when read."""
+"""The cache of torch's own files, one folder per release: written atomically, and verified on every read."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import re
@@ -13,23 +14,27 @@ from pathlib import Path
 
 import platformdirs
 
-from suite.shared.files import TOKEN, in_use
+from suite.shared.cli import InputError
+from suite.shared.files import TOKEN, in_use, write_whole
 
 #: What is kept of a release: the schedulers, SWALR, and the optimizer whose helpers the schedulers import.
 FILES = ("lr_scheduler.py", "swa_utils.py", "optimizer.py")
-#: The manifest, in the format of the tool of that name: `sha256sum -c SHA256SUMS` checks a folder by hand.
+#: The manifest, in the format of sha256sum: `sha256sum -c SHA256SUMS` checks a folder by hand.
 SUMS = "SHA256SUMS"
+#: The SHA-256 of every known release's manifest, which pins its files: a cache with a rewritten manifest is refused.
+KNOWN = Path(__file__).with_name("known_releases.sha256")
 VARIABLE = "WARMUP_BENCH_CACHE"
 OLDEST = (1, 11)
 
 _FOLDER = re.compile(r"torch-(\d+\.\d+\.\d+)")
+_KNOWN_LINE = re.compile(rf"([0-9a-f]{{64}})  {_FOLDER.pattern}/{SUMS}")
 _WORK = re.compile(r"\.work-(\d+)-([0-9a-f]+)-.*")
 #: Other processes may put a folder in place while this one does; each of them succeeds once.
 _ATTEMPTS = 20
 
 
-class ReleaseError(Exception):
-    """A release cannot be had; the text is the one line that says why."""
+class ReleaseError(InputError):
+    """A release cannot be fetched or used; the text is the one line that says why."""
 
 
 def numbers(release: str) -> tuple[int, ...]:
@@ -50,10 +55,10 @@ def canonical(text: str) -> str:
     match = re.fullmatch(r"(\d+)\.(\d+)(?:\.(\d+))?(?:\+\w+)?", text.strip(), re.ASCII)
     if match is None:
         raise ReleaseError(f"release={text!r} must be a final torch release such as 2.8.0")
-    found = tuple(int(part or 0) for part in match.groups())
-    if found < OLDEST:
+    parts = tuple(int(part or 0) for part in match.groups())
+    if parts < OLDEST:
         raise ReleaseError(f"release={text} must be 1.11.0 or newer")
-    return ".".join(map(str, found))
+    return ".".join(map(str, parts))
 
 
 def root() -> Path:
@@ -72,28 +77,65 @@ def _manifest(files: Mapping[str, bytes]) -> bytes:
     return "".join(lines).encode()
 
 
-def read(release: str) -> dict[str, bytes] | None:
-    """The files of a release, or None where they are absent, incomplete or not what was stored."""
+@functools.cache
+def known() -> Mapping[str, str]:
+    """Each release listed in the repository, oldest first, and the SHA-256 of its manifest."""
+    matches = map(_KNOWN_LINE.fullmatch, KNOWN.read_text(encoding="ascii").splitlines())
+    return {match[2]: match[1] for match in matches if match is not None}
+
+
+def genuine(release: str, files: Mapping[str, bytes]) -> bool:
+    """Whether these are the published files; always True for a release that the repository does not list yet."""
+    return known().get(release) in (None, hashlib.sha256(_manifest(files)).hexdigest())
+
+
+def add_to_known() -> list[str]:
+    """Add the cached releases that the list in the repository lacks; return them."""
+    new = {release: hashlib.sha256(_manifest(read(release) or {})).hexdigest() for release in cached()}
+    table = {**new, **known()}
+    lines = (f"{table[release]}  torch-{release}/{SUMS}\n" for release in sorted(table, key=numbers))
+    added = [release for release in new if release not in known()]
+    write_whole(KNOWN, "".join(lines).encode())
+    known.cache_clear()
+    return added
+
+
+def _stored(release: str) -> tuple[dict[str, bytes] | None, str]:
+    """The verified files of a release, or None and what is wrong with them."""
     home = folder(release)
     try:
         files = {name: (home / name).read_bytes() for name in FILES}
-        whole = (home / SUMS).read_bytes() == _manifest(files)
-    except OSError:
-        return None
-    return files if whole else None
+        intact = (home / SUMS).read_bytes() == _manifest(files)
+    except FileNotFoundError:
+        return None, "incomplete" if home.exists() else ""
+    except OSError as error:
+        return None, f"unreadable ({error.strerror})"
+    if not intact:
+        return None, "damaged"
+    return (files, "") if genuine(release, files) else (None, "not the ones that torch published")
+
+
+def read(release: str) -> dict[str, bytes] | None:
+    """The files of a release, or None where they are absent, incomplete, damaged or not the published ones."""
+    return _stored(release)[0]
+
+
+def fault(release: str) -> str:
+    """What is wrong with the cached files of a release; empty where they are fine or absent."""
+    return _stored(release)[1]
 
 
 def cached() -> list[str]:
-    """The releases whose files are in the cache and unaltered, oldest first."""
+    """The releases whose files are in the cache and verified, oldest first."""
     if not root().is_dir():
         return []
-    found = (match[1] for path in root().iterdir() if (match := _FOLDER.fullmatch(path.name)))
-    return sorted((release for release in found if read(release) is not None), key=numbers)
+    names = [match[1] for path in root().iterdir() if (match := _FOLDER.fullmatch(path.name))]
+    return sorted((release for release in names if read(release) is not None), key=numbers)
 
 
 @contextlib.contextmanager
 def workspace(release: str) -> Iterator[Path]:
-    """A folder of this process's own inside the cache, gone afterwards; `sweep` removes it after a kill."""
+    """A temporary folder of this process inside the cache; `sweep` removes it after a kill."""
     root().mkdir(parents=True, exist_ok=True)
     path = Path(tempfile.mkdtemp(prefix=f".work-{os.getpid()}-{TOKEN}-{release}-", dir=root()))
     try:
@@ -110,6 +152,8 @@ def store(release: str, files: Mapping[str, bytes]) -> Path:
     """
     if set(files) != set(FILES):
         raise ReleaseError(f"release={release} must have the files {', '.join(FILES)}, not {sorted(files)}")
+    if not genuine(release, files):
+        raise ReleaseError(f"release={release} was refused: the index's files differ from those that torch published")
     target = folder(release)
     with workspace(release) as work:
         ready = work / "ready"

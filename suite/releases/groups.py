@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from suite.shared.console import progress_bar
+from collections.abc import Iterable
 
-from . import index
+from rich.text import Text
+
+from suite.shared.console import printable, progress_bar
+
+from . import cache
 from .cache import ReleaseError, cached, numbers
+from .fetch import fetch
+from .index import BYTES_PER_RELEASE, PipIndex, available
 from .load import distinct
 
 
-def fetch_with_progress(releases: tuple[str, ...], *, offline: bool = False) -> dict[str, str]:
-    """`index.fetch` with a progress bar on a terminal; returns the reason for each release that failed."""
+def fetch_with_progress(
+    releases: Iterable[str], *, offline: bool = False, index: PipIndex | None = None
+) -> dict[str, str]:
+    """`fetch` with a progress bar on a terminal, which shows the estimated download size."""
+    requested = list(releases)
+    missing = [release for release in requested if cache.read(release) is None]
+    size = f" (about {max(1, round(len(missing) * BYTES_PER_RELEASE / 1e6))} MB)" if missing and not offline else ""
     with progress_bar() as progress:
-        task = progress.add_task("fetching torch's schedulers", total=len(releases))
-        return index.fetch(releases, offline=offline, done=lambda release: progress.advance(task))
+        source = index or PipIndex()
+        source.warn = lambda line: progress.console.print(Text(printable(line)), soft_wrap=True)
+        for release in missing:
+            if not offline and (fault := cache.fault(release)):
+                source.warn(f"release={release} is fetched again: its cached files are {fault}")
+        task = progress.add_task(f"fetching torch's schedulers{size}", total=len(requested))
+        return fetch(requested, offline=offline, getter=source.files, done=lambda release: progress.advance(task))
 
 
 def chosen_groups(offline: bool) -> tuple[list[tuple[str, ...]], dict[str, str]]:
     """The releases in groups of equal code, and why others are missing; raises ReleaseError if there is none."""
-    versions, _ = index.available(offline=offline)
-    failed = fetch_with_progress(versions, offline=offline)
+    index = PipIndex()
+    versions, _ = available(offline=offline, index=index)
+    failed = fetch_with_progress(versions, offline=offline, index=index)
     here = [v for v in sorted(versions, key=numbers) if v in cached()]
     if not here:
-        raise ReleaseError("releases=[] must not be empty: none is cached and none can be fetched")
+        raise ReleaseError("releases=[] must not be empty: none is cached and none could be fetched")
     return distinct(here), failed
 
 

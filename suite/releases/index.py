@@ -1,97 +1,46 @@
-"""Which torch releases there are, and their own files, both through pip and the user's own configuration of it."""
+"""The package index: which torch releases it has, and three files of each, read as pip is configured to."""
 
 from __future__ import annotations
 
-import os
+import functools
+import http.client
+import io
 import re
-import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
 import zipfile
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from . import cache
-from .cache import FILES, OLDEST, ReleaseError, numbers
+from . import cache, user_pip
+from .cache import FILES, OLDEST, numbers
+from .remote_file import NoRanges, RemoteFile, Traffic, opener
+from .user_pip import NoWheel
 
-#: The releases known when this was written: used when the index cannot be asked.
-FALLBACK = (
-    *("1.11.0", "1.12.0", "1.12.1", "1.13.0", "1.13.1", "2.0.0", "2.0.1", "2.1.0", "2.1.1", "2.1.2"),
-    *("2.2.0", "2.2.1", "2.2.2", "2.3.0", "2.3.1", "2.4.0", "2.4.1", "2.5.0", "2.5.1", "2.6.0", "2.7.0", "2.7.1"),
-    *("2.8.0", "2.9.0", "2.9.1", "2.10.0", "2.11.0", "2.12.0", "2.12.1", "2.13.0", "2.14.0", "2.14.1", "2.15.0"),
-)
-#: Each release has wheels for about five versions of Python; these two, and the one that runs, meet all releases.
+#: The releases listed in the repository: used when the index cannot be asked.
+FALLBACK = tuple(cache.known())
+#: Each release has wheels for about five versions of Python; these two and the running one cover all releases.
 PYTHONS = tuple(dict.fromkeys(("3.10", "3.14", f"{sys.version_info[0]}.{sys.version_info[1]}")))
-#: macOS wheels for arm64 are the smallest (43 to 140 MB). A system of this number may install all older ones' too.
+#: macOS wheels for arm64 are the smallest (43 to 140 MB). This version of the system accepts all older ones' too.
 PLATFORM = "macosx_40_0_arm64"
-THREADS = 4
-#: Seconds to wait before the second and third try.
-WAITS = (1.0, 4.0)
+#: What is read of one wheel: mostly its directory of 10,000 names. For the estimate that is shown beforehand.
+BYTES_PER_RELEASE = 1_200_000
 
 _FINAL = re.compile(r"(\d+\.\d+\.\d+)(?:\+\w+)?", re.ASCII)
-_NO_NETWORK = re.compile(
-    r"Retrying \(|Could not fetch URL|ConnectionError|Connection (?:refused|reset|aborted|broken)|NameResolution"
-    r"|Temporary failure in name|Network is unreachable|timed out|ProxyError|SSLError|HTTP error 5\d\d"
-)
-
-
-class NoWheel(ReleaseError):
-    """pip reached the index, which has no such wheel: trying again is no use."""
-
-
-class Unreachable(ReleaseError):
-    """pip could not reach the index."""
-
-
-#: Puts the wheel of a release in a folder and returns its path.
-Download = Callable[[str, Path], Path]
-
-
-def _pip(arguments: Iterable[str], scratch: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = dict(os.environ)
-    if scratch is not None:  # pip's temporary files: after a kill they are swept away with the folder
-        environment |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
-    common = ("--disable-pip-version-check", "--no-input", "--no-color", "--retries", "1", "--no-cache-dir")
-    return subprocess.run(
-        [sys.executable, "-m", "pip", *common, *arguments],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+_LINK = re.compile(r"Found link (\S+?\.whl)(?:#\S*)?(?: \(.*)?, version: (\S+)$")
+_ANSWER = re.compile(r'HTTP/\d(?:\.\d)?" 200 (\d+)$', re.MULTILINE)
+#: What reading a damaged wheel, or a part of one, may raise.
+UNREADABLE = (OSError, EOFError, KeyError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 def _wheel_for(python: str) -> tuple[str, ...]:
     target = ("--python-version", python, "--implementation", "cp", "--platform", PLATFORM)
     return ("--only-binary=:all:", *target)
-
-
-def _failure(release: str, output: str) -> ReleaseError:
-    """What pip's complaint means."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    last = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1] if lines else "no message")
-    if "No module named pip" in output:
-        return NoWheel(f"release={release} must be fetched by pip, which this Python lacks: python -m ensurepip")
-    if _NO_NETWORK.search(output):
-        return Unreachable(f"release={release} must be fetched, but pip cannot reach its index")
-    kind = NoWheel if "No matching distribution" in output else ReleaseError
-    return kind(f"release={release} must be fetched, but pip says: {last}")
-
-
-def download(release: str, work: Path) -> Path:
-    """The release's wheel, in the folder `work`; raises ReleaseError."""
-    for python in PYTHONS:
-        wanted = ("--dest", str(work), f"torch=={release}")
-        done = _pip(("download", "--quiet", "--no-deps", *_wheel_for(python), *wanted), scratch=work)
-        if done.returncode == 0:
-            return next(work.glob("*.whl"))
-        problem = _failure(release, done.stdout + done.stderr)
-        if not isinstance(problem, NoWheel):
-            break
-    raise problem
 
 
 def parse_versions(text: str) -> list[str]:
@@ -100,103 +49,131 @@ def parse_versions(text: str) -> list[str]:
     >>> parse_versions("torch (2.10.0)\\nAvailable versions: 2.10.0, 2.9.1+cpu, 2.9.1, 2.9.0rc1, 1.9.0\\n")
     ['2.9.1', '2.10.0']
     """
-    found = set()
+    releases = set()
     for line in text.splitlines():
         head, colon, tail = line.partition(":")
         if colon and head.strip().lower() == "available versions":
-            found |= {match[1] for word in tail.split(",") if (match := _FINAL.fullmatch(word.strip()))}
-    return sorted((release for release in found if numbers(release)[:2] >= OLDEST), key=numbers)
+            releases |= {match[1] for word in tail.split(",") if (match := _FINAL.fullmatch(word.strip()))}
+    return sorted((release for release in releases if numbers(release)[:2] >= OLDEST), key=numbers)
 
 
-def _listed(python: str) -> list[str]:
-    return parse_versions(_pip(("index", "versions", "torch", *_wheel_for(python))).stdout)
+def parse_links(text: str) -> dict[str, str]:
+    """The wheel of each release in what `pip -vv index versions` prints.
+
+    A link with credentials is left out: pip prints stars in place of the password.
+
+    >>> parse_links("  Found link https://host/torch-2.8.0.whl#sha256=0 (from https://host/), version: 2.8.0")
+    {'2.8.0': 'https://host/torch-2.8.0.whl'}
+    """
+    links: dict[str, str] = {}
+    for match in filter(None, map(_LINK.search, text.splitlines())):
+        version = _FINAL.fullmatch(match[2])
+        if version is not None and "@" not in urlsplit(match[1]).netloc:
+            links.setdefault(version[1], match[1])
+    return links
 
 
-def available(*, offline: bool = False) -> tuple[tuple[str, ...], bool]:
-    """Every release, oldest first, and whether the index named them; what is cached always belongs to them."""
-    named: set[str] = set()
-    if not offline:
-        with ThreadPoolExecutor(len(PYTHONS)) as pool:
-            named = {release for listed in pool.map(_listed, PYTHONS) for release in listed}
-    return tuple(sorted({*(named or FALLBACK), *cache.cached()}, key=numbers)), bool(named)
+def _listed(python: str) -> str:
+    """What pip prints of torch's wheels for one version of Python; `-vv` adds their links."""
+    return user_pip.run(("-vv", "index", "versions", "torch", *_wheel_for(python))).stdout
 
 
-def extract(wheel: Path) -> dict[str, bytes]:
-    """The kept files out of a wheel; raises zipfile.BadZipFile or KeyError where it is damaged."""
+def extract(wheel: Path | io.BufferedIOBase) -> dict[str, bytes]:
+    """The kept files of a wheel, their checksums verified; raises one of UNREADABLE where it is damaged."""
     with zipfile.ZipFile(wheel) as archive:
         return {name: archive.read(f"torch/optim/{name}") for name in FILES}
 
 
-class _Fetching:
-    """One round of downloads: the first that finds no network spares the others the wait."""
+class PipIndex:
+    """The index that pip is configured to use; `traffic` counts what is fetched from it.
 
-    def __init__(self, getter: Download, waits: tuple[float, ...]) -> None:
-        self.getter, self.waits = getter, waits
-        self.stop = threading.Event()
-
-    def _once(self, release: str) -> None:
-        with cache.workspace(release) as work:
-            cache.store(release, extract(self.getter(release, work)))
-
-    def one(self, release: str) -> str | None:
-        """Fetch a release with a few tries; return the reason if that fails."""
-        problem: Exception = Unreachable(f"release={release} was not tried, for pip cannot reach its index")
-        for wait in (0.0, *self.waits):
-            if self.stop.wait(wait):
-                break
-            try:
-                self._once(release)
-            except NoWheel as error:
-                return str(error)
-            except (ReleaseError, OSError, KeyError, zipfile.BadZipFile) as error:
-                problem = error
-            else:
-                return None
-        if isinstance(problem, Unreachable):
-            self.stop.set()
-        if isinstance(problem, ReleaseError):
-            return str(problem)
-        return f"release={release} must be fetched and kept: {type(problem).__name__}: {problem}"
-
-
-def fetch(
-    releases: Iterable[str],
-    *,
-    offline: bool = False,
-    getter: Download = download,
-    done: Callable[[str], object] = lambda release: None,
-    threads: int = THREADS,
-    waits: tuple[float, ...] = WAITS,
-) -> dict[str, str]:
-    """Bring releases into the cache; return the reason for each that could not be had.
-
-    A release whose cached files are absent, incomplete or altered is downloaded again.
-    `getter` obtains a wheel; `done` is called with each release as it is dealt with.
+    `warn` is called once, with one line, before the first whole wheel is downloaded.
     """
-    cache.sweep()
-    wanted = list(dict.fromkeys(releases))
-    lacking = [release for release in wanted if cache.read(release) is None]
-    for release in wanted:
-        if release not in lacking:
-            done(release)
-    if offline:
-        holds = f"{cache.root()} holds {', '.join(cache.cached()) or 'nothing'}"
-        return {release: f"release={release} must be in the cache when offline: {holds}" for release in lacking}
-    round_ = _Fetching(getter, waits)
-    failed: dict[str, str] = {}
 
-    def work(release: str) -> None:
-        reason = round_.one(release)
-        if reason is not None:
-            failed[release] = reason
-        done(release)
+    def __init__(self, warn: Callable[[str], object] = lambda line: None) -> None:
+        self.traffic = Traffic()
+        self.warn = warn
+        self._lock = threading.Lock()
 
-    with ThreadPoolExecutor(threads) as pool:
+    @functools.cached_property
+    def _listing(self) -> list[str]:
+        with ThreadPoolExecutor(len(PYTHONS)) as pool:
+            texts = list(pool.map(_listed, PYTHONS))
+        for size in (int(match[1]) for text in texts for match in _ANSWER.finditer(text)):
+            self.traffic.add(size)
+        return texts
+
+    def releases(self) -> set[str]:
+        """The releases that the index lists; empty where pip cannot ask it."""
+        with self._lock:
+            return {release for text in self._listing for release in parse_versions(text)}
+
+    @functools.cached_property
+    def _links(self) -> dict[str, str]:
+        return {release: url for text in reversed(self._listing) for release, url in parse_links(text).items()}
+
+    @functools.cached_property
+    def _opener(self) -> urllib.request.OpenerDirector:
+        return opener(user_pip.network_settings())
+
+    def files(self, release: str, work: Path) -> dict[str, bytes]:
+        """The kept files of a release: three parts of its wheel, or the whole wheel where that fails.
+
+        `work` is an empty folder for temporary files. Raises ReleaseError, or one of UNREADABLE.
+        """
+        reason = "pip shows no link to it"
+        with self._lock:
+            url = self._links.get(release)
+        if url is not None:
+            try:
+                files = self._parts(url)
+                if cache.genuine(release, files):
+                    return files
+                reason = "its files differ from the published ones"
+            except (*UNREADABLE, http.client.HTTPException) as error:
+                reason = str(error) or type(error).__name__
+            self._announce(release, reason)
+        wheel = self.download(release, work)
+        self._announce(release, reason)
+        return extract(wheel)
+
+    def _announce(self, release: str, reason: str) -> None:
+        with self._lock:
+            warn, self.warn = self.warn, lambda line: None
+        line = (
+            f"torch {release}'s wheel cannot be read in parts ({reason}): downloading whole wheels, 43 to 140 MB each"
+        )
+        warn(user_pip.without_credentials(line))
+
+    def _parts(self, url: str) -> dict[str, bytes]:
+        """The kept files by range requests, with one retry; or from a wheel on this machine."""
+        if url.startswith("file:"):
+            return extract(Path(urllib.request.url2pathname(urlsplit(url).path)))
+        with self._lock:
+            connect = self._opener
         try:
-            for _ in pool.map(work, lacking):
-                continue
-        except BaseException:  # Ctrl-C: no further downloads, no further tries
-            round_.stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+            return extract(io.BufferedReader(RemoteFile(url, connect, self.traffic)))
+        except (NoRanges, urllib.error.HTTPError):
             raise
-    return {release: failed[release] for release in lacking if release in failed}
+        except (OSError, http.client.HTTPException):  # the connection broke: a whole wheel would cost far more
+            return extract(io.BufferedReader(RemoteFile(url, connect, self.traffic)))
+
+    def download(self, release: str, work: Path) -> Path:
+        """The release's whole wheel, in the folder `work`; raises ReleaseError."""
+        for python in PYTHONS:
+            wheel = ("--dest", str(work), f"torch=={release}")
+            done = user_pip.run(("download", "--no-deps", *_wheel_for(python), *wheel), scratch=work)
+            if done.returncode == 0:
+                path = next(work.glob("*.whl"))
+                self.traffic.add(path.stat().st_size)
+                return path
+            problem = user_pip.failure(release, done.stdout + done.stderr)
+            if not isinstance(problem, NoWheel):
+                break
+        raise problem
+
+
+def available(*, offline: bool = False, index: PipIndex | None = None) -> tuple[tuple[str, ...], bool]:
+    """Every release, oldest first, and whether the index listed them; cached releases are always included."""
+    listed = set() if offline else (index or PipIndex()).releases()
+    return tuple(sorted({*(listed or FALLBACK), *cache.cached()}, key=numbers)), bool(listed)

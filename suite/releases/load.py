@@ -1,4 +1,4 @@
-"""The schedulers of any torch release, run beside the installed torch, and which releases share their code."""
+"""The schedulers of any torch release, loaded beside the installed torch, and which releases share their code."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ import torch
 from suite.engine.loader import PACKAGE, execute
 from suite.engine.subject import Subject
 
-from . import cache, index
+from . import cache
 from .cache import ReleaseError, canonical, numbers
+from .fetch import altered, fetch
 
 SCHEDULERS, AVERAGING, OPTIMIZER = (f"{PACKAGE}.{name}" for name in ("lr_scheduler", "swa_utils", "optimizer"))
 
@@ -27,9 +28,9 @@ _lock = threading.Lock()
 
 
 def subject(version: str, offline: bool = False) -> Subject:
-    """The schedulers of a release, fetched if need be; raises ReleaseError or BadModule with one clear line."""
+    """The schedulers of a release, fetched if necessary; raises ReleaseError or BadModule with one clear line."""
     release = canonical(version)
-    failed = index.fetch([release], offline=offline)
+    failed = fetch([release], offline=offline)
     if failed:
         raise ReleaseError(failed[release])
     return load_release(release)
@@ -38,12 +39,12 @@ def subject(version: str, offline: bool = False) -> Subject:
 def load_release(version: str) -> Subject:
     """The schedulers of a release whose files are cached; raises ReleaseError where they are not.
 
-    Each release is loaded under names of its own, so any number of them live side by side.
+    Each release is loaded under module names that contain its number, so any number of releases coexist.
     """
     release = canonical(version)
     files = _files(release)
     key = (release, hashlib.sha256(b"".join(files[name] for name in cache.FILES)).hexdigest())
-    with _lock:  # an isinstance check needs one module, so two threads must not each make one
+    with _lock:  # isinstance checks need one module per release, so two threads must not each load one
         if key not in _loaded:
             _loaded[key] = _load(release, files)
         return _loaded[key]
@@ -52,7 +53,9 @@ def load_release(version: str) -> Subject:
 def _files(release: str) -> dict[str, bytes]:
     files = cache.read(release)
     if files is None:
-        raise ReleaseError(f"release={release} must be in the cache: python -m suite fetch {release}")
+        fault = cache.fault(release)
+        absent = f"release={release} must be in the cache: python -m suite fetch {release}"
+        raise ReleaseError(altered(release, fault) if fault else absent)
     return files
 
 
@@ -66,12 +69,12 @@ def _load(release: str, files: dict[str, bytes]) -> Subject:
         return execute(files[file].decode(), path, name, f"release={release} {file}", own)
 
     optimizer = importlib.import_module(OPTIMIZER)  # not an attribute: torch.optim deletes it
-    lacking = _optimizer_names(files) - set(dir(optimizer))
-    if lacking:  # helpers that are newer than the installed torch; everything else must stay the installed one's
+    missing = _optimizer_names(files) - set(dir(optimizer))
+    if missing:  # helpers that are newer than the installed torch; everything else must stay the installed one's
         donor = run(OPTIMIZER)
         patched = types.ModuleType(OPTIMIZER)
         patched.__dict__.update(vars(optimizer))
-        patched.__dict__.update({name: vars(donor)[name] for name in lacking if name in vars(donor)})
+        patched.__dict__.update({name: vars(donor)[name] for name in missing if name in vars(donor)})
         own[OPTIMIZER] = patched
     schedulers = own[SCHEDULERS] = run(SCHEDULERS)
     if not hasattr(schedulers, "__all__"):  # releases before 2.0 do not list their public classes
@@ -81,7 +84,7 @@ def _load(release: str, files: dict[str, bytes]) -> Subject:
 
 
 def _optimizer_names(files: dict[str, bytes]) -> set[str]:
-    """What the schedulers import from torch.optim.optimizer."""
+    """The names that the schedulers import from torch.optim.optimizer."""
     nodes = (node for name in ("lr_scheduler.py", "swa_utils.py") for node in ast.walk(_parse(files[name])))
     imports = (node for node in nodes if isinstance(node, ast.ImportFrom))
     return {alias.name for node in imports if node.module in ("optimizer", OPTIMIZER) for alias in node.names}
@@ -93,12 +96,12 @@ def _public(module: types.ModuleType) -> list[str]:
 
 
 def distinct(releases: Iterable[str], *, by_text: bool = False) -> list[tuple[str, ...]]:
-    """The releases in groups of equal scheduler code, each and all oldest first; all must be cached.
+    """The releases in groups of equal scheduler code, groups and members oldest first; all must be cached.
 
     Equal means the same syntax tree of lr_scheduler.py and of SWALR, docstrings left out.
-    Comments and docstrings change no learning rate, and nothing else of swa_utils.py schedules one,
-    so checking both of two such releases would give one answer twice.
-    `by_text` asks for equal bytes of lr_scheduler.py instead.
+    Comments and docstrings change no learning rate, and nothing else in swa_utils.py schedules one,
+    so checking two such releases would give the same answer twice.
+    `by_text` groups by equal bytes of lr_scheduler.py instead.
     """
     groups: dict[bytes, list[str]] = {}
     for release in sorted(dict.fromkeys(map(canonical, releases)), key=numbers):
@@ -111,9 +114,9 @@ def distinct(releases: Iterable[str], *, by_text: bool = False) -> list[tuple[st
 
 @functools.cache  # patch releases share their texts
 def code_of(schedulers: bytes, averaging: bytes) -> bytes:
-    """What decides a release's learning rates, in a form that two texts of equal meaning share.
+    """The code that decides a release's learning rates, in a form that is equal for texts of equal meaning.
 
-    It depends on the version of Python, so it is for comparisons within one run only.
+    It depends on the version of Python: compare within one run only.
     """
     swalr = [n for n in _parse(averaging).body if isinstance(n, ast.ClassDef) and n.name == "SWALR"]
     trees = [_parse(schedulers), *swalr]

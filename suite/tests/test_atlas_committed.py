@@ -22,7 +22,7 @@ def test_the_committed_atlas_is_what_the_suite_measures() -> None:
         pytest.skip(f"the committed atlas was made beside torch {recorded_release()}, not {installed().release}")
     missing = sorted(set(committed_releases()) - set(cached()))
     if missing:
-        pytest.skip(f"{len(missing)} releases are not cached ({missing[0]} …): python -m suite fetch (about 3 GB)")
+        pytest.skip(f"{len(missing)} releases are not cached ({missing[0]} …): python -m suite fetch (about 43 MB)")
     done = subprocess.run(
         [sys.executable, "-m", "suite", "atlas", "--check", "--offline", "--json"],
         cwd=ROOT,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import pickle
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from suite.__main__ import main
 from suite.cases.catalogue import all_cases
-from suite.commands import fetch
 from suite.engine.loader import BadModule
 from suite.engine.subject import Subject, installed
 from suite.engine.verdict import verdict_of
@@ -20,7 +19,7 @@ from suite.releases.cache import ReleaseError
 
 #: The release with the smallest wheel (43 MB).
 SMALLEST = "1.11.0"
-#: Every so-many-th case is compared with the installed torch.
+#: Every 20th case is compared with the installed torch.
 STRIDE = 20
 
 STAND_IN = '''
@@ -60,7 +59,7 @@ def put(release: str, *, doc: str = "a", speed: int = 1, other: int = 1, helper:
 
 @pytest.fixture
 def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of this test's own."""
+    """An empty cache for this test alone."""
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
     return tmp_path
 
@@ -108,7 +107,7 @@ def test_a_changed_release_is_loaded_again(cache_folder: Path) -> None:
 
 
 def test_classes_can_be_found_by_name(cache_folder: Path) -> None:
-    """pickle finds the classes of a release, for they have an importable name of their own."""
+    """pickle finds the classes of a release, because their module has an importable name."""
     put("9.0.0")
     linear = load.load_release("9.0.0").scheduler_class("LinearLR")
     assert pickle.loads(pickle.dumps(linear)) is linear
@@ -129,8 +128,8 @@ def test_helpers_newer_than_the_installed_torch_come_from_the_release(cache_fold
     assert not hasattr(importlib.import_module("torch.optim.optimizer"), "newer_helper")
 
 
-def test_a_name_that_nobody_has_is_told(cache_folder: Path) -> None:
-    """An import that cannot be met is one clear line."""
+def test_a_name_that_no_release_has_is_reported(cache_folder: Path) -> None:
+    """An import that cannot be resolved is one clear line."""
     put("9.4.0", helper="nobody_has_this")
     with pytest.raises(BadModule, match=r"^release=9\.4\.0 lr_scheduler\.py cannot be imported: ImportError"):
         load.load_release("9.4.0")
@@ -147,7 +146,7 @@ def test_groups_are_by_code(cache_folder: Path) -> None:
     assert len(load.distinct(every, by_text=True)) == 4
 
 
-def test_a_release_that_is_not_cached_is_told(cache_folder: Path) -> None:
+def test_a_release_that_is_not_cached_is_reported(cache_folder: Path) -> None:
     """Loading, grouping and asking offline each name the release."""
     for ask in (load.load_release, lambda r: load.distinct([r]), lambda r: load.subject(r, offline=True)):
         with pytest.raises(ReleaseError, match=r"^release=2\.8\.0 must be in the cache"):
@@ -178,24 +177,19 @@ def test_the_installed_release_behaves_as_installed() -> None:
     ]
 
 
-def fetch_command(*words: str) -> int:
-    """Run the command with these words."""
-    parser = argparse.ArgumentParser()
-    fetch.add_arguments(parser)
-    return fetch.run(parser.parse_args(words))
-
-
 def test_the_command_shows_what_is_cached(cache_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Cached releases are shown with their groups; a release that is not to be had makes the exit code 2."""
+    """Cached releases are shown with their groups; a release that cannot be fetched makes the exit code 2."""
     put("9.0.0")
     put("9.1.0", doc="b")
-    assert fetch_command("9.0", "9.1", "--offline") == 0
-    told = capsys.readouterr()
-    assert "2 of 2 releases cached, 1 different in code" in told.out
-    assert "as 9.0.0" in told.out
-    assert fetch_command("9.0", "9.5", "--offline") == 2
-    assert "release=9.5.0 must be in the cache when offline" in capsys.readouterr().err
-    assert fetch_command("nine", "--offline") == 2
+    assert main(["fetch", "9.0", "9.1", "--offline"]) == 0
+    output = capsys.readouterr().out
+    assert "2 of 2 releases cached, 1 different in code" in output
+    assert "as 9.0.0" in output
+    assert main(["fetch", "9.0", "9.5", "--offline"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("release=9.5.0 must be in the cache when offline")
+    assert lines[1:] == ["1 of 2 releases could not be fetched; 2 are cached"]
+    assert main(["fetch", "nine", "--offline"]) == 2
     assert capsys.readouterr().err.startswith("release='nine' must be ")
-    assert fetch_command("--offline", "--list") == 0
+    assert main(["fetch", "--offline", "--list"]) == 0
     assert f"2 of {len(index.FALLBACK) + 2} releases cached" in capsys.readouterr().out
