@@ -124,10 +124,11 @@ def _print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     if diagnosis.best is not None and diagnosis.verdict == "fault":
         console.print(f"\nChange: {diagnosis.best.fix}")
     console.print(f"\n{difference(diagnosis)}")
-    comparison, schedule = compare(diagnosis), compared_with(diagnosis)
-    if comparison is not None and schedule is not None:
-        for line in schedule:
+    for line in compared_with(diagnosis):
+        if line:
             console.print(line)
+    comparison = compare(diagnosis)
+    if comparison is not None:
         table = plain_table()
         for name in ("step", comparison.label, "logged", ""):
             table.add_column(name, justify="right")

@@ -16,6 +16,15 @@ VERDICTS = ("healthy", "fault", "unknown")
 FITS = 1.2
 
 
+def percent(share: float) -> str:
+    """A share as a text that can be followed by "of the peak" or stand alone.
+
+    >>> percent(0.0234), percent(1.0), percent(1234.5)
+    ('2.34 %', '100 %', '1,234 times')
+    """
+    return f"{100 * share:.3g} %" if share < 9.995 else f"{share:,.0f} times"
+
+
 @dataclasses.dataclass(frozen=True)
 class Explanation:
     """One way to account for a trace.

@@ -74,19 +74,23 @@ def in_words(schedule: Schedule, base: float) -> str:
     >>> in_words(parse("linear20+cosine180"), 0.1)
     'linear warmup of 20 steps (family A), cosine decay from base LR 0.1 over 180 steps'
     >>> in_words(parse("seq2_m20.linearlr_s0p1.exponentiallr0p9"), 0.1)
-    'LinearLR, from step 20 on ExponentialLR, at base LR 0.1'
+    'LinearLR, from step 20 on ExponentialLR; base LR 0.1'
     """
     pair, pair_base = as_pair(schedule, base)
-    return f"{_composition(schedule)}, at base LR {base:.6g}" if pair is None else describe(pair, pair_base)
+    return f"{_composition(schedule, base)}; base LR {base:.6g}" if pair is None else describe(pair, pair_base)
 
 
-def _composition(schedule: Schedule) -> str:
+def _composition(schedule: Schedule, base: float) -> str:
     if isinstance(schedule, LambdaLR):
-        return _composition(schedule.lr_lambda)
+        return _composition(schedule.lr_lambda, base)
     if isinstance(schedule, Clocked):
-        return f"{_composition(schedule.schedule)} at another pace"
+        return f"{_composition(schedule.schedule, base)} at another pace"
+    if isinstance(schedule, WarmupDecay):
+        return f"({describe(schedule, base)})"
     parts = [
-        f"({_composition(part)})" if isinstance(part, SequentialLR | ChainedScheduler) else _composition(part)
+        f"({_composition(part, base)})"
+        if isinstance(part, SequentialLR | ChainedScheduler)
+        else _composition(part, base)
         for part in getattr(schedule, "schedulers", ())
     ]
     if isinstance(schedule, SequentialLR):

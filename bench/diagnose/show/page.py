@@ -65,7 +65,7 @@ def _part(diagnosis: Diagnosis) -> dict[str, Any]:
         "rows": rows_around(diagnosis),
         "label": "" if comparison is None else comparison.label,
         "difference": difference(diagnosis),
-        "compared_with": compared_with(diagnosis),
+        "compared_with": [line for line in compared_with(diagnosis) if line],
         "parameters": {} if diagnosis.best is None else parameters(diagnosis.best),
         "trace": diagnosis.trace,
     }

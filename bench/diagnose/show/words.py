@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.diagnose.core.diagnosis import Diagnosis, Explanation
+from bench.diagnose.core.diagnosis import Diagnosis, Explanation, percent
 from bench.diagnose.fit.describe import in_words
 
 from .comparison import compare
@@ -50,14 +50,21 @@ def difference(diagnosis: Diagnosis) -> str:
     )
 
 
-def compared_with(diagnosis: Diagnosis) -> tuple[str, str] | None:
-    """The schedule that the log is compared with in words, and the options that name it; None without one."""
+def compared_with(diagnosis: Diagnosis) -> tuple[str, str]:
+    """The schedule that the log is compared with, in words (if the sentence does not have them) and as options.
+
+    Both are empty where there is no such schedule.
+    """
     comparison = compare(diagnosis)
     if comparison is None:
-        return None
+        return "", ""
     schedule, base_lr = comparison.schedule, comparison.base_lr
-    words = f"{comparison.label.capitalize()}: {in_words(schedule, base_lr)}"
-    return words, f"(--expect {schedule.slug} --base-lr {base_lr:g})"
+    words = in_words(schedule, base_lr)
+    short = f"{base_lr:g}" if float(f"{base_lr:g}") == base_lr else repr(base_lr)
+    return (
+        "" if words in diagnosis.sentence() else f"{comparison.label.capitalize()}: {words}",
+        f"(--expect {schedule.slug} --base-lr {short})",
+    )
 
 
 def misfit_text(explanation: Explanation) -> str:
@@ -66,7 +73,8 @@ def misfit_text(explanation: Explanation) -> str:
         return "fits"
     if explanation.residual is None:
         return "does not fit"
-    return f"does not fit: differs by up to {100 * explanation.residual:.2g} % of the peak"
+    share = percent(explanation.residual)
+    return f"does not fit: differs by up to {share} {'' if share.endswith('times') else 'of '}the peak"
 
 
 def other_text(explanation: Explanation) -> str:
@@ -78,8 +86,8 @@ def other_text(explanation: Explanation) -> str:
 def other_explanations(diagnosis: Diagnosis) -> tuple[Explanation, ...]:
     """The other explanations, best first: those that tie with the best, and the next ones up to `MOST_OTHERS`."""
     others = diagnosis.explanations[diagnosis.verdict != "unknown" :]
-    if diagnosis.verdict == "healthy":  # what does not fit casts no doubt on what does
-        others = tuple(other for other in others if other.fits)
+    if diagnosis.verdict == "healthy":  # what does not fit casts no doubt on what does, nor does a fault later on
+        others = tuple(other for other in others if other.fits and diagnosis.expected is None)
     return others[: max(MOST_OTHERS, diagnosis.tied - 1)]
 
 

@@ -56,7 +56,7 @@ def diagnosis(verdict: str = "fault", name: str = "lr", wrong: int = 50) -> Diag
     lrs = EXPECTED.trace(200, 1e-3)
     if verdict != "healthy":
         lrs[wrong:] *= 0.5
-    explanations = () if verdict == "unknown" else (explained("first"), explained("second", 12.0, 0.0234))
+    explanations = () if verdict == "unknown" else (explained("first"), explained("second", 12.0, 0.023))
     trace = Trace(np.arange(200), lrs, name=name)
     return Diagnosis(trace, EXPECTED, verdict, explanations, len(explanations[:1]), 1e-3)
 
@@ -109,7 +109,7 @@ def test_the_page_says_what_the_diagnosis_says() -> None:
         f"150 of 200 logged LRs differ from the expected schedule; first at step 50: logged {right / 2:.6g}, expected"
         in page
     )
-    assert "Expected: linear warmup of 20 steps (family A), cosine decay from base LR 0.001 over 180 steps<br>" in page
+    assert "Expected: linear warmup of 20 steps (family A), cosine decay from base LR 0.001 over 180 steps</p>" in page
     assert "(--expect linear20+cosine180 --base-lr 0.001)" in page
 
 
