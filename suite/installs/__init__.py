@@ -1,1 +1,1 @@
-"""Releases really installed, against their scheduler file run here."""
+"""Releases that are really installed, compared with their scheduler file run here."""

@@ -1,6 +1,6 @@
 """`python -m suite.installs.installed_run --out FILE`: every case on the torch that is installed here, as exact text.
 
-It runs inside the throw-away environments of `prove`, so it imports torch and NumPy and nothing else.
+It runs inside the temporary environments of `prove`, so it imports only torch and NumPy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from suite.engine.loop import Run, run_case
 from suite.engine.subject import Subject, installed
 
 #: What happened in one case, as plain data: see `as_row`.
-Row = dict[str, Any]
+InstallRow = dict[str, Any]
 
 
 def versions(subject: Subject) -> dict[str, str]:
@@ -43,8 +43,8 @@ def _hex(rows: list[list[float]]) -> list[list[str]]:
     return [[value.hex() for value in row] for row in rows]
 
 
-def as_row(case: Case, run: Run) -> Row:
-    """One case: its rates as `float.hex` texts (which lose no bit), what it raised and what it warned of."""
+def as_row(case: Case, run: Run) -> InstallRow:
+    """One case: its rates as `float.hex` texts (which lose no bit), what it raised, and its warnings by category."""
     return {
         "case": case.id,
         "lrs": _hex(run.lrs),
@@ -57,27 +57,27 @@ def as_row(case: Case, run: Run) -> Row:
     }
 
 
-def rows(cases: Iterable[Case], subject: Subject) -> Iterator[Row]:
+def rows(cases: Iterable[Case], subject: Subject) -> Iterator[InstallRow]:
     """Every case run under `subject`, in order."""
     for case in cases:
         yield as_row(case, run_case(case.schedule, case.setup, case.steps, subject))
 
 
-def write(path: Path, about: dict[str, str], found: Iterable[Row]) -> None:
-    """The versions on the first line, then one case a line."""
+def write(path: Path, about: dict[str, str], rows: Iterable[InstallRow]) -> None:
+    """Write the versions on the first line, then one case per line."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        for row in (about, *found):
+        for row in (about, *rows):
             file.write(json.dumps(row) + "\n")
 
 
-def read(path: Path) -> tuple[dict[str, str], list[Row]]:
-    """What `write` wrote: versions, rows; raises ValueError for a file that is cut short or no dump."""
+def read(path: Path) -> tuple[dict[str, str], list[InstallRow]]:
+    """What `write` wrote: versions, rows; raises ValueError for a truncated file or one of another format."""
     lines = path.read_text(encoding="utf-8").splitlines()
     try:
-        first, *found = [json.loads(line) for line in lines]
+        first, *rows = [json.loads(line) for line in lines]
     except ValueError as error:  # an empty file too: there is no first line to unpack
-        raise ValueError(f"dump={path.name} must hold one JSON object a line: {error}") from None
-    return first, found
+        raise ValueError(f"dump={path.name} must have one JSON object per line: {error}") from None
+    return first, rows
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Throw-away environments: one real torch release in a folder that is gone afterwards, whatever happens."""
+"""Temporary environments: one real torch release in a folder that is removed afterwards, whatever happens."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from types import FrameType
 
 import numpy as np
 
+from suite.releases.user_pip import NEUTRAL, last_line
+from suite.shared.cli import InputError
+
 ROOT = Path(__file__).resolve().parents[2]
 #: A Linux build of 2.8.0 with its CUDA packages takes 6.5 GB, and pip unpacks beside its downloads.
 ROOM = 10 * 10**9
@@ -27,35 +30,33 @@ INSTALL_PATIENCE, CASES_PATIENCE = 1800.0, 600.0
 Call = Callable[[Sequence[str], float, Path], None]
 
 
-class InstallError(Exception):
-    """An environment cannot be had or used; the text is the one line that says why."""
+class InstallError(InputError):
+    """An environment cannot be made or used; the text is the one line that says why."""
 
 
 def call(command: Sequence[str], patience: float, scratch: Path) -> None:
-    """Run to the end from the repository's root; raises InstallError with the last line of what went wrong.
+    """Run a command from the repository's root; raises InstallError with the last line of its output if it fails.
 
-    The command's temporary files go to `scratch`: a pip that is stopped leaves GBs of them behind.
+    The command's temporary files go to `scratch`: a killed pip leaves GBs of them behind.
     """
-    # A PYTHONPATH of ours could put another torch before the one just installed.
+    # The user's PYTHONPATH could put another torch before the one just installed.
     clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
-    clean |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
-    what = " ".join(Path(part).name if os.path.isabs(part) else part for part in command)
+    clean |= NEUTRAL | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
+    name = " ".join(Path(part).name if os.path.isabs(part) else part for part in command)
     try:
         done = subprocess.run(
             command, cwd=ROOT, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=patience
         )
     except subprocess.TimeoutExpired:
-        raise InstallError(f"command={what!r} must end within {patience:.0f} s") from None
+        raise InstallError(f"command={name!r} must end within {patience:.0f} s") from None
     except OSError as error:
-        raise InstallError(f"command={what!r} cannot be run: {error.strerror}") from None
+        raise InstallError(f"command={name!r} cannot be run: {error.strerror}") from None
     if done.returncode != 0:
-        said = [line for line in done.stdout.splitlines() if line.strip()] or ["it said nothing"]
-        last = next((line for line in reversed(said) if line.startswith("ERROR")), said[-1])
-        raise InstallError(f"command={what!r} ended with code {done.returncode}: {last}")
+        raise InstallError(f"command={name!r} ended with code {done.returncode}: {last_line(done.stdout)}")
 
 
 def requirements(release: str) -> list[str]:
-    """What the run inside imports; NumPy is the one used here, since it computes the tables of a LambdaLR."""
+    """What the run there imports; NumPy has the version used here, because it computes the tables of a LambdaLR."""
     return [f"torch=={release}", f"numpy=={np.__version__}"]
 
 
@@ -64,7 +65,7 @@ def _interpreter(home: Path) -> Path:
 
 
 def install(release: str, home: Path, run: Call = call, pause: Callable[[float], None] = time.sleep) -> Path:
-    """A new environment with this torch in `home`: its interpreter; raises InstallError after three attempts."""
+    """Make an environment with this torch in `home`; return its interpreter. Raises InstallError after three tries."""
     run([sys.executable, "-m", "venv", str(home)], INSTALL_PATIENCE, home.parent)
     python = _interpreter(home)
     command = [str(python), "-m", "pip", "install", "--no-cache-dir", "--quiet", *requirements(release)]
@@ -72,7 +73,7 @@ def install(release: str, home: Path, run: Call = call, pause: Callable[[float],
         try:
             run(command, INSTALL_PATIENCE, home.parent)
         except InstallError as error:
-            print(f"{error}; again in {wait:.0f} s", file=sys.stderr)
+            print(f"{error}; next try in {wait:.0f} s", file=sys.stderr)
             pause(wait)
         else:
             return python
@@ -86,7 +87,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def environment(release: str, run: Call = call) -> Iterator[Path]:
-    """The interpreter of a new environment with this torch, removed afterwards: on failure and on Ctrl-C too."""
+    """The interpreter of a new environment with this torch; it is removed afterwards, on failure and Ctrl-C too."""
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if free < ROOM:
         raise InstallError(f"free={free // 10**9} GB must be >= {ROOM // 10**9} GB in the temporary folder (TMPDIR)")

@@ -1,8 +1,7 @@
-"""The proof by real installs notices what it must, and cleans up; nothing here needs a network or an install."""
+"""The proof by real installs finds every difference and cleans up; these tests need no network and no install."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import shutil
@@ -23,14 +22,15 @@ from reference import (
     ReduceLROnPlateau,
     SequentialLR,
 )
+from suite.__main__ import main
 from suite.commands import prove
 from suite.engine.axes import Setup
 from suite.engine.build import unchecked
 from suite.engine.case import Case
 from suite.engine.loop import run_case
 from suite.engine.subject import installed
-from suite.installs import installed_run, temporary_env
-from suite.installs.installed_run import Row
+from suite.installs import compare, installed_run, temporary_env
+from suite.installs.installed_run import InstallRow
 from suite.releases import load
 
 WARMUP = LinearLR(0.13, 1.0, 6)
@@ -47,25 +47,18 @@ CASES = (
 BY_ID = {case.id: case for case in CASES}
 
 
-def fresh() -> list[Row]:
-    """The rows of CASES, made anew."""
+def fresh() -> list[InstallRow]:
+    """The rows of CASES, from a new run."""
     return list(installed_run.rows(CASES, installed()))
 
 
-def compared(there: list[Row]) -> list[prove.Difference]:
-    """What `compare` finds when `there` is what an install gave."""
-    return prove.compare(there, fresh(), BY_ID)
-
-
-def arguments(*words: str) -> argparse.Namespace:
-    """The command line of `prove`, parsed."""
-    parser = argparse.ArgumentParser()
-    prove.add_arguments(parser)
-    return parser.parse_args(words)
+def compared(there: list[InstallRow]) -> list[compare.InstallDifference]:
+    """The differences when `there` is what an install gave."""
+    return compare.compare(there, fresh(), BY_ID)
 
 
 def test_cases_here_show_every_kind_of_outcome() -> None:
-    """The cases of this file have traces, errors at both places and warnings, so each comparison has matter."""
+    """The cases of this file have traces, errors at both places and warnings, so each comparison is exercised."""
     rows = fresh()
     assert [bool(row["error"]) for row in rows] == [False, False, True, False, True, False, False]
     assert [bool(row["lrs"]) for row in rows if row["error"]] == [True, False]
@@ -73,7 +66,7 @@ def test_cases_here_show_every_kind_of_outcome() -> None:
 
 
 def test_two_runs_are_identical() -> None:
-    """The same torch twice gives no difference."""
+    """Two runs on the same torch do not differ."""
     assert compared(fresh()) == []
 
 
@@ -88,21 +81,21 @@ def test_dump_round_trips(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", '{"torch": "2.8.0"}\n{"case": "lin'], ids=["empty", "cut"])
 def test_damaged_dump_is_refused(text: str, tmp_path: Path) -> None:
-    """An empty or cut file is no dump."""
+    """An empty or truncated file is refused."""
     (tmp_path / "dump").write_text(text)
-    with pytest.raises(ValueError, match=r"^dump=dump must hold one JSON object a line: "):
+    with pytest.raises(ValueError, match=r"^dump=dump must have one JSON object per line: "):
         installed_run.read(tmp_path / "dump")
 
 
 @pytest.mark.parametrize("part", ["lrs", "last_lrs", "momenta"])
 def test_one_ulp_is_found(part: str) -> None:
-    """One value that is one unit in the last place off is one difference, at its step."""
+    """One value that is off by one unit in the last place is one difference, at its step."""
     there = fresh()
     value = float.fromhex(there[1][part][5][2])
     there[1][part][5][2] = math.nextafter(value, math.inf).hex()
-    (found,) = compared(there)
-    assert (found.case, found.part, found.step, found.explanation) == (CASES[1].id, part, 5, prove.UNEXPLAINED)
-    assert found.installed != found.in_process
+    (d,) = compared(there)
+    assert (d.case, d.part, d.step, d.explanation) == (CASES[1].id, part, 5, compare.UNEXPLAINED)
+    assert d.installed != d.in_process
 
 
 def test_sign_of_zero_is_found() -> None:
@@ -110,15 +103,15 @@ def test_sign_of_zero_is_found() -> None:
     there = fresh()
     there[0]["lrs"][3], ours = [(-0.0).hex()], fresh()
     ours[0]["lrs"][3] = [(0.0).hex()]
-    assert [d.step for d in prove.compare(there, ours, BY_ID)] == [3]
+    assert [d.step for d in compare.compare(there, ours, BY_ID)] == [3]
 
 
 def test_trace_that_ends_early_is_found() -> None:
     """A step that only one side has is a difference at that step."""
     there = fresh()
     del there[0]["lrs"][7:]
-    (found,) = compared(there)
-    assert (found.part, found.step, found.installed) == ("lrs", 7, "no such step")
+    (d,) = compared(there)
+    assert (d.part, d.step, d.installed) == ("lrs", 7, "no such step")
 
 
 @pytest.mark.parametrize(
@@ -135,23 +128,23 @@ def test_missing_and_surplus_cases_are_found() -> None:
     """A case that only one side has is a difference, on either side."""
     there = fresh()
     there[0]["case"] = "surplus"
-    found = {d.case: (d.installed, d.in_process) for d in compared(there)}
-    assert found == {CASES[0].id: ("", "present"), "surplus": ("present", "")}
+    values = {d.case: (d.installed, d.in_process) for d in compared(there)}
+    assert values == {CASES[0].id: ("", "present"), "surplus": ("present", "")}
 
 
 def test_message_alone_is_no_difference() -> None:
-    """torch words its own errors anew from release to release: the type is compared, not the text."""
+    """torch rewords its errors from release to release: the type is compared, not the text."""
     there = fresh()
     there[4]["message"] = "other words"
     assert compared(there) == []
 
 
 def test_torch_load_is_named_only_for_a_saved_state() -> None:
-    """An error about weights_only explains a difference of a state that passed a file, and of no other."""
+    """An error about weights_only explains a difference only for a state that went through a file."""
     there = fresh()
     for row in there[-2:]:
         row |= {"error": "TypeError", "message": "unexpected argument 'weights_only'", "lrs": [], "last_lrs": []}
-    assert [d.explanation for d in compared(there)] == [prove.UNEXPLAINED, "torch.load: its weights_only argument"]
+    assert [d.explanation for d in compared(there)] == [compare.UNEXPLAINED, "torch.load: its weights_only argument"]
 
 
 @pytest.mark.parametrize(
@@ -168,11 +161,11 @@ def test_bad_arguments_exit_with_2_and_one_line(
     words: list[str], line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Bad input is refused in one line, before anything is fetched."""
-    assert prove.run(arguments(*words)) == 2
+    assert main(["prove", *words]) == 2
     assert capsys.readouterr() == ("", line + "\n")
 
 
-def proved(monkeypatch: pytest.MonkeyPatch, folder: Path, there: list[Row], torch: str | None = None) -> int:
+def proved(monkeypatch: pytest.MonkeyPatch, folder: Path, there: list[InstallRow], torch: str | None = None) -> int:
     """`prove` for the installed release, with `there` in place of a real install's rows."""
     subject = installed()
     about = installed_run.versions(subject) | ({"torch": torch} if torch else {})
@@ -180,10 +173,11 @@ def proved(monkeypatch: pytest.MonkeyPatch, folder: Path, there: list[Row], torc
     def written(command: Sequence[str], patience: float, scratch: Path) -> None:
         installed_run.write(Path(command[-1]), about, there)
 
-    monkeypatch.setattr(prove, "call", written)
-    monkeypatch.setattr(prove, "all_cases", lambda: CASES)
+    monkeypatch.setattr(compare, "call", written)
+    for module in (compare, prove):
+        monkeypatch.setattr(module, "all_cases", lambda: CASES)
     monkeypatch.setattr(load, "subject", lambda release: subject)
-    return prove.run(arguments(subject.release, "--python", sys.executable, "--out", str(folder)))
+    return main(["prove", subject.release, "--python", sys.executable, "--out", str(folder)])
 
 
 def test_record_of_an_identical_release(
@@ -205,7 +199,7 @@ def test_record_of_an_identical_release(
 def test_record_of_a_different_release(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A difference gives exit code 1, stands in the record with case and step, and counts as open in the table."""
+    """A difference gives exit code 1, is in the record with case and step, and counts as open in the table."""
     there = fresh()
     there[0]["lrs"][2] = ["0x1.0p+0"]
     assert proved(monkeypatch, tmp_path, there) == 1
@@ -218,14 +212,14 @@ def test_record_of_a_different_release(
 def test_wrong_environment_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An interpreter with another torch than the release asked for proves nothing."""
+    """An interpreter with a torch other than the requested release is refused."""
     assert proved(monkeypatch, tmp_path, fresh(), torch="1.0.0") == 2
     assert capsys.readouterr().err == f"torch=1.0.0 must be {installed().release} in the environment\n"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_install_is_tried_three_times() -> None:
-    """A failing install is repeated after pauses, then given up with its own reason."""
+    """A failing install is retried after pauses, then fails with its own reason."""
     calls: list[Sequence[str]] = []
     pauses: list[float] = []
 
@@ -251,24 +245,24 @@ def test_environment_is_removed_whatever_happens(end: Any, monkeypatch: pytest.M
             homes.append(Path(command[-1]))
             homes[0].mkdir()
 
-    def ends(seen: list[bool]) -> None:
+    def ends(existed: list[bool]) -> None:
         with temporary_env.environment("2.8.0", makes):
-            seen.append(homes[0].exists())
+            existed.append(homes[0].exists())
             if end is signal.SIGTERM:
                 signal.raise_signal(end)
             raise end
 
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=temporary_env.ROOM))
-    before, seen = signal.getsignal(signal.SIGTERM), list[bool]()
+    before, existed = signal.getsignal(signal.SIGTERM), list[bool]()
     with pytest.raises(SystemExit if end is signal.SIGTERM else end):
-        ends(seen)
-    assert seen == [True]
+        ends(existed)
+    assert existed == [True]
     assert not homes[0].parent.exists()
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_full_disk_is_refused_before_the_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Less free space than an install takes is said in one line."""
+def test_a_full_disk_is_refused_before_the_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Less free space than an install takes is reported in one line."""
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=temporary_env.ROOM - 1))
     with (
         pytest.raises(temporary_env.InstallError, match=r"^free=9 GB must be >= 10 GB"),
@@ -280,17 +274,24 @@ def test_full_disk_is_refused_before_the_download(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("code", "reason"),
     [("print('all well so far'); raise SystemExit(3)", "ended with code 3: all well so far$"),
-     ("print('ERROR: no such release'); print('hint'); raise SystemExit(1)", "code 1: ERROR: no such release$"),
+     ("print('ERROR: no such release'); print('hint'); raise SystemExit(1)", "code 1: no such release$"),
      ("import time; time.sleep(60)", "must end within 1 s$")],
     ids=["last line", "pip's error line", "too slow"],
 )  # fmt: skip
 def test_failing_command_says_why(code: str, reason: str, tmp_path: Path) -> None:
-    """A command that fails or hangs ends in one line with the reason."""
+    """A command that fails or hangs gives one line with the reason."""
     with pytest.raises(temporary_env.InstallError, match=reason):
         temporary_env.call([sys.executable, "-c", code], 1.0 if "sleep" in code else 60.0, tmp_path)
 
 
 def test_temporary_files_of_a_command_go_where_they_are_removed(tmp_path: Path) -> None:
-    """What a stopped pip leaves behind lies in the folder that is removed with the environment."""
+    """What a killed pip leaves behind is in the folder that is removed with the environment."""
     temporary_env.call([sys.executable, "-c", "import tempfile; tempfile.mkdtemp(prefix='left')"], 60.0, tmp_path)
     assert [path.name[:4] for path in tmp_path.iterdir()] == ["left"]
+
+
+def test_an_install_ignores_the_constraint_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A constraint in pip's settings would refuse the release; the environment is temporary, so it does not apply."""
+    monkeypatch.setenv("PIP_CONSTRAINT", "constraints.txt")
+    code = "import os, sys; sys.exit(os.environ['PIP_CONSTRAINT'] != os.devnull)"
+    temporary_env.call([sys.executable, "-c", code], 60.0, tmp_path)
