@@ -42,9 +42,10 @@ def runs_table(results: Results, spec: Spec) -> DataFrame:
     import pandas
 
     table = pandas.DataFrame([(*run, *result) for run, result in results.items()], columns=[*COLUMNS])
-    losses = [curves(results, setting, spec) for setting in spec.settings()]  # in the order of the runs: by LR, seed
-    table["failed"] = np.concatenate([measures.failed(each, spec.lrs).T.ravel() for each in losses])
-    table["stable"] = np.concatenate([measures.stable(each).T.ravel() for each in losses])
+    by_setting = [curves(results, setting, spec) for setting in spec.settings()]
+    # .T.ravel(): in the order of the runs, by LR and seed.
+    table["failed"] = np.concatenate([measures.failed(losses, spec.lrs).T.ravel() for losses in by_setting])
+    table["stable"] = np.concatenate([measures.stable(losses).T.ravel() for losses in by_setting])
     for name in ("first_failing_step", "steps_to_target"):
         table[name] = table[name].astype("Int64")
     table.insert(table.columns.get_loc("norm") + 1, "config", spec.name)
@@ -66,17 +67,17 @@ def summary_table(results: Results, spec: Spec) -> DataFrame:
 
 
 def _summary(results: Results, setting: Setting, spec: Spec) -> dict[str, Any]:
-    losses, each = curves(results, setting, spec), sensitivities(results, setting, spec)
+    losses, per_seed = curves(results, setting, spec), sensitivities(results, setting, spec)
     without = spec.setting(setting.norm, setting.decay, "none", 0)
     change = measures.Estimate(math.nan, math.nan, math.nan)
     if without in spec.settings():
-        change = measures.paired_difference(each, sensitivities(results, without, spec))
+        change = measures.paired_difference(per_seed, sensitivities(results, without, spec))
     largest = measures.max_stable_lr(losses, spec.lrs).tolist()
     stable = measures.Estimate(median_low(largest), min(largest), max(largest))
     initial = curves(results, setting, spec, "initial_loss")[:, 0]
     row: dict[str, Any] = {**setting._asdict(), "config": spec.name, "steps": spec.steps, "seeds": len(spec.seeds)}
     for name, estimate in {
-        "lr_sensitivity": measures.mean(each),
+        "lr_sensitivity": measures.mean(per_seed),
         "change": change,
         "max_stable_lr": stable,
         "failed_share": measures.share(measures.failed(losses, spec.lrs)),

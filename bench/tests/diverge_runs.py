@@ -26,9 +26,9 @@ COLLAPSING = np.where(np.arange(STEPS) < 30, LEARNING, 2.3)
 def records(losses: Sequence[Rates] | Rates, final: Sequence[float], **others: Any) -> Records:
     """Records [K, T] of runs with these losses; other readings are too small to raise an alarm, unless given."""
     values = np.array(losses, dtype=np.float64)
-    made = {name: np.full_like(values, 1e-3) for name in PER_STEP} | {"losses": values}
-    made |= {name: np.array(record, dtype=np.float64) for name, record in others.items()}
-    return Records(**made, initial=values[:, 0].copy(), final=np.array(final, dtype=np.float64))
+    readings = {name: np.full_like(values, 1e-3) for name in PER_STEP} | {"losses": values}
+    readings |= {name: np.array(record, dtype=np.float64) for name, record in others.items()}
+    return Records(**readings, initial=values[:, 0].copy(), final=np.array(final, dtype=np.float64))
 
 
 class Ruled:

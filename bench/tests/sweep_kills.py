@@ -73,9 +73,9 @@ def main() -> int:
     ]
     moments = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as folder:
-        whole, killed = Path(folder, "whole"), Path(folder, "killed")
+        undisturbed, killed = Path(folder, "undisturbed"), Path(folder, "killed")
         start = time.monotonic()
-        subprocess.run(command(whole, grid), cwd=ROOT, check=True)
+        subprocess.run(command(undisturbed, grid), cwd=ROOT, check=True)
         length = time.monotonic() - start
         kills: list[int] = []
         wrong = 0
@@ -87,10 +87,10 @@ def main() -> int:
             if still_running:
                 kills.append(after.total())
             else:
-                wrong += differences(whole, killed)
+                wrong += differences(undisturbed, killed)
                 shutil.rmtree(killed)  # a new sweep to kill
         subprocess.run(command(killed, grid), cwd=ROOT, check=True)
-        wrong += differences(whole, killed)
+        wrong += differences(undisturbed, killed)
     print(
         f"{len(kills)} kills, each within {length:.1f} s of a start; runs finished by then: "
         f"{', '.join(map(str, kills))}"
@@ -103,10 +103,10 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def differences(whole: Path, killed: Path) -> int:
+def differences(undisturbed: Path, killed: Path) -> int:
     """The number of tables that differ from the undisturbed sweep's, plus 1 unless each run is on disk exactly once."""
-    tables = sum((whole / name).read_bytes() != (killed / name).read_bytes() for name in TABLES)
-    return tables + (rows_on_disk(killed) != Counter(dict.fromkeys(rows_on_disk(whole), 1)))
+    tables = sum((undisturbed / name).read_bytes() != (killed / name).read_bytes() for name in TABLES)
+    return tables + (rows_on_disk(killed) != Counter(dict.fromkeys(rows_on_disk(undisturbed), 1)))
 
 
 if __name__ == "__main__":

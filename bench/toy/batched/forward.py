@@ -78,8 +78,8 @@ class Pass:
         self.labels = labels.reshape(len(labels), -1)
         self.scored = self.labels != PAD
         self.log_shares = F.log_softmax(logits, 2)
-        each = self.log_shares.gather(2, self.labels[:, :, None])[:, :, 0].masked_fill(~self.scored, 0)
-        self.losses = -each.sum(1) / self.scored.sum(1)
+        of_labels = self.log_shares.gather(2, self.labels[:, :, None])[:, :, 0].masked_fill(~self.scored, 0)
+        self.losses = -of_labels.sum(1) / self.scored.sum(1)
 
     def backward(self) -> None:
         """Write the gradients of the losses into the model."""
