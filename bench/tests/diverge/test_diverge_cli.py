@@ -86,7 +86,7 @@ def test_json_picture_and_page_agree(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["--schedule", "hold", "--seeds", "1001"], "seeds=1001 must be <= 1000"),
         (["--schedule", "hold", "--config", "tutorial"], "config=tutorial must have no dropout"),
         (["--schedule", "hold", "--table", "none.csv"], "table=none.csv must be a readable file: No such file"),
-        (["--schedule", "hold", "--plot", "no/where.png"], "plot=no/where.png must be in a folder that exists"),
+        (["--schedule", "hold", "--plot", "no/where.png"], "plot=no/where.png must be in an existing folder"),
         (["--schedule", "hold", "--html", "."], "html=. must be a file, not a folder"),
         (["--schedule", "hold", "--plot", "here.doc"], "plot=here.doc must end in one of"),
     ],
