@@ -28,17 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score and print; exit code 2 for invalid seeds."""
     with checked_input():
-        begin = integer("seeds[0]", args.seeds[0])
-        end = integer("seeds[1]", args.seeds[1], begin + 1)
+        low = integer("seeds[0]", args.seeds[0])
+        high = integer("seeds[1]", args.seeds[1], low + 1)
     from bench.diagnose.examples.score import score_example, summary  # torch takes a second
 
     scored = []
     with progress_bar(quiet=args.json) as progress:
-        task = progress.add_task("diagnosing", total=end - begin)
-        for seed in range(begin, end):
+        task = progress.add_task("diagnosing", total=high - low)
+        for seed in range(low, high):
             scored.append(score_example(seed))
             progress.advance(task)
-    result = {"seeds": [begin, end], **summary(scored)}
+    result = {"seeds": [low, high], **summary(scored)}
     if args.json:
         print(json.dumps(result, indent=1))
         return 0
@@ -54,7 +54,7 @@ def _print(result: dict[str, Any]) -> None:
     console = plain_console()
     table = plain_table()
     for name in ("cause", "examples", "clean", "degraded", "mistaken for"):
-        table.add_column(name, justify="left" if name.startswith(("cause", "other")) else "right")
+        table.add_column(name, justify="left" if name in ("cause", "mistaken for") else "right")
     for cause, row in result["kinds"].items():
         taken = ", ".join(f"{name} {count}" for name, count in row["taken_for"].items())
         table.add_row(cause, str(row["examples"]), _percent(row["clean"]), _percent(row["degraded"]), taken)

@@ -31,7 +31,7 @@ def follows(rng: Rng) -> DrawnRun:
 def ahead(rng: Rng) -> DrawnRun:
     """scheduler.step() calls before the first update."""
     setting = draw_setting(rng)
-    return run(setting, loops.plain(setting.lr, setting.total, begin=1 + small(rng, 20)))
+    return run(setting, loops.plain(setting.lr, setting.total, calls_before=1 + small(rng, 20)))
 
 
 def log_after(rng: Rng) -> DrawnRun:

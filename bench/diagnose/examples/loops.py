@@ -17,9 +17,9 @@ LoggedRun = tuple[list[int], list[float]]
 LearningRate = Callable[[int], float]
 
 
-def plain(lr: LearningRate, updates: int, begin: int = 0) -> LoggedRun:
-    """Read the LR, update, step the scheduler; `begin` calls of step() precede the first update."""
-    counter, lrs = begin, []
+def plain(lr: LearningRate, updates: int, calls_before: int = 0) -> LoggedRun:
+    """Read the LR, update, step the scheduler; `calls_before` calls of step() precede the first update."""
+    counter, lrs = calls_before, []
     for _ in range(updates):
         lrs.append(lr(counter))
         counter += 1

@@ -174,7 +174,7 @@ def _stable(d: int, n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -
     if tail.size < 1:
         return
     for shape in ("linear", "cosine", "sqrt"):
-        holds = {before, first}
+        constant_steps = {before, first}
         for low in {0.0, float(y.min())}:
             share = np.clip((y[tail] - low) / (base - low), 1e-9, 1 - 1e-12) if base > low else None
             if share is None:
@@ -188,8 +188,8 @@ def _stable(d: int, n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -
             use = p < 0.9
             if use.any():  # (n − S)/(d − S) = p
                 s = round(float(np.median((n[tail][use] - p[use] * d) / (1 - p[use]))))
-                holds.update(range(s - 2, s + 3))
-        for s in sorted(holds):
+                constant_steps.update(range(s - 2, s + 3))
+        for s in sorted(constant_steps):
             if 0 < s < d:
                 yield from floored(StableDecay(s, d - s, shape), n, y, tol, base, 1.7)
 

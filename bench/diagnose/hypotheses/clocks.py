@@ -187,5 +187,5 @@ def _resumed(evidence: Evidence) -> Iterator[Hypothesis]:
         last = expected.at(np.array([int(evidence.t[evidence.first - 1]), *evidence.gap(evidence.first)]))
         if np.abs(last - value).min() > 2 * evidence.tol[evidence.first]:
             return  # it jumped: a schedule that stops keeps its last LR
-        hold = functools.partial(np.full_like, fill_value=value, dtype=np.float64)
-        yield Hypothesis("stuck", switched(r, expected.at, lambda t: hold(t)), {"r": r, "value": value})
+        constant = functools.partial(np.full_like, fill_value=value, dtype=np.float64)
+        yield Hypothesis("stuck", switched(r, expected.at, lambda t: constant(t)), {"r": r, "value": value})

@@ -52,8 +52,8 @@ def start_factor(expected: Anatomy) -> float | None:
         return None
     if expected.warmup_steps == 0:
         return expected.pair.warmup.start_factor or None
-    hold = warmup_alone(expected)
-    first = float(hold(0)) if hold is not None else 0.0
+    warmup_only = warmup_alone(expected)
+    first = float(warmup_only(0)) if warmup_only is not None else 0.0
     return first if 0 < first < 1 else None
 
 
@@ -173,23 +173,23 @@ def _boundaries(evidence: Evidence) -> Iterator[Hypothesis]:
         yield Hypothesis(
             "milestone-missed", switched(edge, expected.at, _times(expected.at, 1 / g)), {"r": edge, "c": 1 / g}
         )
-    hold = warmup_alone(expected)
-    if hold is not None and expected.pair is not None and not isinstance(expected.pair.decay, ConstantDecay):
+    warmup_only = warmup_alone(expected)
+    if warmup_only is not None and expected.pair is not None and not isinstance(expected.pair.decay, ConstantDecay):
         yield Hypothesis(
             "milestone-missed",
-            evaluated(hold, expected.pair_base),
+            evaluated(warmup_only, expected.pair_base),
             {"r": expected.warmup_steps},
-            hold,
+            warmup_only,
             expected.pair_base,
         )
 
 
 def _warmup_again(evidence: Evidence) -> Iterator[Hypothesis]:
-    expected, hold = evidence.anatomy, warmup_alone(evidence.anatomy)
-    if hold is None or expected.warmup_steps == 0:
+    expected, warmup_only = evidence.anatomy, warmup_alone(evidence.anatomy)
+    if warmup_only is None or expected.warmup_steps == 0:
         return
 
     def twice(t: Steps) -> Rates:
-        return np.asarray(expected.at(t) * hold(np.maximum(t, 0), 1.0))
+        return np.asarray(expected.at(t) * warmup_only(np.maximum(t, 0), 1.0))
 
     yield Hypothesis("warmup-twice", twice)

@@ -141,9 +141,9 @@ def _horizons(evidence: Evidence) -> Iterator[Hypothesis]:
 
 def _moved(evidence: Evidence) -> Iterator[Hypothesis]:
     """The decay starts at another step, with its expected length or with the rest of the run."""
-    expected, pair, hold = evidence.anatomy, _pair(evidence.anatomy), warmup_alone(evidence.anatomy)
+    expected, pair, warmup_only = evidence.anatomy, _pair(evidence.anatomy), warmup_alone(evidence.anatomy)
     w, decay_steps = expected.warmup_steps, expected.decay_steps
-    if evidence.first is None or hold is None or pair.convention.clock != "prefix":
+    if evidence.first is None or warmup_only is None or pair.convention.clock != "prefix":
         return
     phi, _, fall = evidence.clock
     starts = set(evidence.gap(evidence.first))
@@ -165,8 +165,8 @@ def _moved(evidence: Evidence) -> Iterator[Hypothesis]:
         for decay in _decays(expected, rest):
             rule = dataclasses.replace(pair.convention, start="affine")
             tail = WarmupDecay(LinearWarmup(0), decay, rule)
-            at = switched(m, evaluated(hold, expected.pair_base), _later(tail, expected.pair_base, m))
-            whole = SequentialLR((hold, tail), (m,))
+            at = switched(m, evaluated(warmup_only, expected.pair_base), _later(tail, expected.pair_base, m))
+            whole = SequentialLR((warmup_only, tail), (m,))
             yield Hypothesis("milestone-moved", at, {"m": m, "meant": w}, whole, expected.pair_base)
 
 
@@ -200,10 +200,10 @@ def _lengths(evidence: Evidence) -> Iterator[Hypothesis]:
 
 
 def _nested(evidence: Evidence) -> Iterator[Hypothesis]:
-    expected, hold = evidence.anatomy, warmup_alone(evidence.anatomy)
-    if hold is None or expected.warmup_steps < 2:
+    expected, warmup_only = evidence.anatomy, warmup_alone(evidence.anatomy)
+    if warmup_only is None or expected.warmup_steps < 2:
         return
-    warm = evaluated(hold, expected.pair_base)
+    warm = evaluated(warmup_only, expected.pair_base)
     for k in range(1, LEVELS + 1):
         yield Hypothesis("nested-lost-step", _skipped(expected, warm, k), {"k": k})
         yield Hypothesis("nested-lost-step", _cut(expected, k), {"k": k})

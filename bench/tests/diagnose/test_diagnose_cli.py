@@ -92,8 +92,8 @@ def test_a_healthy_log_ends_with_0(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("user")
-def test_a_fault_ends_with_1_and_is_said_first(capsys: pytest.CaptureFixture[str]) -> None:
-    """The sentence is the first line; the line to change, the first difference and a table around it follow."""
+def test_a_fault_ends_with_1_and_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """The sentence is the first line; the fix, the first difference and a table around it follow."""
     assert main(["diagnose", log(late()), *ASKED]) == 1
     out, err = capsys.readouterr()
     lines = out.splitlines()
@@ -110,7 +110,7 @@ def test_a_fault_ends_with_1_and_is_said_first(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.usefixtures("user")
-def test_json_holds_every_trace(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_every_trace(capsys: pytest.CaptureFixture[str]) -> None:
     """Standard output is one JSON document, with a diagnosis for each group, and the notes of the reader."""
     right = EXPECTED.trace(200, 1e-3)
     rows = [f"{i},{a!r},{b!r}" for i, (a, b) in enumerate(zip(right.tolist(), late().tolist(), strict=True))]
@@ -182,7 +182,7 @@ BAD = {
 @pytest.mark.usefixtures("user")
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_ends_with_2_and_one_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The line on standard error begins with what was given; nothing is printed or written."""
+    """The line on standard error starts with the bad input; nothing is printed or written."""
     log(EXPECTED.trace(5))
     before = set(Path.cwd().iterdir())
     arguments, start = BAD[name]
@@ -200,7 +200,7 @@ def test_bad_input_ends_with_2_and_one_line(name: str, capsys: pytest.CaptureFix
 def test_a_missing_package_is_named(
     option: str, package: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What draws is no hard requirement; where it is absent, one line says what to install."""
+    """Drawing packages are optional; without them one line says what to install."""
     monkeypatch.setitem(sys.modules, package, None)
     assert main(["diagnose", log(late()), option, "file.png"]) == 2
     assert capsys.readouterr().err == f"{package} is not installed: pip install '.[bench]'\n"
@@ -227,7 +227,7 @@ def test_a_scheduler_object_is_stepped_with_its_own_groups() -> None:
 
 @pytest.mark.usefixtures("user")
 def test_imports_leave_the_search_path_as_it_was() -> None:
-    """The current folder is looked in for the user's module only."""
+    """The current folder is on the search path only while the user's module is imported."""
     before = list(sys.path)
     read_factory("module_of_user:right", 4)
     assert sys.path == before
@@ -246,7 +246,7 @@ def test_equal_groups_are_diagnosed_once() -> None:
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_the_reading_that_explains_more_counts(first: int) -> None:
-    """Where the log leaves open which update is the first, a healthy run is not accused of a shift."""
+    """If the log does not say which update is the first, a healthy run is not reported as shifted."""
     steps = np.arange(1, 200)
     open_log = Log((Trace(steps, EXPECTED(steps - first)),), first_step=0, other_first_step=1)
     result = examine(open_log, EXPECTED)

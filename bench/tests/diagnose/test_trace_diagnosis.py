@@ -1,4 +1,4 @@
-"""The diagnosis on traces whose cause is plain: names, numbers, words, ties, and what nothing explains."""
+"""The diagnosis of traces with a known cause: names, numbers, words, ties, and traces that nothing explains."""
 
 from __future__ import annotations
 
@@ -29,16 +29,21 @@ def against(lrs: Rates) -> Diagnosis:
     return diagnose(Trace(STEPS, lrs), EXPECTED, base_lr=BASE)
 
 
-def best(found: Diagnosis) -> Explanation:
-    """The first explanation, which must be there."""
-    assert found.best is not None
-    return found.best
+def best(diagnosis: Diagnosis) -> Explanation:
+    """The first explanation, which must exist."""
+    assert diagnosis.best is not None
+    return diagnosis.best
 
 
 def test_the_expected_schedule_is_healthy() -> None:
-    """A trace of the schedule itself is no fault, and nothing is wrong in it."""
-    found = against(at(STEPS))
-    assert (found.verdict, best(found).cause, best(found).first_step, found.tied) == ("healthy", "follows", None, 1)
+    """A trace of the schedule itself is healthy, and no step of it is wrong."""
+    diagnosis = against(at(STEPS))
+    assert (diagnosis.verdict, best(diagnosis).cause, best(diagnosis).first_step, diagnosis.tied) == (
+        "healthy",
+        "follows",
+        None,
+        1,
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,24 +65,24 @@ def test_the_expected_schedule_is_healthy() -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_plain_mistakes_are_named(lrs: Rates, cause: str, first: int, numbers: dict[str, float]) -> None:
-    """Cause, first wrong step and numbers are those that made the trace."""
-    found = best(against(lrs))
-    assert (found.cause, found.first_step) == (cause, first)
-    assert {name: found.parameters[name] for name in numbers} == numbers
+    """Cause, first wrong step and numbers are those of the trace."""
+    explanation = best(against(lrs))
+    assert (explanation.cause, explanation.first_step) == (cause, first)
+    assert {name: explanation.parameters[name] for name in numbers} == numbers
 
 
-def test_size_is_relative_to_what_was_expected() -> None:
+def test_size_is_relative_to_the_expected_lr() -> None:
     """A tenth of the LR from step 77 on is 90 % off."""
-    found = best(against(np.where(STEPS < 77, at(STEPS), 0.1 * at(STEPS))))
-    assert found.size == pytest.approx(0.9, rel=1e-9)
-    assert found.parameters["c"] == pytest.approx(0.1, rel=1e-9)
+    explanation = best(against(np.where(STEPS < 77, at(STEPS), 0.1 * at(STEPS))))
+    assert explanation.size == pytest.approx(0.9, rel=1e-9)
+    assert explanation.parameters["c"] == pytest.approx(0.1, rel=1e-9)
 
 
-def test_what_no_trace_can_tell_is_tied() -> None:
+def test_causes_of_the_same_trace_are_tied() -> None:
     """One step ahead and a log taken after the step are the same numbers, and the sentence says so."""
-    found = against(at(STEPS + 1))
-    assert {e.cause for e in found.explanations[: found.tied]} == {"ahead", "log-after"}
-    assert found.sentence().endswith(
+    diagnosis = against(at(STEPS + 1))
+    assert {e.cause for e in diagnosis.explanations[: diagnosis.tied]} == {"ahead", "log-after"}
+    assert diagnosis.sentence().endswith(
         (
             "A schedule that runs ahead fits equally well.",
             "An LR logged after scheduler.step() fits equally well.",
@@ -86,14 +91,14 @@ def test_what_no_trace_can_tell_is_tied() -> None:
 
 
 def test_noise_is_unknown() -> None:
-    """What no schedule and no mistake gives is called unknown, not the nearest cause."""
+    """A trace of no schedule and no mistake is unknown, not given the nearest cause."""
     lrs = at(STEPS) * (1 + 0.1 * np.sin(STEPS**2))
-    found = against(lrs)
-    assert (found.verdict, found.tied) == ("unknown", 0)
-    assert found.sentence().startswith("No known")
+    diagnosis = against(lrs)
+    assert (diagnosis.verdict, diagnosis.tied) == ("unknown", 0)
+    assert diagnosis.sentence().startswith("No known")
 
 
-def test_json_holds_everything_and_is_json() -> None:
+def test_json_has_everything_and_is_json() -> None:
     """The JSON parses back without NaN and names verdict, cause and schedule."""
     text = json.dumps(against(at(STEPS + 5)).to_json(), allow_nan=False)
     back = json.loads(text)
@@ -116,25 +121,25 @@ def test_json_holds_everything_and_is_json() -> None:
 def test_families_are_named_from_the_trace_alone(slug: str, letter: str) -> None:
     """Without any expectation the family is among those that fit, and the first reproduces the trace."""
     lrs = parse(slug)(STEPS, BASE)
-    found = diagnose(Trace(STEPS, lrs))
-    assert found.verdict == "healthy"
-    assert letter in {e.parameters["family"] for e in found.explanations[: found.tied]}
-    schedule = best(found).schedule
+    diagnosis = diagnose(Trace(STEPS, lrs))
+    assert diagnosis.verdict == "healthy"
+    assert letter in {e.parameters["family"] for e in diagnosis.explanations[: diagnosis.tied]}
+    schedule = best(diagnosis).schedule
     assert schedule is not None
-    base = best(found).parameters["base_lr"]
+    base = best(diagnosis).parameters["base_lr"]
     assert isinstance(base, float)
     assert np.abs(schedule(STEPS, base) - lrs).max() <= 1e-9 * BASE
 
 
 @pytest.mark.parametrize("slug", ["cosinewarmup20+polynomial180", "exponential40+cosine160_m1em05", "linear20+step50"])
 def test_kinds_are_named_from_a_coarse_log(slug: str) -> None:
-    """From every 5th step to 5 digits, with the settings known, the kinds of warmup and decay are found."""
+    """From every 5th step to 5 digits, with the settings known, the kinds of warmup and decay are diagnosis."""
     schedule = parse(slug)
     steps = STEPS[::5]
     lrs = np.array([float(f"{lr:.4e}") for lr in schedule(steps, BASE)])
     w = 40 if slug.startswith("exp") else 20
-    found = diagnose(Trace(steps, lrs), base_lr=BASE, warmup_steps=w, total_steps=200)
-    words = best(found).title
+    diagnosis = diagnose(Trace(steps, lrs), base_lr=BASE, warmup_steps=w, total_steps=200)
+    words = best(diagnosis).title
     warmup, decay = {
         "cosinewarmup20+polynomial180": ("cosine warmup", "polynomial decay"),
         "exponential40+cosine160_m1em05": ("exponential warmup", "cosine decay"),
@@ -145,14 +150,14 @@ def test_kinds_are_named_from_a_coarse_log(slug: str) -> None:
 
 
 def test_settings_alone_accuse_a_wrong_horizon() -> None:
-    """T_max = total is seen from the settings, without an expected schedule."""
+    """T_max = total is recognised from the settings, without an expected schedule."""
     lrs = parse("linear20+cosine200")(STEPS, BASE)
-    found = diagnose(Trace(STEPS, lrs), base_lr=BASE, warmup_steps=20, total_steps=200)
-    assert best(found).cause == "horizon-long"
+    diagnosis = diagnose(Trace(STEPS, lrs), base_lr=BASE, warmup_steps=20, total_steps=200)
+    assert best(diagnosis).cause == "horizon-long"
 
 
-def test_one_number_is_never_not_a_number() -> None:
-    """No sentence shows a number that was not found."""
+def test_no_sentence_shows_nan() -> None:
+    """No sentence shows a number that was not diagnosis."""
     for k in (0, 1, 5):
         assert "nan" not in against(at(STEPS + k)).sentence()
     assert math.isfinite(best(against(at(STEPS))).misfit)

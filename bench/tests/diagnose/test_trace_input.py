@@ -1,4 +1,4 @@
-"""What a trace accepts, and how finely it takes its values to be logged."""
+"""Valid traces, and the precision that a trace determines from its values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_steps_are_integers() -> None:
 
 @pytest.mark.parametrize("digits", [3, 4, 5, 6])
 def test_digits_of_a_rounded_log_are_found(digits: int) -> None:
-    """Rounded values tell their digits, and full ones tell none."""
+    """The digits of rounded values are determined; exact values have none."""
     lrs = parse("linear37+cosine463")(np.arange(1, 500), 3e-4)
     rounded = np.array([float(f"{lr:.{digits - 1}e}") for lr in lrs])
     assert significant_digits(rounded) == digits
@@ -43,7 +43,7 @@ def test_digits_of_a_rounded_log_are_found(digits: int) -> None:
 
 
 def test_tolerance_covers_the_rounding_and_little_more() -> None:
-    """No rounded value is off by more than its tolerance, and the worst comes near it."""
+    """No rounded value is off by more than its tolerance, and the worst is close to it."""
     lrs = parse("linear37+cosine463")(np.arange(1, 500), 3e-4)
     rounded = np.array([float(f"{lr:.3e}") for lr in lrs])
     trace = Trace(np.arange(1, 500), rounded)
@@ -51,7 +51,7 @@ def test_tolerance_covers_the_rounding_and_little_more() -> None:
     assert 0.9 < used.max() <= 1
 
 
-def test_stride_is_the_usual_distance() -> None:
-    """A log of every 10th step with a gap has the stride 10."""
+def test_stride_is_the_most_common_distance() -> None:
+    """A log of every 10th step with a gap has stride 10."""
     steps = np.array([0, 10, 20, 60, 70, 80])
     assert Trace(steps, np.linspace(0, 1, 6)).stride == 10

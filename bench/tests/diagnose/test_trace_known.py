@@ -1,4 +1,4 @@
-"""Every known deviation of torch that shows in an LR trace is named when the real trace is handed in."""
+"""Every known deviation of torch that shows in an LR trace is named in a diagnosis of the real trace."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ NAMED: dict[str, set[str]] = {
     "epoch-swalr": {"torch-step-epoch"},
     "epoch-warm-restarts": {"torch-step-epoch"},
     "optimizer-loaded-before-build": {"torch-restore-order"},
-    # Restarted at the end of a ConstantLR, the jump is made twice: the same numbers under another name.
+    # Restarted at the end of a ConstantLR, the jump happens twice: the same numbers under another name.
     "last-epoch-sequential": {"torch-last-epoch", "factor-twice"},
     "last-epoch-drop-twice": {"torch-last-epoch", "factor-twice"},
     "last-epoch-warm-restarts": {"torch-last-epoch"},
     "last-epoch-swalr": {"torch-last-epoch"},
 }
 #: Entry → why no LR trace shows it.
-SHOWS_NOT = {
-    "constant-factor-zero": "torch stops with ZeroDivisionError; the LRs up to there are right",
-    "fractional-length": "what is right for 4.5 steps is not defined: the finding is that it is accepted",
-    "zero-length-divides": "torch stops with ZeroDivisionError in the first step()",
-    "milestones-unchecked": "what is right for a milestone of 4.5 is not defined: the finding is that it is accepted",
+NOT_IN_THE_LR = {
+    "constant-factor-zero": "torch raises ZeroDivisionError; the LRs up to there are right",
+    "fractional-length": "the right LRs for 4.5 steps are undefined: the finding is that it is accepted",
+    "zero-length-divides": "torch raises ZeroDivisionError in the first step()",
+    "milestones-unchecked": "the right LRs for a milestone of 4.5 are undefined: the finding is that it is accepted",
     "cyclic-state-emptied": "load_state_dict raises KeyError; the LRs up to there are right",
 }
 #: Shapes of a verdict that are a deviation of the LRs themselves.
 IN_THE_LR = {"differs", "scaled", "shifted", "stuck", "reset"}
-#: Cases of an entry that are diagnosed, spread over all of them.
+#: Cases of an entry that are diagnosed, evenly chosen from all.
 MOST = 6
 
 
@@ -59,12 +59,12 @@ MOST = 6
 def cases_of(entry: str) -> list[Case]:
     """Known cases of an entry whose LRs deviate in the plain loop, or in the one thing that the entry is about."""
     by_id = {case.id: case for case in all_cases()}
-    found = [by_id[r.case] for r in records().values() if r.entry == entry and r.shape in IN_THE_LR]
-    return [case for case in found if is_plain(case, entry)]
+    cases = [by_id[r.case] for r in records().values() if r.entry == entry and r.shape in IN_THE_LR]
+    return [case for case in cases if is_plain(case, entry)]
 
 
 def is_plain(case: Case, entry: str) -> bool:
-    """One thing is wrong at a time, and the log can hold it: float LRs, one restart, no step backwards."""
+    """Whether one thing is wrong at a time and a log can show it: float LRs, one restart, no step backwards."""
     setup = case.setup
     rising = all(a < b for a, b in zip((2, *setup.jumps), setup.jumps, strict=False))
     about_resume = entry.startswith(("last-epoch", "optimizer-loaded"))
@@ -81,21 +81,21 @@ def is_plain(case: Case, entry: str) -> bool:
 def named(entry: str) -> dict[str, str]:
     """The cause that comes first for each chosen case of an entry."""
     chosen = cases_of(entry)
-    found = {}
+    causes = {}
     for case in chosen[:: max(1, len(chosen) // MOST)][:MOST]:
         run = run_case(case.schedule, case.setup, case.steps, installed())
         trace = Trace(np.array(run.positions), np.array(run.lrs)[:, 0])
         diagnosis = diagnose(trace, case.schedule, base_lr=case.setup.base_lrs()[0])
         assert "nan" not in json.dumps(diagnosis.to_json(), allow_nan=False)
-        found[case.id] = diagnosis.explanations[0].cause if diagnosis.tied else "unknown"
-    return found
+        causes[case.id] = diagnosis.explanations[0].cause if diagnosis.tied else "unknown"
+    return causes
 
 
 def test_every_live_entry_has_its_cause_or_its_reason() -> None:
-    """No entry that is live in the newest release is left out, and none stands in both lists."""
+    """No entry that is live in the newest release is missing, and none is in both lists."""
     live = {name for name, entry in table().items() if not entry.until}
-    assert set(NAMED) | set(SHOWS_NOT) == live
-    assert not set(NAMED) & set(SHOWS_NOT)
+    assert set(NAMED) | set(NOT_IN_THE_LR) == live
+    assert not set(NAMED) & set(NOT_IN_THE_LR)
     assert set().union(*NAMED.values()) <= set(CAUSES)
 
 
@@ -103,12 +103,12 @@ def test_every_live_entry_has_its_cause_or_its_reason() -> None:
 @pytest.mark.parametrize("entry", NAMED)
 def test_the_real_trace_is_named(entry: str) -> None:
     """The trace of the installed torch, against the composition as documented, is explained by the entry's cause."""
-    found = named(entry)
-    assert found
-    assert {case: cause for case, cause in found.items() if cause not in NAMED[entry]} == {}
+    causes = named(entry)
+    assert causes
+    assert {case: cause for case, cause in causes.items() if cause not in NAMED[entry]} == {}
 
 
-@pytest.mark.parametrize("entry", SHOWS_NOT)
+@pytest.mark.parametrize("entry", NOT_IN_THE_LR)
 def test_what_is_left_out_does_not_show(entry: str) -> None:
     """No case of an entry that is left out deviates in its LRs."""
     shapes = {r.shape for r in records().values() if r.entry == entry}

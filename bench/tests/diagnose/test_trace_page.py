@@ -66,12 +66,12 @@ class Tags(html.parser.HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Keep one tag."""
-        self.found.append((tag, dict(attrs)))
+        self.tags.append((tag, dict(attrs)))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def nasty_page() -> str:
 
 def test_the_page_needs_nothing_else(nasty_page: str) -> None:
     """It has no script, and every address in it is inline data."""
-    tags = Tags(nasty_page).found
+    tags = Tags(nasty_page).tags
     addresses = [value or "" for _, attrs in tags for name, value in attrs.items() if name in {"src", "href"}]
     assert len(addresses) == 7
     assert all(address.startswith("data:") for address in addresses)
@@ -125,7 +125,7 @@ def test_other_verdicts_have_a_page(verdict: str) -> None:
 
 def test_every_picture_has_its_words(nasty_page: str) -> None:
     """Each image has a text in its place that names what is drawn and where it starts to differ."""
-    texts = [attrs["alt"] or "" for tag, attrs in Tags(nasty_page).found if tag == "img"]
+    texts = [attrs["alt"] or "" for tag, attrs in Tags(nasty_page).tags if tag == "img"]
     assert [bool(text) for text in texts] == [True] * 6
     assert "first at step 50" in texts[0]
     assert "step 50: " in texts[1]
@@ -166,13 +166,13 @@ def test_the_picture_shows_both_curves_and_the_first_difference() -> None:
     """The lines are the expected and the logged LRs, and a vertical one stands at the first difference."""
     from matplotlib.figure import Figure
 
-    found = diagnosis()
+    fault = diagnosis()
     for draw, steps in ((draw_trace, np.arange(200)), (draw_zoom, np.arange(42, 66))):
         axes = Figure().subplots()
-        draw(axes, found)
+        draw(axes, fault)
         expected, logged, mark = axes.lines
         assert np.asarray(logged.get_xdata()).tolist() == steps.tolist()
-        assert np.asarray(logged.get_ydata()).tolist() == found.trace.lrs[steps].tolist()
+        assert np.asarray(logged.get_ydata()).tolist() == fault.trace.lrs[steps].tolist()
         assert np.asarray(expected.get_ydata()).tolist() == EXPECTED(steps, 1e-3).tolist()
         assert np.asarray(mark.get_xdata()).tolist() == [50, 50]
 
@@ -218,10 +218,10 @@ def test_a_trace_without_an_expectation_is_compared_with_the_identified_schedule
 
 
 def test_a_fault_of_the_schedule_itself_is_marked() -> None:
-    """Where the schedule found has the fault too, nothing differs, and the first wrong step is looked at."""
-    found = diagnosis("healthy")
-    trace = Trace(found.trace.steps[::3], found.trace.lrs[::3])
-    comparison = compare(dataclasses.replace(found, trace=trace, verdict="fault", expected=None))
+    """Where the identified schedule has the fault too, nothing differs, and the first wrong step is looked at."""
+    healthy = diagnosis("healthy")
+    trace = Trace(healthy.trace.steps[::3], healthy.trace.lrs[::3])
+    comparison = compare(dataclasses.replace(healthy, trace=trace, verdict="fault", expected=None))
     assert comparison is not None
     assert (comparison.label, comparison.first, comparison.mark, trace.steps[comparison.mark or 0]) == (
         "identified",
@@ -241,25 +241,27 @@ def test_a_schedule_is_followed_to_its_end(total: int) -> None:
     assert lrs[steps < total].tolist() == schedule(steps[steps < total], 0.5).tolist()
 
 
-#: Reads both frames when they have loaded, and leaves what it found as the text of the page.
+#: Widths in pixels: two phones and a laptop.
+WIDTHS = (360, 390, 1280)
+#: Reads the frames when they have loaded, and leaves the result as the text of the page.
 READER = """<script>addEventListener("load", () => {
-const found = [...document.querySelectorAll("iframe")].map(frame => {
+const views = [...document.querySelectorAll("iframe")].map(frame => {
   const page = frame.contentDocument, root = page.documentElement;
   return {excess: root.scrollWidth - root.clientWidth, scripts: page.scripts.length, title: page.title,
           drawn: [...page.images].map(image => image.complete && image.naturalWidth > 0)};
 });
-document.body.textContent = JSON.stringify(found);
+document.body.textContent = JSON.stringify(views);
 })</script>"""
 
 
 def test_a_browser_shows_it_on_a_phone(nasty_page: str, tmp_path: Path) -> None:
-    """At 360 and at 1200 pixels nothing reaches over the edge, every picture is drawn, and no script has come in."""
+    """At 360, 390 and 1280 pixels nothing is cut off, every picture is drawn, and there is no script."""
     browser = next(
         (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
     )
     if not browser:
         pytest.skip("no chromium is installed")
-    frames = (f'<iframe style="width:{w}px" srcdoc="{html.escape(nasty_page)}"></iframe>' for w in (360, 1200))
+    frames = (f'<iframe style="width:{w}px" srcdoc="{html.escape(nasty_page)}"></iframe>' for w in WIDTHS)
     (tmp_path / "frames.html").write_text("".join(frames) + READER, encoding="utf-8")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
     flags += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path / 'user'}"]
@@ -269,6 +271,6 @@ def test_a_browser_shows_it_on_a_phone(nasty_page: str, tmp_path: Path) -> None:
     ).stdout
     text = re.search(r"<body>(.*)</body>", shown, re.DOTALL)
     assert text is not None
-    found = json.loads(html.unescape(text[1]))
-    assert [(view["excess"], view["scripts"], view["drawn"]) for view in found] == [(0, 0, [True] * 6)] * 2
-    assert [view["title"] for view in found] == [f"Diagnosis of {NASTY}"] * 2
+    views = json.loads(html.unescape(text[1]))
+    assert [(view["excess"], view["scripts"], view["drawn"]) for view in views] == [(0, 0, [True] * 6)] * len(WIDTHS)
+    assert [view["title"] for view in views] == [f"Diagnosis of {NASTY}"] * len(WIDTHS)

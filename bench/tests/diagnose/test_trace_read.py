@@ -1,4 +1,4 @@
-"""Logs of learning rates as people have them, read to traces, and what cannot be read refused in one line."""
+"""Logs of learning rates as tools write them are read as traces; what cannot be read is refused in one line."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ FORMATS = {
     "lists": ("log.json", '{"step": [0, 10], "lr": [0.25, 0.5]}', "lr"),
     "json_lines": ("log.jsonl", '{"step": 0, "lr": 0.25}\n{"step": 10, "lr": 0.5}\n', "lr"),
 }
-#: What cannot be used, and the start and an inner part of the line that says so.
+#: Text that cannot be used, and the start and another part of the message.
 BAD = {
     "missing_column": ("step,loss\n0,1\n", "columns=loss", "--column"),
     "empty": ("", "trace='", "is empty"),
@@ -117,14 +117,14 @@ def test_bad_files_are_refused_in_one_line(name: str, tmp_path: Path) -> None:
     ],
     ids=["picture", "latin", "utf16"],
 )
-def test_files_that_are_no_text_are_refused(data: bytes, part: str, tmp_path: Path) -> None:
+def test_files_that_are_not_text_are_refused(data: bytes, part: str, tmp_path: Path) -> None:
     """Binary data and other encodings are named as such."""
     with pytest.raises(ValueError, match=part):
         read_log(written(tmp_path, data))
 
 
 def test_bytes_of_another_encoding_far_into_a_file_are_refused(tmp_path: Path) -> None:
-    """The start of a file may be text, and what follows not."""
+    """The start of a file may be text, but not the rest."""
     rows = "".join(f"{i},1.0\n" for i in range(20_000))
     with pytest.raises(ValueError, match=r"^trace=.*UTF-8"):
         read_log(written(tmp_path, b"step,lr\n" + rows.encode() + b"\xff\xff,1\n"))
@@ -141,8 +141,8 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
             read_log(path)
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    """A folder, a device, a missing file and an unknown column are each named."""
+def test_what_is_not_a_file_is_refused(tmp_path: Path) -> None:
+    """A folder, a device, a missing file and an unknown column each have a message."""
     for path, rule in ((tmp_path, "folder"), (tmp_path / "none.csv", "existing file"), (Path("/dev/null"), "device")):
         with pytest.raises(ValueError, match=f"^trace=.*{rule}"):
             read_log(path)
@@ -151,7 +151,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the system says of a file stands behind the file's name."""
+    """The message of the system follows the name of the file."""
 
     def refuse(self: Path, mode: str) -> None:
         raise PermissionError(13, "Permission denied")
@@ -166,22 +166,22 @@ def test_each_group_is_a_trace(tmp_path: Path) -> None:
     """Every column of a learning rate is read, those that were never filled are left out, and one can be asked for."""
     text = "step,lr-Adam/pg1,lr-Adam/pg2,lr-SGD\n0,0.1,1,\n1,0.2,,\n2,0.3,3,\n"
     path = written(tmp_path, text)
-    found = {trace.name: trace.lrs.tolist() for trace in read_log(path).traces}
-    assert found == {"lr-Adam/pg1": [0.1, 0.2, 0.3], "lr-Adam/pg2": [1.0, 3.0]}
+    lrs = {trace.name: trace.lrs.tolist() for trace in read_log(path).traces}
+    assert lrs == {"lr-Adam/pg1": [0.1, 0.2, 0.3], "lr-Adam/pg2": [1.0, 3.0]}
     assert [trace.name for trace in read_log(path, column="lr-Adam/pg2").traces] == ["lr-Adam/pg2"]
 
 
-def test_rows_of_several_owners_are_told_apart(tmp_path: Path) -> None:
-    """A recorder writes every optimizer and group below each other; each is a trace, whatever stands between."""
+def test_rows_of_several_owners_are_separated(tmp_path: Path) -> None:
+    """A recorder writes the rows of all optimizers and groups into one file; each is a trace."""
     text = "step,optimizer,group,lr\n0,Adam,0,1\n0,Adam,1,2\n0,SGD,0,3\n1,Adam,0,4\n2,Adam,0,5\n1,Adam,1,6\n1,SGD,0,7\n"
-    found = {trace.name: trace.lrs.tolist() for trace in read_log(written(tmp_path, text)).traces}
-    assert found == {"lr of Adam group 0": [1, 4, 5], "lr of Adam group 1": [2, 6], "lr of SGD group 0": [3, 7]}
-    one = read_log(written(tmp_path, "step,optimizer,group,lr\n0,Adam,0,1\n1,Adam,0,2\n")).traces
-    assert [trace.name for trace in one] == ["lr"]
+    lrs = {trace.name: trace.lrs.tolist() for trace in read_log(written(tmp_path, text)).traces}
+    assert lrs == {"lr of Adam group 0": [1, 4, 5], "lr of Adam group 1": [2, 6], "lr of SGD group 0": [3, 7]}
+    single = read_log(written(tmp_path, "step,optimizer,group,lr\n0,Adam,0,1\n1,Adam,0,2\n")).traces
+    assert [trace.name for trace in single] == ["lr"]
 
 
 def test_rows_without_steps_are_numbered(tmp_path: Path) -> None:
-    """A bare list of LRs starts at step 0; an epoch stands in for a step; both are said where there was a choice."""
+    """A bare list of LRs starts at step 0; an epoch replaces a missing step; a note says so if there was a choice."""
     assert read_log(written(tmp_path, "0.1\n0.2\n0.3\n")).traces[0].steps.tolist() == [0, 1, 2]
     assert read_log(written(tmp_path, "[0.1, 0.2]", "log.json")).traces[0].steps.tolist() == [0, 1]
     numbered = read_log(written(tmp_path, "loss,lr\n3,0.1\n2,0.2\n"))
@@ -192,7 +192,7 @@ def test_rows_without_steps_are_numbered(tmp_path: Path) -> None:
 
 
 def test_a_repeated_step_keeps_its_last_value(tmp_path: Path) -> None:
-    """The same value is dropped in silence; another one stays, because the run went on from it, and is said."""
+    """An equal value is dropped silently; a different one is kept, because the run continued from it, with a note."""
     same = read_log(written(tmp_path, "step,lr\n0,1\n1,2\n1,2\n2,3\n"))
     other = read_log(written(tmp_path, "step,lr\n0,1\n1,2\n1,5\n2,6\n"))
     assert (same.traces[0].lrs.tolist(), same.notes) == ([1, 2, 3], ())
@@ -201,7 +201,7 @@ def test_a_repeated_step_keeps_its_last_value(tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_keeps_what_came_after(tmp_path: Path) -> None:
-    """Rows that a resumed run logs again replace the earlier ones from there on, and only when asked for."""
+    """Rows that a resumed run logs again replace the earlier ones, and only if requested."""
     path = written(tmp_path, "step,lr\n0,1\n1,2\n2,3\n3,4\n2,7\n3,8\n4,9\n")
     log = read_log(path, resumed=True)
     assert (log.traces[0].steps.tolist(), log.traces[0].lrs.tolist()) == ([0, 1, 2, 3, 4], [1, 2, 7, 8, 9])
@@ -211,7 +211,7 @@ def test_a_resumed_run_keeps_what_came_after(tmp_path: Path) -> None:
 
 
 def state(lrs: list[float], every: int = 1, last: int | None = None) -> str:
-    """A Trainer's state that logged these LRs after every so many updates."""
+    """A Trainer's state that logged these LRs every few updates."""
     history = [{"epoch": 0.1, "learning_rate": lr, "step": every * (i + 1)} for i, lr in enumerate(lrs)]
     history.append({"epoch": 1.0, "step": every * len(lrs), "train_runtime": 3.5})
     return json.dumps({"global_step": every * len(lrs), "log_history": history, "max_steps": last or every * len(lrs)})
@@ -231,7 +231,7 @@ def test_a_trainers_steps_count_finished_updates(tmp_path: Path) -> None:
     ("steps", "other"), [([1, 2, 3], 1), ([10, 20, 30], 1), ([5, 15, 25], None), ([0, 1, 2], None)], ids=str
 )
 def test_a_log_that_may_count_from_1_is_known(steps: list[int], other: int | None, tmp_path: Path) -> None:
-    """Steps that begin with their own distance leave open which update is the first."""
+    """Steps that start at their own distance do not tell which update is the first."""
     text = "".join(f"{step},0.{step}\n" for step in steps)
     log = read_log(written(tmp_path, text))
     assert (log.first_step, log.other_first_step, log.traces[0].steps.tolist()) == (0, other, steps)
@@ -266,8 +266,8 @@ def test_every_float_is_read_exactly(
 
 
 @pytest.mark.parametrize("places", [4, 5, 6, 7])
-def test_a_fixed_number_of_places_is_seen(places: int) -> None:
-    """What was printed by %.6f is told from what was printed by %.4g and from what was not rounded."""
+def test_a_fixed_number_of_places_is_recognised(places: int) -> None:
+    """Values printed with %.6f are distinguished from values printed with %.4g and from exact ones."""
     lrs = 3e-2 * np.array([math.exp(-t / 30) for t in range(150)])
     assert fixed_decimals(np.array([float(f"{lr:.{places}f}") for lr in lrs])) == places
     assert fixed_decimals(np.array([float(f"{lr:.{places}g}") for lr in lrs])) is None

@@ -21,27 +21,27 @@ def against_linear_cosine(schedule: Schedule, digits: int = 17) -> Diagnosis:
 @pytest.mark.parametrize("family", ["B", "E"])
 def test_another_family_is_named(family: str, digits: int) -> None:
     """A healthy schedule of another family is not unknown: the family is named, and the first wrong step."""
-    found = against_linear_cosine(
+    diagnosis = against_linear_cosine(
         parse(f"family{family.lower()}.linear{W}{'_s0p1' if family == 'E' else ''}+cosine{T - W}"), digits
     )
-    assert found.best is not None
-    assert (found.verdict, found.best.cause) == ("fault", "other-convention")
-    assert f"family {family}" in found.sentence()
-    assert found.best.first_step == 0
+    assert diagnosis.best is not None
+    assert (diagnosis.verdict, diagnosis.best.cause) == ("fault", "other-convention")
+    assert f"family {family}" in diagnosis.sentence()
+    assert diagnosis.best.first_step == 0
 
 
 @pytest.mark.parametrize("digits", [6, 17])
 def test_a_mistake_under_another_convention_is_named(digits: int) -> None:
     """torch's LinearLR from 0.01 and a cosine over all steps: the convention is named, and the length of the decay."""
     parts = LinearLR(0.01, total_iters=W), CosineAnnealingLR(T)
-    found = against_linear_cosine(SequentialLR(parts, (W,)), digits)
-    assert found.best is not None
-    assert (found.verdict, found.best.cause) == ("fault", "horizon-long")
-    assert "Only the settings of the expected schedule match" in found.sentence()
+    diagnosis = against_linear_cosine(SequentialLR(parts, (W,)), digits)
+    assert diagnosis.best is not None
+    assert (diagnosis.verdict, diagnosis.best.cause) == ("fault", "horizon-long")
+    assert "Only the settings of the expected schedule match" in diagnosis.sentence()
 
 
 def test_noise_stays_unknown() -> None:
-    """What no schedule gives is not explained by its settings either."""
+    """A trace of no schedule is not explained by settings either."""
     lrs = BASE * np.random.default_rng(0).uniform(0.5, 1.0, T)
-    found = diagnose(Trace(np.arange(T), lrs), parse(f"linear{W}+cosine{T - W}"), base_lr=BASE)
-    assert found.verdict == "unknown"
+    diagnosis = diagnose(Trace(np.arange(T), lrs), parse(f"linear{W}+cosine{T - W}"), base_lr=BASE)
+    assert diagnosis.verdict == "unknown"
