@@ -45,8 +45,21 @@ class AlarmRule:
 
     @property
     def text(self) -> str:
-        """The signals with their thresholds."""
+        """The signals with their thresholds, as a key in JSON and in tables."""
         return " or ".join(f"{name} > {threshold:.3g}" for name, threshold in self.parts)
+
+    @property
+    def words(self) -> str:
+        """The condition of the alarm as it is printed.
+
+        >>> DEFAULT.words
+        'attention logit > 14 while the loss is high'
+        """
+        parts = []
+        for name, threshold in self.parts:
+            signal, condition, phase = name.partition(" while ")
+            parts.append(f"{signal} > {threshold:.3g}{condition}{phase}")
+        return " or ".join(parts)
 
     def first(self, records: Records) -> Steps:
         """The step of the alarm in each run, int64 [K]; −1 where there is none."""

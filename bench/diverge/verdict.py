@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.diagnose.fit.describe import describe
+from bench.diagnose.fit.describe import in_words
 from bench.toy.measures import FAILED_LOSS, STABLE_LOSS
-from reference import WarmupDecay, parse
+from reference import parse
 from reference.check import Steps
 
 from .alarm_rules import DEFAULT, WATCHED, AlarmRule
@@ -95,10 +95,7 @@ def _outcomes(records: Records, by: int | None) -> list[Outcome]:
 
 def name(setup: TrainingSetup) -> str:
     """The schedule in words, with its slug in brackets."""
-    schedule = parse(setup.schedule)
-    if not isinstance(schedule, WarmupDecay):
-        return f"schedule with base LR {setup.base_lr:g} [{setup.schedule}]"
-    return f"{describe(schedule, setup.base_lr)} [{setup.schedule}]"
+    return f"{in_words(parse(setup.schedule), setup.base_lr)} [{setup.schedule}]"
 
 
 def sentence(verdict: StabilityVerdict) -> str:
@@ -128,7 +125,7 @@ def headline(verdict: StabilityVerdict) -> str:
 def warning(verdict: StabilityVerdict) -> str:
     """What warned first, and how far ahead of the failure."""
     if not verdict.failed.size:
-        alarms = [alarm.text for alarm in WATCHED if (verdict.first_steps(alarm) >= 0).any()]
+        alarms = [alarm.words for alarm in WATCHED if (verdict.first_steps(alarm) >= 0).any()]
         return f"There were false alarms: {'; '.join(alarms)}." if alarms else ""
     failure_steps = [step for i in verdict.failed if (step := verdict.outcomes[i].step) is not None]
     failure = f"the loss shows the failure at step {np.median(failure_steps):.0f}"
@@ -137,11 +134,11 @@ def warning(verdict: StabilityVerdict) -> str:
         return f"There was no warning before {failure}."
     lead = float(np.median([*verdict.leads(alarm).values()]))
     steps = "step" if lead == 1 else "steps"
-    text = f"First warning: {alarm.text}, {verdict.when(alarm)}; {failure}, {lead:.0f} {steps} later"
+    text = f"First warning: {alarm.words}, {verdict.when(alarm)}; {failure}, {lead:.0f} {steps} later"
     if verdict.failed.size > 1:
         text += " (medians)"
     if alarm != DEFAULT and verdict.leads(DEFAULT):
-        text += f". Most reliable warning: {DEFAULT.text}, {verdict.when(DEFAULT)}"
+        text += f". Most reliable warning: {DEFAULT.words}, {verdict.when(DEFAULT)}"
     return f"{text}."
 
 

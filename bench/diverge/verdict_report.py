@@ -62,7 +62,7 @@ def print_verdict(console: Console, verdict: StabilityVerdict) -> None:
     table.add_row(f"validation loss after {verdict.setup.steps} steps", *(f"{x:.2g}" for x in verdict.records.final))
     table.add_row("step at which the loss shows the failure", *(_step(ending.step) for ending in verdict.outcomes))
     for alarm in WATCHED:
-        table.add_row(f"first step with {alarm.text}", *(_step(int(step)) for step in verdict.first_steps(alarm)))
+        table.add_row(f"first step with {alarm.words}", *(_step(int(step)) for step in verdict.first_steps(alarm)))
     console.print(table)
     if verdict.remedy is not None and verdict.remedy.tried:
         tried = plain_table()

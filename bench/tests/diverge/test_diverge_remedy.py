@@ -124,11 +124,11 @@ def test_the_warning_has_its_lead() -> None:
     assert "There was no warning before the loss shows the failure at step 12." in sentence(late)
     verdict.records.attention_logits[:] = 1e-3
     verdict.records.attention_logits[:, 30:] = 1000.0
-    assert f"{DEFAULT.text}, at step 30 in 2 of 2 failed runs; " in sentence(verdict)
+    assert f"{DEFAULT.words}, at step 30 in 2 of 2 failed runs; " in sentence(verdict)
     assert "the loss shows the failure at step 40, 10 steps later (medians)." in sentence(verdict)
     verdict.records.update_ratios[:, 20:] = 1.0
     assert "First warning: update ratio > 0.036, at step 22 in 2 of 2 failed runs; " in sentence(verdict)
-    assert f"Most reliable warning: {DEFAULT.text}, at step 30 in 2 of 2 failed runs." in sentence(verdict)
+    assert f"Most reliable warning: {DEFAULT.words}, at step 30 in 2 of 2 failed runs." in sentence(verdict)
 
 
 def rows_of(lengths: list[int], lrs: list[float]) -> list[dict[str, object]]:
