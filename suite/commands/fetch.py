@@ -1,4 +1,9 @@
-"""`python -m suite fetch`: bring the scheduler files of torch releases into the cache, and show what is there."""
+"""`python -m suite fetch`: bring the scheduler files of torch releases into the cache, and show what is there.
+
+All 33 releases until 2.15.0 take about 43 MB the first time. pip finds the wheels, with the user's own index,
+certificates and proxy; only three files are read of each. A server that cannot send parts of a file costs
+the whole wheels: 43 to 140 MB for each release.
+"""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ FALLBACK = tuple(cache.known())
 PYTHONS = tuple(dict.fromkeys(("3.10", "3.14", f"{sys.version_info[0]}.{sys.version_info[1]}")))
 #: macOS wheels for arm64 are the smallest (43 to 140 MB). This version of the system accepts all older ones' too.
 PLATFORM = "macosx_40_0_arm64"
-#: What is read of one wheel: mostly its directory of 10,000 names. For the estimate that is shown beforehand.
-BYTES_PER_RELEASE = 1_200_000
+#: What is fetched for one release, mostly its wheel's directory of 10,000 names; shown before a fetch.
+BYTES_PER_RELEASE = 1_300_000
 
 _FINAL = re.compile(r"(\d+\.\d+\.\d+)(?:\+\w+)?", re.ASCII)
 _LINK = re.compile(r"Found link (\S+?\.whl)(?:#\S*)?(?: \(.*)?, version: (\S+)$")

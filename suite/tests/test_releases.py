@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pickle
 from pathlib import Path
@@ -16,6 +17,8 @@ from suite.engine.subject import Subject, installed
 from suite.engine.verdict import verdict_of
 from suite.releases import cache, index, load
 from suite.releases.cache import ReleaseError
+from suite.releases.user_pip import NoWheel
+from suite.tests import fake_index
 
 #: The release with the smallest wheel (43 MB).
 SMALLEST = "1.11.0"
@@ -193,3 +196,59 @@ def test_the_command_shows_what_is_cached(cache_folder: Path, capsys: pytest.Cap
     assert capsys.readouterr().err.startswith("release='nine' must be ")
     assert main(["fetch", "--offline", "--list"]) == 0
     assert f"2 of {len(index.FALLBACK) + 2} releases cached" in capsys.readouterr().out
+
+
+def served(monkeypatch: pytest.MonkeyPatch, reason: str = "") -> None:
+    """Let the index list 9.0.0 to 9.3.0 and serve made-up files, or fail for this reason."""
+
+    def files(source: index.PipIndex, release: str, work: Path) -> dict[str, bytes]:
+        if reason:
+            raise NoWheel(f"release={release} {reason}")
+        source.traffic.add(1_500_000)
+        source.warn("\x1b[31mwhole wheels")
+        return fake_index.contents(release)
+
+    monkeypatch.setattr(index.PipIndex, "files", files)
+    monkeypatch.setattr(index, "_listed", lambda python: "Available versions: 9.3.0, 9.2.0, 9.1.0, 9.0.0")
+
+
+def test_the_command_says_what_it_fetches_and_why(
+    cache_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Damaged files are named before they are fetched again, the traffic is counted, control characters are escaped."""
+    served(monkeypatch)
+    put("9.0.0")
+    (cache.folder("9.0.0") / "optimizer.py").write_text("damaged")
+    assert main(["fetch"]) == 0
+    output = capsys.readouterr()
+    assert "4 of 4 releases cached" in output.out
+    assert output.out.splitlines()[-1] == "6.0 MB fetched in 4 requests"
+    assert output.err.splitlines()[0] == "release=9.0.0 is fetched again: its cached files are damaged"
+    assert output.err.splitlines()[1:] == ["\\x1b[31mwhole wheels"] * 4
+
+
+def test_equal_reasons_are_one_line(
+    cache_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Four releases that fail for one reason give one line and the count, and exit code 2."""
+    served(monkeypatch, "could not be fetched; pip said: no such wheel")
+    assert main(["fetch"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "release=9.0.0 could not be fetched; pip said: no such wheel (and 3 more)",
+        "4 of 4 releases could not be fetched; 0 are cached",
+    ]
+
+
+def test_the_command_writes_hashes(
+    cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--write-hashes` adds what was fetched to the list of known releases, and says what."""
+    served(monkeypatch)
+    monkeypatch.setattr(cache, "KNOWN", tmp_path / "known.sha256")
+    monkeypatch.setattr(cache, "known", functools.cache(cache.known.__wrapped__))
+    (tmp_path / "known.sha256").write_text("")
+    assert main(["fetch", "9.1", "--write-hashes"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "added to known.sha256: 9.1.0"
+    assert main(["fetch", "9.1", "--write-hashes"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "added to known.sha256: nothing"
+    assert list(cache.known()) == ["9.1.0"]
