@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.diagnose.core.causes import CAUSES
-from bench.diagnose.core.diagnosis import FITS, Diagnosis, Explanation, percent
+from bench.diagnose.core.diagnosis import FITS, Diagnosis, Explanation, share_of
 from bench.diagnose.core.trace import Trace
 from bench.diagnose.fit.describe import in_words
 from bench.diagnose.hypotheses.anatomy import Anatomy
@@ -122,7 +122,7 @@ def explanation(trace: Trace, candidate: ScoredHypothesis, expected: Anatomy | N
             words["schedule"] = in_words(hypothesis.schedule, 1.0 if hypothesis.base is None else hypothesis.base)
         sentence = in_sentence(cause.sentence, words | parameters)
     if cause.id != "follows" and first is not None and size is not None:
-        sentence += f" First wrong update: step {first}; largest error {percent(size)}."
+        sentence += f" First wrong update: step {first}; largest error {share_of(size, 'the expected LR')}."
     return Explanation(
         cause.id,
         cause.title,

@@ -16,13 +16,13 @@ VERDICTS = ("healthy", "fault", "unknown")
 FITS = 1.2
 
 
-def percent(share: float) -> str:
-    """A share as a text that can be followed by "of the peak" or stand alone.
+def share_of(share: float, whole: str) -> str:
+    """A share of something in words.
 
-    >>> percent(0.0234), percent(1.0), percent(1234.5)
-    ('2.34 %', '100 %', '1,234 times')
+    >>> share_of(0.023, "the peak"), share_of(1.0, "the peak"), share_of(1234.5, "the peak")
+    ('2.3 % of the peak', '100 % of the peak', '1,234 times the peak')
     """
-    return f"{100 * share:.3g} %" if share < 9.995 else f"{share:,.0f} times"
+    return f"{100 * share:.3g} % of {whole}" if share < 9.995 else f"{share:,.0f} times {whole}"
 
 
 @dataclasses.dataclass(frozen=True)

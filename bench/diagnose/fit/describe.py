@@ -46,6 +46,8 @@ DECAYS = {
     InverseSqrtDecay: "inverse square root",
     StableDecay: "warmup-stable-decay",
 }
+#: How a decay continues after its end, where it does not stay there.
+PAST_END = {"periodic": "then rising again", "restart": "then restarting", "unbounded": "then continuing downwards"}
 
 
 def family_of(pair: WarmupDecay) -> str:
@@ -84,7 +86,8 @@ def _composition(schedule: Schedule, base: float) -> str:
     if isinstance(schedule, LambdaLR):
         return _composition(schedule.lr_lambda, base)
     if isinstance(schedule, Clocked):
-        return f"{_composition(schedule.schedule, base)} at another pace"
+        pace = f"once every {schedule.every} updates" if schedule.every > 1 else f"{schedule.times} times per update"
+        return f"{_composition(schedule.schedule, base)} stepped {pace}"
     if isinstance(schedule, WarmupDecay):
         return f"({describe(schedule, base)})"
     parts = [
@@ -131,7 +134,9 @@ def _decay(pair: WarmupDecay, base: float) -> str:
     elif isinstance(decay, ExponentialDecay):
         text += f" by a factor of {decay.gamma:.9g} per step"
     low = getattr(decay, "min_lr", 0.0)
-    return f"{text} to {low:.6g}" if low else text
+    text += f" to {low:.6g}" if low else ""
+    past_end = pair.convention.past_end
+    return text if length is None or past_end == "clamp" else f"{text}, {PAST_END[past_end]}"
 
 
 def numbers(pair: WarmupDecay, base: float) -> dict[str, float | int | str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.diagnose.core.diagnosis import Diagnosis, Explanation, percent
+from bench.diagnose.core.diagnosis import Diagnosis, Explanation, share_of
 from bench.diagnose.fit.describe import in_words
 
 from .comparison import compare
@@ -73,8 +73,7 @@ def misfit_text(explanation: Explanation) -> str:
         return "fits"
     if explanation.residual is None:
         return "does not fit"
-    share = percent(explanation.residual)
-    return f"does not fit: differs by up to {share} {'' if share.endswith('times') else 'of '}the peak"
+    return f"does not fit: differs by up to {share_of(explanation.residual, 'the peak')}"
 
 
 def other_text(explanation: Explanation) -> str:
@@ -96,4 +95,5 @@ def parameters(explanation: Explanation) -> dict[str, str]:
     return {
         LABELS.get(name, name.replace("_", " ")): f"{value:.6g}" if isinstance(value, float) else str(value)
         for name, value in explanation.parameters.items()
+        if value != ""
     }
