@@ -8,7 +8,7 @@ import io
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reference import ChainedScheduler, SequentialLR
 from suite.engine.case import Case
@@ -24,61 +24,64 @@ TEMPLATE = Path(__file__).with_name("atlas.html.j2")
 
 @dataclasses.dataclass(frozen=True)
 class Theme:
-    """A question that a reader has, and the cases that answer it."""
+    """What a group of cases is about: something that a reader may want to compose or do."""
 
     name: str
-    holds: Callable[[Case], bool]
+    includes: Callable[[Case], bool]
 
 
 def _nested(kind: type, inner: type, later: bool | None = None) -> Callable[[Case], bool]:
     """A `kind` with an `inner` among its parts (the first, a later one, or any)."""
 
-    def holds(case: Case) -> bool:
+    def includes(case: Case) -> bool:
         if not isinstance(case.schedule, kind):
             return False
         parts = case.schedule.schedulers  # type: ignore[attr-defined]  # both composites have it
         chosen = parts if later is None else parts[1:] if later else parts[:1]
         return any(isinstance(part, inner) for part in chosen)
 
-    return holds
+    return includes
 
 
 _COMPOSITES = (SequentialLR, ChainedScheduler)
 
 _BUILT_FIRST = ("builtfirst", "schedulerfirst", "loadedtwice")
 
-#: A case belongs to the first theme that holds: what the loop does stands before what the composition is.
+#: A case belongs to the first theme that includes it: what the loop does comes before what the composition is.
 THEMES = (
-    Theme("restored: scheduler built first", lambda c: c.setup.resume in _BUILT_FIRST),
-    Theme("restored: optimizer loaded first", lambda c: c.setup.resume == "optimizerfirst"),
-    Theme("restarted with last_epoch", lambda c: c.setup.resume.startswith("lastepoch")),
-    Theme("step(epoch)", lambda c: bool(c.setup.jumps)),
-    Theme("tensor learning rates", lambda c: c.setup.lr_type != "float"),
-    Theme("wrong arguments", lambda c: c.family == "refused"),
-    Theme("lengths of 0 and other ends", lambda c: c.family == "edge"),
-    Theme("milestones 0, equal, last, wrong", lambda c: c.family == "milestones"),
-    Theme("Sequential inside Sequential, first", _nested(SequentialLR, SequentialLR, later=False)),
-    Theme("Chained inside Sequential, first", _nested(SequentialLR, ChainedScheduler, later=False)),
-    Theme("composite as a later phase", _nested(SequentialLR, _COMPOSITES, later=True)),  # type: ignore[arg-type]
-    Theme("Sequential inside Chained", _nested(ChainedScheduler, SequentialLR)),
-    Theme("Chained inside Chained", _nested(ChainedScheduler, ChainedScheduler)),
-    Theme("SequentialLR of simple parts", lambda c: isinstance(c.schedule, SequentialLR)),
-    Theme("ChainedScheduler of simple parts", lambda c: isinstance(c.schedule, ChainedScheduler)),
-    Theme("one scheduler alone", lambda c: True),
+    Theme("restored, schedulers built before loading", lambda c: c.setup.resume in _BUILT_FIRST),
+    Theme("restored, optimizer loaded before building", lambda c: c.setup.resume == "optimizerfirst"),
+    Theme("restarted with last_epoch=N", lambda c: c.setup.resume.startswith("lastepoch")),
+    Theme("step(epoch=N)", lambda c: bool(c.setup.jumps)),
+    Theme("tensor LR", lambda c: c.setup.lr_type != "float"),
+    Theme("invalid arguments", lambda c: c.family == "refused"),
+    Theme("lengths of 0 and other edge cases", lambda c: c.family == "edge"),
+    Theme("milestones at the edges, equal or invalid", lambda c: c.family == "milestones"),
+    Theme("SequentialLR as first phase of SequentialLR", _nested(SequentialLR, SequentialLR, later=False)),
+    Theme("ChainedScheduler as first phase of SequentialLR", _nested(SequentialLR, ChainedScheduler, later=False)),
+    Theme(
+        "composite as later phase of SequentialLR",
+        _nested(SequentialLR, _COMPOSITES, later=True),  # type: ignore[arg-type]
+    ),
+    Theme("SequentialLR inside ChainedScheduler", _nested(ChainedScheduler, SequentialLR)),
+    Theme("ChainedScheduler inside ChainedScheduler", _nested(ChainedScheduler, ChainedScheduler)),
+    Theme("SequentialLR of single schedulers", lambda c: isinstance(c.schedule, SequentialLR)),
+    Theme("ChainedScheduler of single schedulers", lambda c: isinstance(c.schedule, ChainedScheduler)),
+    Theme("single scheduler", lambda c: True),
 )
 
 
 def theme_of(case: Case) -> str:
     """The theme of a case."""
-    return next(theme.name for theme in THEMES if theme.holds(case))
+    return next(theme.name for theme in THEMES if theme.includes(case))
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
     """One theme in one release."""
 
-    deviating: int  # other learning rates, an error, or no refusal
-    warned: int  # right learning rates, but a correct loop is warned
+    deviating: int  # another learning rate or momentum, an error, or a wrong argument that is accepted
+    warned: int  # the right learning rates, but a warning about a correct loop
     absent: int
     cases: int
 
@@ -91,25 +94,25 @@ class Cell:
 def cells(rows: dict[str, list[AtlasRow]]) -> dict[str, dict[str, Cell]]:
     """Theme → release → counts."""
     themes = {row.case.id: theme_of(row.case) for row in next(iter(rows.values()))}
-    found: dict[str, dict[str, Cell]] = {theme.name: {} for theme in reversed(THEMES)}
+    grid: dict[str, dict[str, Cell]] = {theme.name: {} for theme in reversed(THEMES)}
     for release, group in rows.items():
         counts: dict[str, Counter[str]] = defaultdict(Counter)
         for row in group:
             kind = "warned" if row.verdict.shape == "warns" else row.verdict.kind
             counts[themes[row.case.id]][kind] += 1
         for name, count in counts.items():
-            found[name][release] = Cell(count["deviates"], count["warned"], count["absent"], count.total())
-    return found
+            grid[name][release] = Cell(count["deviates"], count["warned"], count["absent"], count.total())
+    return grid
 
 
 def entry_counts(rows: dict[str, list[AtlasRow]]) -> dict[str, dict[str, int]]:
     """Entry of known.toml → release → number of cases that show it."""
-    found = {name: dict.fromkeys(rows, 0) for name in table()}
+    counts = {name: dict.fromkeys(rows, 0) for name in table()}
     for release, group in rows.items():
         for row in group:
             if row.entry is not None:
-                found[row.entry.id][release] += 1
-    return found
+                counts[row.entry.id][release] += 1
+    return counts
 
 
 def picture(rows: dict[str, list[AtlasRow]], labels: dict[str, str]) -> bytes:
@@ -139,8 +142,8 @@ def picture(rows: dict[str, list[AtlasRow]], labels: dict[str, str]) -> bytes:
     wrong = sum(grid[n][latest].deviating for n in names)
     every = sum(totals)
     axes.set_title(
-        f"{wrong} of {every} cases do not give the documented learning rates in torch {labels[latest]}\n"
-        "number of such cases, mere warnings left out; darker: a larger share of the theme",
+        f"{wrong} of {every} cases deviate from the documentation in torch {labels[latest]}\n"
+        "number of deviating cases, not counting those that only warn; darker: a larger share of the row",
         loc="left",
     )
     axes.spines[:].set_visible(False)
@@ -158,21 +161,30 @@ def page(rows: dict[str, list[AtlasRow]], labels: dict[str, str]) -> bytes:
     """The whole atlas as one self-contained HTML page."""
     from jinja2 import Environment, StrictUndefined
 
-    grid, counts = cells(rows), entry_counts(rows)
-    entries: list[dict[str, Any]] = []
-    for entry in table().values():
-        example = _example(rows, entry)
-        entries.append({"known": entry, "counts": counts[entry.id], "example": example})
+    counts, releases = entry_counts(rows), list(rows)
+
+    def last_shown(entry: Known) -> tuple[int, int]:
+        """The newest release that shows the entry, and by how many cases."""
+        return max((releases.index(r), count) for r, count in counts[entry.id].items() if count or r == releases[0])
+
+    ordered = sorted(table().values(), key=last_shown, reverse=True)
+    entries = [{"known": entry, "counts": counts[entry.id], "example": _example(rows, entry)} for entry in ordered]
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        releases=list(rows),
+        releases=releases,
         labels=labels,
-        grid=grid,
+        grid=cells(rows),
+        shade=_shade,
         entries=entries,
         readings=readings(),
         cases=len(next(iter(rows.values()))),
     )
     return text.encode()
+
+
+def _shade(share: float) -> str:
+    """The colour of a cell of which this share deviates; translucent, so that it suits dark pages too."""
+    return f"rgba(214, 60, 20, {0.12 + 0.6 * share:.2f})"
 
 
 def _example(rows: dict[str, list[AtlasRow]], entry: Known) -> AtlasRow | None:

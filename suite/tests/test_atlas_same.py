@@ -62,7 +62,7 @@ ALTERATIONS: dict[str, list[Callable[[bytes], bytes]]] = {
     ],
     "traces.csv.gz": [_unpacked(lambda text: text.replace(b"0x1.3", b"0x1.4", 1)), _flip(-5)],
     "releases.csv": [lambda data: data + b"9.9.9,9.9,\n"],
-    "index.html": [lambda data: data.replace(b" cases on ", b" cases upon ", 1)],
+    "index.html": [lambda data: data.replace(b" cases, each ", b" cases, every ", 1)],
     "atlas.png": [
         _flip(5000),
         _flip(-20),
