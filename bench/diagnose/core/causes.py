@@ -66,7 +66,7 @@ def load(rows: dict[str, dict[str, Any]]) -> dict[str, Cause]:
             raise ValueError(f"cause={name!r} must have both of offset and cost_reason, or neither")
         if ("merged_with" in row) != ("argument" in row):
             raise ValueError(f"cause={name!r} must have both of merged_with and argument, or neither")
-        if row.get("merged_with", name) not in rows:
+        if "merged_with" in row and row["merged_with"] not in rows.keys() - {name}:
             raise ValueError(f"cause={name!r} must be merged with another cause, not {row['merged_with']!r}")
     return {name: Cause(id=name, **row) for name, row in rows.items()}
 

@@ -38,6 +38,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"merged_with": "none", "argument": "the same numbers"},
         "cause='bad' must be merged with another cause, not 'none'",
     ),
+    "self": (
+        {"merged_with": "bad", "argument": "the same numbers"},
+        "cause='bad' must be merged with another cause, not 'bad'",
+    ),
 }
 
 
