@@ -1,4 +1,4 @@
-"""`python -m suite check`: every case on one torch, and what it shows."""
+"""Check every case on one torch and report what deviates from the documentation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import fnmatch
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,18 +15,15 @@ import torch
 
 from suite.cases.catalogue import all_cases
 from suite.engine.case import Case
-from suite.engine.loader import BadModule
 from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, verdict_of
-from suite.engine.watchdog import Watched
+from suite.engine.watchdog import Watchdog
 from suite.known.deviations import recorded_release, stale_entries
 from suite.known.findings import Finding, judged
 from suite.known.report import print_report
-from suite.releases.cache import ReleaseError
 from suite.releases.load import subject as release_subject
+from suite.shared.cli import AS_EXPECTED, FINDING, InputError
 from suite.shared.console import finite
-
-BAD_INPUT, NEWS, AS_KNOWN = 2, 1, 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,52 +40,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where parameters and tensor LRs live")
 
 
-def _wanted(case: Case, text: str | None) -> bool:
+def _selected(case: Case, text: str | None) -> bool:
     if text is None:
         return True
     return any(text in name or fnmatch.fnmatchcase(name, text) for name in (case.id, case.family))
 
 
-def _refuse(line: str) -> int:
-    print(line, file=sys.stderr)
-    return BAD_INPUT
-
-
 def run(args: argparse.Namespace) -> int:
-    """Check, print, and return the exit code: 0 as known, 1 news, 2 bad input."""
+    """Check and print; exit code 0 where everything is as known, 1 for news."""
     if args.device == "cuda" and not torch.cuda.is_available():
-        return _refuse("device=cuda must be available, but this torch sees no CUDA device")
-    cases = tuple(c for c in all_cases(args.device) if _wanted(c, args.only))
+        raise InputError("device=cuda must be available, but this torch has no CUDA device")
+    cases = tuple(case for case in all_cases(args.device) if _selected(case, args.only))
     if not cases:
-        return _refuse(f"only={args.only!r} must match a case or a family, but it matches none")
-    lacking = list[str]()
-    try:
-        subject = release_subject(args.release) if args.release else installed()
-        name = subject.name
-        with contextlib.ExitStack() as stack:
-            if args.module is None:
-                verdicts: Iterable[Verdict] = (verdict_of(case, subject) for case in cases)
-            else:
-                watched = stack.enter_context(Watched(args.module, cases))
-                name, lacking, verdicts = f"{args.module} on {subject.name}", watched.missing(), watched.verdicts()
-            findings = list(judged(cases, verdicts, subject.release, args.json))
-    except (BadModule, ReleaseError) as error:
-        return _refuse(str(error))
+        raise InputError(f"only={args.only!r} must match a case or a family, but it matches none")
+    missing = list[str]()
+    subject = release_subject(args.release) if args.release else installed()
+    name = subject.name
+    with contextlib.ExitStack() as stack:
+        if args.module is None:
+            verdicts: Iterable[Verdict] = (verdict_of(case, subject) for case in cases)
+        else:
+            watchdog = stack.enter_context(Watchdog(args.module, cases))
+            name, missing, verdicts = f"{args.module} on {subject.name}", watchdog.missing(), watchdog.verdicts()
+        findings = list(judged(cases, verdicts, subject.release, args.json))
     stale = [] if args.only or args.module else stale_entries(subject.release, (f.entry for f in findings))
     news = [f for f in findings if f.standing in ("news", "fixed")]
-    code = NEWS if news or stale or lacking else AS_KNOWN
+    code = FINDING if news or stale or missing else AS_EXPECTED
     if args.json:
-        print(json.dumps(as_json(name, subject.release, findings, stale, lacking, code), indent=1))
+        print(json.dumps(as_json(name, subject.release, findings, stale, missing, code), indent=1))
     else:
-        print_report(name, subject.release, findings, stale, lacking)
+        print_report(name, subject.release, findings, stale, missing)
     return code
 
 
 def as_json(
-    name: str, release: str, findings: list[Finding], stale: list[str], lacking: list[str], code: int
+    name: str, release: str, findings: list[Finding], stale: list[str], missing: list[str], code: int
 ) -> dict[str, object]:
     """The whole result as plain data; rates are exact (shortest text that parses back)."""
-    shown = []
+    deviations = []
     for f in findings:
         if f.standing == "follows":
             continue
@@ -97,7 +85,7 @@ def as_json(
         row |= dataclasses.asdict(f.verdict)
         row["entry"] = f.entry.id if f.entry else None
         row["size"], row["actual"] = finite([f.verdict.size])[0], finite(f.verdict.actual)
-        shown.append(row)
+        deviations.append(row)
     entries = {f.entry.id: dataclasses.asdict(f.entry) for f in findings if f.entry}
     return {
         "subject": name,
@@ -105,9 +93,9 @@ def as_json(
         "recorded_release": recorded_release(),
         "cases": len(findings),
         "standings": dict(Counter(f.standing for f in findings)),
-        "missing_classes": lacking,
+        "missing_classes": missing,
         "entries_no_longer_shown": stale,
-        "deviations": shown,
+        "deviations": deviations,
         "entries": entries,
         "exit_code": code,
     }

@@ -11,13 +11,15 @@ from typing import Any
 
 import torch
 
+from suite.shared.cli import InputError
+
 from .loop import Run
 from .subject import Subject
 
 _ABSENT = object()
 
 
-class BadSpec(ValueError):
+class BadSpec(InputError):
     """The text names no function; it is the one line that says why."""
 
 
