@@ -16,9 +16,13 @@ import argparse
 import contextlib
 import difflib
 import importlib
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import NoReturn
+from types import FrameType
+from typing import Any, NoReturn
 
 from . import streams
 
@@ -81,7 +85,8 @@ def run_command(program: str, description: str, commands: Mapping[str, str], arg
         for name, text in commands.items():
             command = listed.add_parser(name, help=text)
             if name == chosen:
-                module = importlib.import_module(f"{program}.commands.{name}")
+                with _ctrl_c_ends_at_once():
+                    module = importlib.import_module(f"{program}.commands.{name}")
                 command.description = module.__doc__
                 module.add_arguments(command)
                 command.set_defaults(run=module.run)
@@ -95,10 +100,43 @@ def run_command(program: str, description: str, commands: Mapping[str, str], arg
         return BAD_INPUT
 
 
+class _CtrlC:
+    """Python's own handler of SIGINT, which also notes that the signal came: some libraries lose the exception."""
+
+    came = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.came = True
+        raise KeyboardInterrupt
+
+
+def _end_at_once(number: int, frame: FrameType | None) -> None:
+    streams.say("interrupted")
+    os._exit(INTERRUPTED)
+
+
+@contextlib.contextmanager
+def _on_ctrl_c(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+    if before in (None, signal.SIG_IGN) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _ctrl_c_ends_at_once() -> contextlib.AbstractContextManager[None]:
+    """While modules are imported: a KeyboardInterrupt in the middle leaves torch or NumPy half imported, unnoticed."""
+    return _on_ctrl_c(_end_at_once)
+
+
 @contextlib.contextmanager
 def their_program() -> Iterator[None]:
-    """Somebody else's program runs in the block: on Python's own streams, and what it raises ends us as it would it."""
-    with streams.plain_streams():
+    """Run somebody else's program in the block, on Python's own streams; its exceptions end the process as its own."""
+    with streams.plain_streams(), _on_ctrl_c(signal.default_int_handler):
         try:
             yield
         except BaseException as error:
@@ -108,10 +146,12 @@ def their_program() -> Iterator[None]:
 
 def exit_with(main: Callable[[], int]) -> NoReturn:
     """End this process with the exit code of `main`, or with the code for the way in which it failed."""
+    ctrl_c = _CtrlC()
     try:
         streams.prepare()
         try:
-            code = main()
+            with _on_ctrl_c(ctrl_c):
+                code = main()
         finally:
             sys.stdout.flush()  # now, while a failure can still be reported
     except streams.OutputError as error:
@@ -122,7 +162,7 @@ def exit_with(main: Callable[[], int]) -> NoReturn:
     except (Exception, KeyboardInterrupt) as error:
         if getattr(error, "is_theirs", False):
             raise
-        if isinstance(error, KeyboardInterrupt):
+        if ctrl_c.came:
             code = INTERRUPTED
             streams.say("interrupted")
         else:
@@ -131,4 +171,4 @@ def exit_with(main: Callable[[], int]) -> NoReturn:
             code = OUR_FAULT
             streams.say(traceback.format_exc().rstrip())
             streams.say("This is a fault in warmup-bench, not in your input: please report it with the lines above.")
-    sys.exit(code)
+    sys.exit(INTERRUPTED if ctrl_c.came else code)
