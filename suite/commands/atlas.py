@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -22,9 +21,9 @@ from suite.across_releases.atlas import (
     unexplained,
 )
 from suite.across_releases.same_result import same
-from suite.engine.loader import BadModule
-from suite.releases.cache import ReleaseError, numbers
+from suite.releases.cache import numbers
 from suite.releases.groups import chosen_groups, labels
+from suite.shared.cli import InputError, checked_input
 from suite.shared.console import plain_console, progress_bar
 from suite.shared.files import write_whole
 
@@ -32,10 +31,6 @@ from suite.shared.files import write_whole
 NAMED = 5
 #: Lines of one kind that are printed; more are counted.
 LISTED = 20
-
-
-class Incomplete(Exception):
-    """Releases are missing from the atlas; the text is the one line that says which, why and what to do."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,25 +51,21 @@ def run(args: argparse.Namespace) -> int:
     start = time.monotonic()
     uninstalled = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
     if uninstalled:  # before a minute of work, not after it
-        print(f"atlas needs {' and '.join(uninstalled)}: pip install '.[atlas]'", file=sys.stderr)
-        return 2
-    out = args.out or RESULTS
-    try:
-        if args.partial and out.resolve() == RESULTS.resolve():
-            raise Incomplete("partial must come with --out FOLDER, other than results/atlas: that one is complete")
-        groups, failed = chosen_groups(args.offline)
-        if not args.partial:
-            _refuse_incomplete(groups, failed)
-        rows = _measured(groups, args.json)
-        made = all_files(rows, groups)
-        different = [name for name, data in made.items() if not same(out / name, data)]
-        if not args.check:
+        raise InputError(f"atlas needs {' and '.join(uninstalled)}: pip install '.[atlas]'")
+    out: Path = args.out or RESULTS
+    if args.partial and out.resolve() == RESULTS.resolve():
+        raise InputError("partial must come with --out FOLDER, other than results/atlas: that one is complete")
+    groups, failed = chosen_groups(args.offline)
+    if not args.partial:
+        _refuse_incomplete(groups, failed)
+    rows = _measured(groups, args.json)
+    made = all_files(rows, groups)
+    different = [name for name, data in made.items() if not same(out / name, data)]
+    if not args.check:
+        with checked_input():  # the folder may be a file, or not ours to write
             out.mkdir(parents=True, exist_ok=True)
             for name, data in made.items():
                 write_whole(out / name, data)
-    except (ReleaseError, BadModule, Incomplete, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
     news, off = unexplained(rows), ranges_off(rows)
     summary = {
         "releases": sum(map(len, groups)),
@@ -95,14 +86,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse_incomplete(groups: list[tuple[str, ...]], failed: dict[str, str]) -> None:
-    """Raise Incomplete if a release could not be fetched, or if the committed atlas has one that is not here."""
+    """Raise InputError if a release could not be fetched, or if the committed atlas has one that is not here."""
     here = {release for group in groups for release in group}
     missing = sorted({*failed, *committed_releases()} - here, key=numbers)
     if not missing:
         return
     rest = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
     why = f" ({failed[missing[0]]})" if missing[0] in failed else ""
-    raise Incomplete(
+    raise InputError(
         f"releases={','.join(missing[:NAMED])}{rest} must be in the atlas, but could not be fetched{why}; nothing is "
         "written: retry with `python -m suite fetch`, or write what there is with --partial --out FOLDER"
     )

@@ -6,15 +6,13 @@ import argparse
 import dataclasses
 import itertools
 import json
-import sys
 from typing import Any
 
 from suite.across_releases.history import Stretch, stretches
 from suite.cases.catalogue import find
 from suite.engine.case import Case
-from suite.engine.loader import BadModule
-from suite.releases.cache import ReleaseError
 from suite.releases.groups import chosen_groups
+from suite.shared.cli import checked_input
 from suite.shared.console import finite, plain_console, plain_table
 
 
@@ -27,13 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the history; exit code 0 if the newest release follows, 1 if it deviates, 2 for bad input."""
-    try:
+    with checked_input():
         case = find(args.case)
-        groups, _ = chosen_groups(args.offline)
-        history = stretches(case, groups)
-    except (ReleaseError, BadModule, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    groups, _ = chosen_groups(args.offline)
+    history = stretches(case, groups)
     if args.json:
         print(json.dumps([_plain(stretch) for stretch in history], indent=1))
     else:

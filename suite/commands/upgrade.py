@@ -6,21 +6,21 @@ import argparse
 import contextlib
 import json
 import math
-import sys
 from pathlib import Path
 
-from reference import Schedule, SlugError, parse
+from reference import Schedule, parse
 from suite.across_releases.change_report import as_record, print_changes, side_by_side
 from suite.across_releases.changes import Change, change_of, changed_in, failure, first_difference
 from suite.cases.catalogue import all_cases
 from suite.engine.axes import Setup
 from suite.engine.case import Case
-from suite.engine.loader import BadModule, load
+from suite.engine.loader import load
 from suite.engine.subject import Subject
 from suite.engine.user_factory import run_mine
 from suite.known.predicates import places
-from suite.releases.cache import ReleaseError, numbers
+from suite.releases.cache import numbers
 from suite.releases.load import subject
+from suite.shared.cli import InputError, checked_input
 from suite.shared.console import finite, plain_console
 
 #: Default steps of a run for --composition and --factory.
@@ -48,20 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare and print; exit code 0 when nothing changes, 1 when something does, 2 for bad input."""
-    try:
-        steps = STEPS if args.steps is None else args.steps
-        if steps < 1:
-            raise ValueError(f"steps={steps} must be >= 1")
-        if not (args.lr >= 0 and math.isfinite(args.lr)):
-            raise ValueError(f"lr={args.lr} must be finite and >= 0")
-        old, new = _side(args.before, args.offline), _side(args.after, args.offline)
-        if args.factory:
-            return _run_factory(args, old, new, steps)
-        cases = _cases(args, old, new, steps)
-        changes = [change for case in cases if (change := change_of(case, old, new)) is not None]
-    except (ReleaseError, BadModule, SlugError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    steps = STEPS if args.steps is None else args.steps
+    if steps < 1:
+        raise InputError(f"steps={steps} must be >= 1")
+    if not (args.lr >= 0 and math.isfinite(args.lr)):
+        raise InputError(f"lr={args.lr} must be finite and >= 0")
+    old, new = _side(args.before, args.offline), _side(args.after, args.offline)
+    if args.factory:
+        return _run_factory(args, old, new, steps)
+    cases = _cases(args, old, new, steps)
+    changes = [change for case in cases if (change := change_of(case, old, new)) is not None]
     if args.json:
         print(json.dumps([as_record(change) for change in changes], indent=1))
     else:
@@ -77,11 +73,12 @@ def _cases(args: argparse.Namespace, old: Subject, new: Subject, steps: int) -> 
     """The cases to compare: the whole catalogue, or the composition that was asked for."""
     if not args.composition:
         return all_cases()
-    schedule: Schedule = parse(args.composition)
+    with checked_input():
+        schedule: Schedule = parse(args.composition)
     for name in (type(part).__name__ for part, _ in places(schedule)):
         if old.scheduler_class(name) is None and new.scheduler_class(name) is None:
             rule = "must be one of torch's schedulers or a composition of them"
-            raise ValueError(f"composition={args.composition!r} {rule}, but neither release has {name}")
+            raise InputError(f"composition={args.composition!r} {rule}, but neither release has {name}")
     return (Case("given", schedule, Setup(), steps if args.steps else _at_most(schedule, steps)),)
 
 
@@ -109,9 +106,10 @@ def _print(args: argparse.Namespace, changes: list[Change], total: int, old: Sub
 
 
 def _run_factory(args: argparse.Namespace, old: Subject, new: Subject, steps: int) -> int:
-    before, after = (run_mine(args.factory, side, args.lr, steps) for side in (old, new))
+    with checked_input():
+        before, after = (run_mine(args.factory, side, args.lr, steps) for side in (old, new))
     if not (before.built or after.built) and type(before.error) is type(after.error):
-        raise ValueError(f"factory={args.factory!r} must build a scheduler, but raises {failure(before)}")
+        raise InputError(f"factory={args.factory!r} must build a scheduler, but raises {failure(before)}")
     difference = first_difference(before, after, "float")
     lrs = [[row[0] for row in run.lrs] for run in (before, after)]
     if args.json:

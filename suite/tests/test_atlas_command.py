@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from suite.__main__ import main
 from suite.across_releases import atlas
 from suite.commands import atlas as atlas_run
 from suite.engine.case import Case
@@ -63,9 +63,7 @@ def command(*words: str) -> int:
 
 def whole_command(*words: str) -> int:
     """Run `atlas` with these words on what is cached."""
-    parser = argparse.ArgumentParser()
-    atlas_run.add_arguments(parser)
-    return atlas_run.run(parser.parse_args(["--offline", *words]))
+    return main(["atlas", "--offline", *words])
 
 
 @pytest.fixture
@@ -181,6 +179,16 @@ def test_a_complete_atlas_is_written_to_its_place(committed: Path) -> None:
     assert whole_command() == 1  # the planted deviation
     assert sorted(path.name for path in committed.iterdir()) == sorted(FILES)
     assert atlas.committed_releases() == [RIGHT, WRONG, "9.2.0"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    cache_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file in the place of the folder: exit code 2, and the line names it."""
+    (tmp_path / "out").write_text("")
+    assert command("--out", str(tmp_path / "out")) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / "out") in line
 
 
 def test_an_empty_cache_offline_is_one_line(tmp_path: Path) -> None:
