@@ -35,10 +35,10 @@ def subject() -> Subject:
     return installed()
 
 
-def agree(actual: Rates, wanted: Rates) -> bool:
+def agree(actual: Rates, expected: Rates) -> bool:
     """Equal up to the rounding that a recursion of that many steps is entitled to."""
-    peak = np.abs(wanted).max()
-    return bool((np.abs(actual - wanted) <= tolerances.of_peak(wanted.size) * peak).all())
+    peak = np.abs(expected).max()
+    return bool((np.abs(actual - expected) <= tolerances.of_peak(expected.size) * peak).all())
 
 
 @pytest.mark.parametrize(("schedule", "steps"), [pytest.param(s, n, id=s.slug) for s, n in outcomes.compositions()])
@@ -51,11 +51,11 @@ def test_compositions_follow_their_twins(schedule: Schedule, steps: int, subject
 @pytest.mark.parametrize("warmup_steps", [1, 7, 40])
 def test_noam_class_starts_at_zero_and_runs_one_step_late(warmup_steps: int) -> None:
     """Stepped after the optimizer, the Noam class gives LR 0 first and then each LR one step late."""
-    seen = outcomes.noam_after_step(100, 128, warmup_steps)
-    assert agree(seen.done, Noam(warmup_steps, 128, count="from_zero").trace(100))
-    assert agree(seen.done[1:], seen.meant[:-1])
-    assert (seen.first_step, seen.size, seen.done[0]) == (0, 1.0, 0.0)
-    assert (int(np.argmax(seen.meant)), int(np.argmax(seen.done))) == (warmup_steps - 1, warmup_steps)
+    outcome = outcomes.noam_after_step(100, 128, warmup_steps)
+    assert agree(outcome.actual, Noam(warmup_steps, 128, count="from_zero").trace(100))
+    assert agree(outcome.actual[1:], outcome.expected[:-1])
+    assert (outcome.first_step, outcome.size, outcome.actual[0]) == (0, 1.0, 0.0)
+    assert (int(np.argmax(outcome.expected)), int(np.argmax(outcome.actual))) == (warmup_steps - 1, warmup_steps)
 
 
 @pytest.mark.parametrize(("lr", "moves"), [(0.0, False), (1e-3, True)])
@@ -74,25 +74,25 @@ def test_first_batch_under_the_noam_class_changes_no_weight(lr: float, moves: bo
 
 def test_sequential_on_an_optimizer_at_zero_never_warms_up(subject: Subject) -> None:
     """Made with lr=0.0, SequentialLR is exactly 0 to the milestone, then has eta_min's share alone."""
-    seen = outcomes.optimizer_at_zero(100, 40, 100, subject)
+    outcome = outcomes.optimizer_at_zero(100, 40, 100, subject)
     wave = CosineDecay(100).trace(60)  # ½(1 + cos)
-    assert (seen.first_step, seen.size) == (0, 1.0)
-    assert not seen.done[:41].any()
-    assert agree(seen.done[40:], MIN_LR * (1 - wave))
+    assert (outcome.first_step, outcome.size) == (0, 1.0)
+    assert not outcome.actual[:41].any()
+    assert agree(outcome.actual[40:], MIN_LR * (1 - wave))
 
 
 def test_tutorial_length_at_zero_is_all_zero(subject: Subject) -> None:
     """Ten epochs of 32 batches end inside the warmup of 4000 steps: the whole run has LR 0."""
     epochs, batches = 10, math.ceil(1000 / 32)
-    assert not outcomes.optimizer_at_zero(epochs * batches, 4000, 10_000, subject).done.any()
+    assert not outcomes.optimizer_at_zero(epochs * batches, 4000, 10_000, subject).actual.any()
 
 
 def test_decay_with_the_total_as_its_length_stops_early(subject: Subject) -> None:
     """With T_max the whole run, the cosine has gone (T−W)/T of its way at the end."""
-    seen = outcomes.decay_too_long(100, 40, subject)
-    assert seen.first_step == 41
-    assert agree(seen.done[40:], CosineDecay(100, min_lr=MIN_LR).trace(60, BASE_LR))
-    assert seen.size == pytest.approx(seen.done[-1] / seen.meant[-1] - 1)
+    outcome = outcomes.decay_too_long(100, 40, subject)
+    assert outcome.first_step == 41
+    assert agree(outcome.actual[40:], CosineDecay(100, min_lr=MIN_LR).trace(60, BASE_LR))
+    assert outcome.size == pytest.approx(outcome.actual[-1] / outcome.expected[-1] - 1)
 
 
 def reference_of(rise: str, fall: str) -> Schedule:
@@ -122,18 +122,18 @@ def test_names_choose_their_first_substring(name: str, rise: str, fall: str) -> 
 def test_step_by_name_leaves_the_step_decay_after_the_warmup() -> None:
     """'linear_warmup_step' leaves its meaning a step after the warmup, by most at the second drop."""
     rates = np.array(schedule_by_name("linear_warmup_step", TOTAL, RISE, BASE, LOW, START))
-    meant = outcomes.named_compositions(RISE, TOTAL)["linear_warmup_step"].trace(TOTAL, BASE)
-    seen = outcomes.Outcome(meant, rates)
+    intended = outcomes.named_compositions(RISE, TOTAL)["linear_warmup_step"].trace(TOTAL, BASE)
+    outcome = outcomes.TutorialOutcome(intended, rates)
     second = RISE + 2 * (TOTAL - RISE) // 3
-    assert (seen.first_step, int(np.argmax(rates / meant))) == (RISE + 1, second)
-    assert rates[second] / meant[second] == pytest.approx((LOW + (BASE - LOW) / 3) / (BASE / 100))
+    assert (outcome.first_step, int(np.argmax(rates / intended))) == (RISE + 1, second)
+    assert rates[second] / intended[second] == pytest.approx((LOW + (BASE - LOW) / 3) / (BASE / 100))
 
 
 def test_step_is_reached_only_with_another_warmup() -> None:
     """'exp_warmup_step' holds no 'linear', so there the step decay is found."""
     rates = np.array(schedule_by_name("exp_warmup_step", TOTAL, RISE, BASE, LOW, START))
-    meant = outcomes.named_compositions(RISE, TOTAL)["linear_warmup_step"].trace(TOTAL, BASE)
-    assert agree(rates[RISE:], meant[RISE:])
+    intended = outcomes.named_compositions(RISE, TOTAL)["linear_warmup_step"].trace(TOTAL, BASE)
+    assert agree(rates[RISE:], intended[RISE:])
 
 
 @pytest.mark.parametrize(
@@ -161,11 +161,11 @@ def test_names_without_a_warmup_are_refused() -> None:
 @pytest.mark.parametrize("epochs", [2, 3, 10])
 def test_weight_decay_class_uses_its_first_value_twice(epochs: int) -> None:
     """Epoch 0's weight decay serves in epochs 0 and 1, and every later one is an epoch late."""
-    seen = outcomes.weight_decay_after_epoch(1e-3, 0.1, epochs)
+    outcome = outcomes.weight_decay_after_epoch(1e-3, 0.1, epochs)
     curve = CosineWeightDecay(1e-3, 0.1, epochs)
-    assert agree(seen.done, curve(np.maximum(np.arange(epochs) - 1, 0)))
-    assert (seen.first_step, seen.done[0]) == (1, seen.done[1])
-    assert agree(seen.done[-1:], curve([epochs - 2]))
+    assert agree(outcome.actual, curve(np.maximum(np.arange(epochs) - 1, 0)))
+    assert (outcome.first_step, outcome.actual[0]) == (1, outcome.actual[1])
+    assert agree(outcome.actual[-1:], curve([epochs - 2]))
 
 
 def test_weight_decay_class_does_not_end_at_its_end() -> None:
@@ -179,10 +179,10 @@ def test_weight_decay_class_does_not_end_at_its_end() -> None:
 
 def test_recorded_list_is_the_trace_with_a_typed_first_entry(subject: Subject) -> None:
     """The list of 100 LRs equals the LRs in force, its typed first entry included."""
-    seen = outcomes.recorded_list(subject)
-    assert seen.first_step is None
-    assert agree(seen.done, outcomes.warmup_times_cosine(WARMUP, EPOCHS).trace(EPOCHS, BASE_LR))
-    assert seen.done[0] == pytest.approx(START_LR, rel=1e-12)
+    outcome = outcomes.recorded_list(subject)
+    assert outcome.first_step is None
+    assert agree(outcome.actual, outcomes.warmup_times_cosine(WARMUP, EPOCHS).trace(EPOCHS, BASE_LR))
+    assert outcome.actual[0] == pytest.approx(START_LR, rel=1e-12)
 
 
 def test_typed_entry_does_not_notice_another_warmup(subject: Subject) -> None:
@@ -197,24 +197,24 @@ def test_typed_entry_does_not_notice_another_warmup(subject: Subject) -> None:
 
 def test_torch_holds_the_lr_inside_an_epoch(subject: Subject) -> None:
     """Stepped per epoch torch gives a staircase; the tutorial's slope starts each epoch at the one before."""
-    seen = outcomes.picture_inside_epochs(subject)
+    outcome = outcomes.picture_inside_epochs(subject)
     epochs = outcomes.warmup_times_cosine(WARMUP, EPOCHS).trace(EPOCHS, BASE_LR)
-    assert agree(seen.done, outcomes.staircase().trace(EPOCHS * PER_EPOCH, BASE_LR))
-    assert agree(seen.done, np.repeat(epochs, PER_EPOCH))
-    assert seen.first_step == PER_EPOCH
-    assert seen.size == pytest.approx(epochs[1] / epochs[0] - 1)
-    assert agree(seen.meant[PER_EPOCH * 5 :: PER_EPOCH][:15], epochs[4:19])
-    assert not seen.wrong[PER_EPOCH * WARMUP :].any()
+    assert agree(outcome.actual, outcomes.staircase().trace(EPOCHS * PER_EPOCH, BASE_LR))
+    assert agree(outcome.actual, np.repeat(epochs, PER_EPOCH))
+    assert outcome.first_step == PER_EPOCH
+    assert outcome.size == pytest.approx(epochs[1] / epochs[0] - 1)
+    assert agree(outcome.expected[PER_EPOCH * 5 :: PER_EPOCH][:15], epochs[4:19])
+    assert not outcome.wrong[PER_EPOCH * WARMUP :].any()
 
 
 def test_chained_is_not_sequential(subject: Subject) -> None:
     """ChainedScheduler leaves SequentialLR at epoch 1 and loses what the cosine has fallen by epoch 20."""
-    seen = outcomes.chained_for_sequential(subject)
-    assert agree(seen.done, outcomes.warmup_times_cosine(WARMUP, EPOCHS).trace(EPOCHS, BASE_LR))
-    assert (seen.first_step, int(np.argmax(seen.meant)), int(np.argmax(seen.done))) == (1, WARMUP, WARMUP)
-    assert seen.meant.max() == pytest.approx(BASE_LR)
+    outcome = outcomes.chained_for_sequential(subject)
+    assert agree(outcome.actual, outcomes.warmup_times_cosine(WARMUP, EPOCHS).trace(EPOCHS, BASE_LR))
+    assert (outcome.first_step, int(np.argmax(outcome.expected)), int(np.argmax(outcome.actual))) == (1, WARMUP, WARMUP)
+    assert outcome.expected.max() == pytest.approx(BASE_LR)
     fallen = float(CosineDecay(EPOCHS)(WARMUP))  # without eta_min the peak is just this
-    assert fallen * BASE_LR < seen.done.max() < fallen * BASE_LR + MIN_LR
+    assert fallen * BASE_LR < outcome.actual.max() < fallen * BASE_LR + MIN_LR
 
 
 def test_sequential_is_not_deprecated(subject: Subject) -> None:

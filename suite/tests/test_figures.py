@@ -1,4 +1,4 @@
-"""The charts: what is drawn equals the reference, and every chart becomes a file."""
+"""The charts: every curve equals the reference, and every chart is written to a file."""
 
 from __future__ import annotations
 
@@ -49,49 +49,49 @@ def data() -> dict[str, dict[str, Curve]]:
 
 
 def off(curve: Curve) -> float:
-    """The largest difference between the two halves of a curve, in units of what rounding may leave."""
-    peak = max(float(np.abs(curve.wanted).max()), np.finfo(float).tiny)
-    return float(np.abs(curve.seen - curve.wanted).max() / (tolerances.of_peak(curve.wanted.size) * peak))
+    """The largest difference between the two halves of a curve, in units of the allowed rounding error."""
+    peak = max(float(np.abs(curve.expected).max()), np.finfo(float).tiny)
+    return float(np.abs(curve.actual - curve.expected).max() / (tolerances.of_peak(curve.expected.size) * peak))
 
 
 @pytest.mark.parametrize("chart", [*NAMES, "returned"])
-def test_what_really_ran_equals_the_reference(chart: str, data: dict[str, dict[str, Curve]]) -> None:
-    """Each curve that torch or the tutorial's code gave lies on the closed form drawn under it."""
-    found = data[chart]
-    assert set(found) == NAMES.get(chart, NAMES["combinations"])
-    assert {name: off(curve) for name, curve in found.items() if not off(curve) <= 1} == {}
+def test_measured_curves_equal_the_reference(chart: str, data: dict[str, dict[str, Curve]]) -> None:
+    """Each curve measured with torch or the tutorial's code lies on the closed form drawn under it."""
+    by_name = data[chart]
+    assert set(by_name) == NAMES.get(chart, NAMES["combinations"])
+    assert {name: off(curve) for name, curve in by_name.items() if not off(curve) <= 1} == {}
 
 
 @pytest.mark.parametrize("change", ["shift", "scale", "lost"])
-def test_a_curve_off_the_reference_is_seen(change: str, data: dict[str, dict[str, Curve]]) -> None:
+def test_a_curve_off_the_reference_is_detected(change: str, data: dict[str, dict[str, Curve]]) -> None:
     """One step of shift, a factor of one in a million or one lost value fails the comparison."""
     curve = data["chained"]["sequential"]
     broken: dict[str, Rates] = {
-        "shift": np.roll(curve.seen, 1),
-        "scale": np.asarray(curve.seen * (1 + 1e-6), dtype=np.float64),
-        "lost": np.where(np.arange(curve.seen.size) == 7, 0.0, curve.seen),
+        "shift": np.roll(curve.actual, 1),
+        "scale": np.asarray(curve.actual * (1 + 1e-6), dtype=np.float64),
+        "lost": np.where(np.arange(curve.actual.size) == 7, 0.0, curve.actual),
     }
-    assert off(Curve(curve.wanted, broken[change])) > 1
+    assert off(Curve(curve.expected, broken[change])) > 1
 
 
 def test_the_titles_are_true(data: dict[str, dict[str, Curve]]) -> None:
-    """What each chart's title concludes holds for the curves in it."""
-    assert not data["noam"]["zero"].seen[: curves.NOAM_WARMUP + 1].any()
-    asked = data["combinations"]["linear_warmup_step"].wanted
-    given = data["returned"]["linear_warmup_step"].seen
-    assert off(Curve(asked, given)) > 1
-    assert off(Curve(data["combinations"]["linear_warmup_linear"].wanted, given)) <= 1
-    stairs = data["vit"]["per_epoch"].seen.reshape(EPOCHS, PER_EPOCH)
+    """What each chart's title says is true of the curves in it."""
+    assert not data["noam"]["zero"].actual[: curves.NOAM_WARMUP + 1].any()
+    requested = data["combinations"]["linear_warmup_step"].expected
+    returned = data["returned"]["linear_warmup_step"].actual
+    assert off(Curve(requested, returned)) > 1
+    assert off(Curve(data["combinations"]["linear_warmup_linear"].expected, returned)) <= 1
+    stairs = data["vit"]["per_epoch"].actual.reshape(EPOCHS, PER_EPOCH)
     assert (np.ptp(stairs, axis=1) == 0).all()
-    assert data["chained"]["chained"].seen.max() < data["chained"]["sequential"].seen.max()
+    assert data["chained"]["chained"].actual.max() < data["chained"]["sequential"].actual.max()
     at = curves.RESTORE_AT
-    ratio = data["restored"]["right"].seen[at:] / data["restored"]["wrong"].seen[at:]
+    ratio = data["restored"]["right"].actual[at:] / data["restored"]["wrong"].actual[at:]
     assert ratio == pytest.approx(np.full(ratio.size, ratio[-1]), rel=tolerances.relative(ratio.size))
 
 
 @pytest.mark.parametrize("order", ["builtfirst", "optimizerfirst"])
 def test_neither_restore_warns(order: str) -> None:
-    """The caption's last claim: a run restored in either order raises no error and no warning."""
+    """As the caption says, a run restored in either order raises no error and no warning."""
     schedule = SequentialLR((LinearLR(0.01, 1.0, 20), CosineAnnealingLR(80)), (20,))
     run = run_case(schedule, Setup(resume=order, cuts=(curves.RESTORE_AT,)), 40, installed())
     assert (run.error, run.warned, len(run.lrs)) == (None, [], 40)
@@ -99,7 +99,7 @@ def test_neither_restore_warns(order: str) -> None:
 
 @pytest.mark.parametrize("name", list(figures.FIGURES))
 def test_every_chart_is_a_picture(name: str, drawn: list[Path]) -> None:
-    """Each chart is a PNG of at least 1000 by 600 pixels with something on it."""
+    """Each chart is a PNG of at least 1000 by 600 pixels that is not blank."""
     path = {p.stem: p for p in drawn}[name]
     content = path.read_bytes()
     width, height = (int.from_bytes(content[i : i + 4], "big") for i in (16, 20))
@@ -109,12 +109,12 @@ def test_every_chart_is_a_picture(name: str, drawn: list[Path]) -> None:
 
 
 def test_charts_do_not_change_from_run_to_run(drawn: list[Path], tmp_path: Path) -> None:
-    """Drawn again, every file has the same bytes: no dates, no random marks."""
+    """Redrawn, every file has the same bytes: no dates, no randomness."""
     again = figures.draw_all(tmp_path)
     assert {p.name: p.read_bytes() for p in again} == {p.name: p.read_bytes() for p in drawn}
 
 
-def test_charts_obey_the_folder_that_is_asked_for(
+def test_charts_go_into_the_requested_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command draws into --out and prints each file's name."""

@@ -1,1 +1,1 @@
-"""The code of two public tutorials, and what it really does."""
+"""The code of two public tutorials, and what it does."""

@@ -1,4 +1,4 @@
-"""What the code of the two tutorials does, written again as behaviour: their classes and hand-made functions.
+"""The classes and functions of the two tutorials, reimplemented with their behaviour.
 
 Sources: the Noam tutorial ("What is a warmup strategy?") and the ViT tutorial
 ("Learning rate warmup in Transformer training"). Nothing here is a recommendation.
@@ -16,10 +16,10 @@ import torch
 class NoamAfterStep:
     """The Noam tutorial's class: it sets an LR only when it is stepped, after the optimizer.
 
-    Meant: lr(t) = d^(−½)·min(s^(−½), s·W^(−3/2)) with s = t+1, the paper's count.
-    Really: the class never sets an LR before the first update, and the optimizer was made with lr=0.0.
+    Intended: lr(t) = d^(−½)·min(s^(−½), s·W^(−3/2)) with s = t+1, the paper's count.
+    Actual: the class sets no LR before the first update, and the optimizer was created with lr=0.0.
     First step: 0, whose LR is 0, so the first batch changes no weight. Size: 100 % there;
-    after it every LR is the one meant for the step before, and the peak comes at step W, not W−1.
+    every later LR is the one intended for the previous step, and the peak comes at step W, not W−1.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, d_model: int, warmup_steps: int) -> None:
@@ -29,7 +29,7 @@ class NoamAfterStep:
         self.calls = 0
 
     def step(self) -> None:
-        """Count one call and write its LR into every group."""
+        """Count the call and set the LR of every group."""
         self.calls += 1
         rising = self.calls / self.warmup_steps**1.5
         for group in self.optimizer.param_groups:
@@ -39,11 +39,11 @@ class NoamAfterStep:
 class WeightDecayAfterEpoch:
     """The ViT tutorial's weight decay class: it counts its own calls, from 0, at the end of each epoch.
 
-    Meant: wd(e) = f + (i−f)·½(1 + cos πe/E) in epoch e of E, from `initial` i to `final` f.
-    Really: epoch 0 runs with the value that the optimizer was made with, and the first call computes epoch 0
-    again, so that value serves twice and every later epoch is one behind.
+    Intended: wd(e) = f + (i−f)·½(1 + cos πe/E) in epoch e of E, from `initial` i to `final` f.
+    Actual: epoch 0 runs with the value that the optimizer was created with, and the first call computes epoch 0
+    again, so that value is used twice and every later epoch is one behind.
     First step: epoch 1. Size: the last epoch uses wd(E−2), and f is never set, not even after training;
-    from 1e-3 to 0.1 in 10 epochs, epoch 1 has 71 % less than meant.
+    from 1e-3 to 0.1 in 10 epochs, epoch 1 has 71 % less than intended.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, initial: float, final: float, epochs: int) -> None:
@@ -52,7 +52,7 @@ class WeightDecayAfterEpoch:
         self.calls = 0
 
     def step(self) -> None:
-        """Write the weight decay of the call's number, then count the call."""
+        """Set the weight decay for the number of calls so far, then count this call."""
         share = (1 + math.cos(math.pi * self.calls / self.epochs)) / 2
         for group in self.optimizer.param_groups:
             group["weight_decay"] = self.initial * share + self.final * (1 - share)
@@ -61,7 +61,7 @@ class WeightDecayAfterEpoch:
 
 Shape = Callable[[float, float, float], float]
 
-#: Warmups from a to b at progress x, and decays from b to m at progress p, in the order they are looked for.
+#: Warmups from a to b at progress x, and decays from b to m at progress p, in the order they are searched.
 RISES: dict[str, Shape] = {
     "linear_warmup": lambda a, b, x: a + (b - a) * x,
     "exp_warmup": lambda a, b, x: a * (b / a) ** x,
@@ -75,11 +75,11 @@ FALLS: dict[str, Shape] = {
 
 
 def _first_inside(name: str, shapes: Mapping[str, Shape]) -> str:
-    """The first key that the name contains: how the tutorial's chain of ``in`` tests decides."""
-    found = [key for key in shapes if key in name]
-    if not found:
+    """The first key that the name contains: the result of the tutorial's chain of ``in`` tests."""
+    keys = [key for key in shapes if key in name]
+    if not keys:
         raise ValueError(f"name={name!r} must contain one of {', '.join(shapes)}")
-    return found[0]
+    return keys[0]
 
 
 def schedule_by_name(
@@ -92,13 +92,13 @@ def schedule_by_name(
 ) -> list[float]:
     """The ViT tutorial's hand-written function: warmup and decay are chosen by substrings of one name.
 
-    Meant: the decay that the name ends in, down to `min_lr`.
-    Really: "linear" is looked for before "step" and "exp", and every name with a linear warmup contains it,
+    Intended: the decay named at the end, down to `min_lr`.
+    Actual: "linear" is tested before "step" and "exp", and every name with a linear warmup contains it,
     so 'linear_warmup_step' and 'linear_warmup_exp' silently become linear decays.
     First step: one step after the warmup, W+1.
-    Size: with 500 steps and W = 50 up to 33 times what it should be, at the place of the second drop.
-    And the last step misses `min_lr`, because progress ends at 1 − 1/(T−W):
-    a linear decay ends at base/(T−W), here 22 000 times the `min_lr` that it promises.
+    Size: with 500 steps and W = 50 up to 33 times the intended value, at the step of the second drop.
+    The last step also misses `min_lr`, because progress ends at 1 − 1/(T−W):
+    a linear decay ends at base/(T−W), here 22 000 times the promised `min_lr`.
     """
     rise, fall = RISES[_first_inside(name, RISES)], FALLS[_first_inside(name, FALLS)]
     rates = [rise(start_lr, base_lr, t / warmup_steps) for t in range(min(warmup_steps, total_steps))]
@@ -109,8 +109,8 @@ def schedule_by_name(
 def recorded_epochs(scheduler: Any, optimizer: torch.optim.Optimizer, epochs: int, start_lr: float) -> list[float]:
     """The ViT tutorial's list of LRs: entry 0 is typed in, the others are read after each step().
 
-    Meant: the LR of each epoch. Really: entry 0 is not read from the optimizer. It agrees with the LR
-    in force, up to one rounding, as long as start_factor is start_lr/base_lr; else it would not.
+    Intended: the LR of each epoch. Actual: entry 0 is not read from the optimizer. It equals the LR
+    in force, up to one rounding, only if start_factor is start_lr/base_lr.
     First step: none here. The loop also starts at epoch 1, so it makes one update fewer than it lists epochs.
     """
     rates = [start_lr]
@@ -124,13 +124,13 @@ def recorded_epochs(scheduler: Any, optimizer: torch.optim.Optimizer, epochs: in
 def drawn_inside_epoch(
     rates: Sequence[float], epoch: int, warmup_epochs: int, steps_per_epoch: int, start_lr: float
 ) -> list[float]:
-    """The ViT tutorial's picture of one epoch: in the warmup a slope from the LR of the epoch before.
+    """The ViT tutorial's chart of one epoch: during the warmup, a slope from the LR of the previous epoch.
 
-    Meant: the LR of each optimizer step in the epoch. Really: a scheduler stepped once per epoch holds
-    one LR for the whole epoch (a staircase), and one stepped per optimizer step climbs an epoch earlier.
+    Intended: the LR of each optimizer step in the epoch. Actual: a scheduler stepped once per epoch keeps
+    one LR for the whole epoch (a staircase), and one stepped per optimizer step rises an epoch earlier.
     First step: the first of epoch 1, drawn at the LR of epoch 0.
-    Size: with 20 warmup epochs from 1e-6 to 1e-3 torch holds 51 times what is drawn there, and about
-    e/(e−1) times at the start of epoch e; nothing after the warmup, where the picture is flat too.
+    Size: with 20 warmup epochs from 1e-6 to 1e-3 the LR in torch is 51 times the one drawn there, and about
+    e/(e−1) times at the start of epoch e; none after the warmup, where the chart is flat too.
     """
     own = rates[epoch]
     if epoch >= warmup_epochs:
