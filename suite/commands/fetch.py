@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write-hashes",
         action="store_true",
-        help="for maintainers: add new releases to suite/releases/known_releases.sha256",
+        help="for maintainers, after a fetch into an empty cache: add new releases to known_releases.sha256",
     )
 
 

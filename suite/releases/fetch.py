@@ -16,8 +16,9 @@ from .user_pip import NoStorage, NoWheel, Unreachable, no_storage
 THREADS = 4
 #: Seconds to wait before the second and third try.
 WAITS = (1.0, 4.0)
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 #: Problems of the cache's disk, as opposed to those of a wheel or of the network.
-_STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
+_STORAGE = {*_FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
 
 #: Returns the kept files of a release; may use a folder for temporary files.
 Getter = Callable[[str, Path], Mapping[str, bytes]]
@@ -37,7 +38,7 @@ class _Round:
                 cache.store(release, self.getter(release, work))
         except OSError as error:
             if error.errno in _STORAGE:
-                raise no_storage(release, error.strerror or str(error)) from error
+                raise no_storage(release, error.strerror or str(error), full=error.errno in _FULL) from error
             raise
 
     def fetch(self, release: str) -> str | None:

@@ -47,10 +47,10 @@ class NoStorage(ReleaseError):
     """The cache cannot be written."""
 
 
-def no_storage(release: str, reason: str) -> NoStorage:
-    """The error for a cache that cannot be written, with what to do."""
-    where = f"release={release} could not be stored in {cache.root()}: {reason}"
-    return NoStorage(f"{where}; free some space, or set {cache.VARIABLE} to another folder")
+def no_storage(release: str, reason: str, *, full: bool = True) -> NoStorage:
+    """The error for a cache that cannot be written, or whose disk is `full`, with what to do."""
+    advice = f"free some space, or set {cache.VARIABLE} to" if full else f"set {cache.VARIABLE} to"
+    return NoStorage(f"release={release} could not be stored in {cache.root()}: {reason}; {advice} another folder")
 
 
 def run(arguments: Iterable[str], scratch: Path | None = None) -> subprocess.CompletedProcess[str]:
