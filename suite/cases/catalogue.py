@@ -1,4 +1,4 @@
-"""All cases: compositions crossed with axes by code, never by hand."""
+"""All cases: compositions crossed with axes, by code rather than by hand."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from suite.tutorials import outcomes
 
 from . import compositions
 
-#: Cuts before, at and after step 6, where the compositions below have a milestone, and twice.
+#: Cuts before, at and after step 6, where the compositions below have a milestone, and two in one run.
 CUTS = ((3,), (6,), (7,), (3, 9))
 
 
 def _crossed() -> tuple[Schedule, ...]:
-    """The composites that meet every axis; each has a milestone or a drop at step 6."""
+    """The composites that are crossed with every axis; each has a milestone or a drop at step 6."""
     linear = LinearLR(0.13, 1.0, 6)
     return (
         SequentialLR((linear, CosineAnnealingLR(11)), (6,)),
@@ -57,7 +57,7 @@ def _crossed() -> tuple[Schedule, ...]:
 
 
 def _setups(schedule: Schedule) -> Iterator[Setup]:
-    """Every value of every axis, one axis off its default at a time, and the pairs that interact."""
+    """Every value of every axis, one axis off its default at a time, plus the pairs that interact."""
     yield Setup(groups=3)
     yield Setup(groups=3, lists=True)
     yield Setup(lr_type="tensor")
@@ -95,7 +95,7 @@ def _all() -> Iterator[Case]:
         yield Case("single", schedule)
         for setup in _setups(schedule):
             yield Case("single", schedule, setup, _steps(setup))
-    # The fifth restart, whose place in a geometric series rounding can miss.
+    # The fifth restart: rounding can misplace it in the geometric series.
     yield Case("single", CosineAnnealingWarmRestarts(1, 3), Setup(jumps=(121,)), 12)
     for schedule in compositions.edges():
         for setup in (Setup(), Setup(groups=3), Setup(lr_type="tensor"), Setup(optimizer="adam")):
@@ -120,12 +120,12 @@ def _all() -> Iterator[Case]:
 @functools.cache
 def all_cases(device: str = "cpu") -> tuple[Case, ...]:
     """Every case once, in a fixed order."""
-    found: dict[str, Case] = {}
+    cases: dict[str, Case] = {}
     for case in _all():
         if device != "cpu":
             case = dataclasses.replace(case, setup=dataclasses.replace(case.setup, device=device))
-        found.setdefault(case.id, case)
-    return tuple(found.values())
+        cases.setdefault(case.id, case)
+    return tuple(cases.values())
 
 
 def find(case_id: str) -> Case:

@@ -1,4 +1,4 @@
-"""Accept today's deviations of the installed torch as known: each must have an entry in known.toml."""
+"""Accept the installed torch's deviations as known: each must have an entry in known.toml."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the table; exit code 2, and nothing written, when a deviation has no entry in known.toml."""
+    """Write known_cases.csv; exit code 2, and nothing written, if a deviation has no entry in known.toml."""
     subject = installed()
     verdicts = [(case, verdict_of(case, subject)) for case in all_cases()]
     with checked_input():

@@ -11,7 +11,7 @@ from reference import Schedule, SlugError, parse
 from suite.shared.console import plain_console, plain_table
 from suite.shared.plots import BLUE, save
 
-#: A longer table is thinned out; the first and the last step always stand in it.
+#: A longer table is thinned out; it always contains the first and the last step.
 ROWS = 40
 
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print or draw the schedule; exit code 2 for a slug, number or file that cannot be used."""
+    """Print or draw the schedule; exit code 2 for an invalid slug, number or file."""
     steps = 20 if args.steps is None else args.steps
     try:
         schedule = parse(args.slug)

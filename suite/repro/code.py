@@ -1,4 +1,4 @@
-"""Python source for a script, laid out as ruff format does: the optimizer, the schedulers, their arguments."""
+"""Python source for a script, formatted like ruff: the optimizer, the schedulers, their arguments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from suite.engine.case import Case
 #: The formatter's default line length.
 WIDTH = 88
 
-#: What a person calls the parts of a composition; a number is added to the second of a kind.
+#: Readable variable names for the parts of a composition; the second of a kind gets a number.
 NAMES = {
     "ChainedScheduler": "chain",
     "CosineAnnealingLR": "cosine",
@@ -31,11 +31,11 @@ NAMES = {
     "SWALR": "swa",
 }
 
-Argument = str | tuple[str, list[str]]  # a text, or the items of a list with what stands before it
+Argument = str | tuple[str, list[str]]  # a text, or the prefix and items of a list
 
 
 def listed(before: str, items: Sequence[str], indent: str = "", end: str = "") -> str:
-    """A list on one line if it fits, else one item on each line."""
+    """A list on one line if it fits, else one item per line."""
     flat = f"{before}[{', '.join(items)}]{end}"
     if len(flat) <= WIDTH:
         return flat
@@ -43,7 +43,7 @@ def listed(before: str, items: Sequence[str], indent: str = "", end: str = "") -
 
 
 def call(target: str, name: str, args: Sequence[Argument], indent: str = "") -> str:
-    """``target name(args)``: on one line, else all arguments on a second one, else one on each line."""
+    """``target name(args)``: on one line, else all arguments on a second line, else one per line."""
     texts = [arg if isinstance(arg, str) else f"{arg[0]}[{', '.join(arg[1])}]" for arg in args]
     flat, inner = ", ".join(texts), f"{indent}    "
     if len(f"{target}{name}({flat})") <= WIDTH:
@@ -55,7 +55,7 @@ def call(target: str, name: str, args: Sequence[Argument], indent: str = "") -> 
 
 
 def printed(text: str) -> str:
-    """A call of print for one sentence, split where it is long."""
+    """A print call for one sentence, split if it is long."""
     rows, row = [], ""
     for word in text.split(" "):
         if row and len(row) + len(word) > WIDTH - 8:
@@ -69,7 +69,7 @@ def printed(text: str) -> str:
 
 
 def optimizer_code(setup: Setup) -> str:
-    """The optimizer: a function where it is made again, plain statements elsewhere."""
+    """The optimizer: a function if the case rebuilds it, else plain statements."""
     device = "" if setup.device == "cpu" else f', device="{setup.device}"'
     zeros, indent = f"torch.zeros(1{device})", "    " if setup.resume else ""
     rates = [repr(r) if setup.lr_type == "float" else f"torch.tensor({r}{device})" for r in BASE_LRS]
@@ -90,13 +90,13 @@ def optimizer_code(setup: Setup) -> str:
 
 
 def formula(schedule: Schedule) -> str:
-    """A factor as a formula of t where a person would write one, else an empty text."""
+    """A factor as a formula in t if a person would write one, else an empty string."""
     if isinstance(schedule, ExponentialLR):
         return f"{schedule.gamma}**t"
     if isinstance(schedule, LinearLR) and schedule.total_iters:
         s, e, n = schedule.start_factor, schedule.end_factor, schedule.total_iters
         return f"{s} + ({e} - {s}) * min(t, {n}) / {n}"
-    # A chain is a product where its parts multiply: a factor of 1 is left out, a sum stands in brackets.
+    # A chain is a product where its parts multiply: omit a factor of 1, put a sum in brackets.
     parts = [s for s in getattr(schedule, "schedulers", ()) if s != ExponentialLR(1.0)]
     texts = [formula(s) if isinstance(s, ExponentialLR | LinearLR) else "" for s in parts]
     if not isinstance(schedule, ChainedScheduler) or not all(texts):
@@ -105,7 +105,7 @@ def formula(schedule: Schedule) -> str:
 
 
 class Schedulers:
-    """The schedulers of a case as statements; children are built in the order that the case asks for."""
+    """The schedulers of a case as statements, in the construction order that the case requires."""
 
     def __init__(self, case: Case, last: int) -> None:
         self.case, self.last = case, last
@@ -118,14 +118,14 @@ class Schedulers:
         self._add(case.schedule, "scheduler")
 
     def constants(self) -> list[str]:
-        """Metrics and tables of factors, where the schedulers use any."""
-        found = dict(self.tables)
+        """Metrics and tables of factors, if the schedulers use any."""
+        constants = dict(self.tables)
         if isinstance(self.case.schedule, ReduceLROnPlateau):
-            found["METRICS"] = list(self.case.schedule.metrics)
-        return [listed(f"{name} = ", [repr(value) for value in values]) for name, values in found.items()]
+            constants["METRICS"] = list(self.case.schedule.metrics)
+        return [listed(f"{name} = ", [repr(value) for value in values]) for name, values in constants.items()]
 
     def imports(self) -> list[str]:
-        """The lines that import the classes."""
+        """The lines that import the scheduler classes."""
         names = sorted(self.kinds - {"SWALR"}, key=lambda name: (name.lower(), name))
         line = f"from torch.optim.lr_scheduler import {', '.join(names)}"
         if len(line) > WIDTH:
@@ -134,12 +134,12 @@ class Schedulers:
         return [line] * bool(names) + ["from torch.optim.swa_utils import SWALR"] * ("SWALR" in self.kinds)
 
     def statements(self, result: str, *, indent: str = "", last_epoch: bool = False) -> list[str]:
-        """One statement for each scheduler; with `last_epoch` each that is told takes that variable."""
+        """One statement per scheduler; with `last_epoch`, the ones that the case restarts take that variable."""
         lines = []
         for i, (name, kind, args) in enumerate(self.made):
             target = result if i == len(self.made) - 1 else f"{name} = "
-            told = kind != "ChainedScheduler" if self.case.setup.resume == "lastepoch" else target == result
-            again = ["last_epoch=last_epoch"] if last_epoch and told else []
+            restarted = kind != "ChainedScheduler" if self.case.setup.resume == "lastepoch" else target == result
+            again = ["last_epoch=last_epoch"] if last_epoch and restarted else []
             lines.append(call(indent + target, kind, [*args, *again], indent))
         return lines
 

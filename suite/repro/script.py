@@ -16,21 +16,20 @@ from suite.known.deviations import entry_for, readings
 
 from .code import Schedulers, listed, optimizer_code, printed
 
-#: A script calls two floats equal up to these.
-#: They are wider than `tolerances`, so that a reader has nothing to derive.
+#: A script treats two floats as equal within these: rounder and wider than `tolerances`, so easier to read.
 REL_TOL, ABS_TOL = "1e-6", "1e-9"
 
 
 def script(case: Case, verdict: Verdict | None = None) -> str:
-    """A Python script that shows what the case shows on the installed torch; it imports nothing of ours.
+    """A Python script that reproduces the case on the installed torch, without importing anything of ours.
 
-    Its last line is ``first deviation: …`` or ``no deviation``, unless torch raises: then its traceback is.
+    Its last line of output is ``first deviation: …`` or ``no deviation``, unless torch raises an exception.
     """
     return _Script(case, verdict or verdict_of(case, installed())).text()
 
 
 class _Script:
-    """The parts of one script; each holds only what its case needs."""
+    """The parts of one script, each with only what its case needs."""
 
     def __init__(self, case: Case, verdict: Verdict) -> None:
         self.case, self.setup, self.verdict = case, case.setup, verdict
@@ -51,26 +50,26 @@ class _Script:
         body = self.refusal() if self.rule else self.comparison()
         top = "\n".join([*self.header(), "", *self.imports(body, functions)])
         blocks = [top + "\n\n" + "\n".join(constants) if constants else top, *functions]
-        # Two blank lines stand around functions, one elsewhere.
+        # Two blank lines around functions, one elsewhere.
         return "\n\n\n".join(blocks) + ("\n\n\n" if functions else "\n\n") + body + "\n"
 
     # -- the comment at the top ---------------------------------------------------
 
     def header(self) -> list[str]:
-        """What is expected, on which reading of the documentation, and what was seen."""
+        """What is expected, by which reading of the documentation, and what torch does."""
         entry, release = self.entry, installed().release
         title = entry.title if entry else f"A case of {type(self.case.schedule).__name__}"
         free = {"error": ", without an exception", "warns": ", without a warning"}.get(self.verdict.shape, "")
-        due = f"{self.quantity} of the list below in {len(self.positions)} updates{free}"
+        expectation = f"{self.quantity} of the list below in {len(self.positions)} updates{free}"
         if self.rule:
-            due = f"an exception at construction, because {self.rule}"
-        lines = [f"{title}.", f"Expected: {due}."]
+            expectation = f"an exception at construction, because {self.rule}"
+        lines = [f"{title}.", f"Expected: {expectation}."]
         if entry and entry.reading:
             lines.append(f"Why: {readings()[entry.reading]['reading']}")
-        seen = self.verdict.detail.rstrip(".: ") or "just this"
+        actual = self.verdict.detail.rstrip(".: ") or "exactly that"
         if self.verdict.shape == "warns":
-            seen = seen.split(". ")[0]  # the first sentence of the warning
-        lines.append(f"Seen with torch {release}: {seen}.")
+            actual = actual.split(". ")[0]  # the first sentence of the warning
+        lines.append(f"Actual, with torch {release}: {actual}.")
         lines += entry.links if entry else []
         return [f"# {row}" for line in lines for row in textwrap.wrap(line, 86, break_long_words=False)]
 
@@ -92,7 +91,7 @@ class _Script:
 
     @property
     def close(self) -> str:
-        """The tolerance that the script compares with, as keyword arguments of math.isclose."""
+        """The script's tolerance, as keyword arguments of math.isclose."""
         if self.setup.lr_type == "float":
             return f"rel_tol={REL_TOL}, abs_tol={ABS_TOL}"
         bounds = (bound(self.case.steps, "float32") for bound in (tolerances.relative, tolerances.of_peak))
@@ -100,9 +99,9 @@ class _Script:
 
     @property
     def rounding(self) -> str:
-        """Why the values need not be equal."""
+        """Why the values are not compared exactly."""
         kind = "" if self.setup.lr_type == "float" else " in float32"
-        return f"torch multiplies step by step: leave room for its rounding{kind}"
+        return f"torch multiplies step by step: allow for its rounding error{kind}"
 
     def helpers(self) -> list[str]:
         """Comparing and printing the rows of several groups."""
@@ -111,19 +110,19 @@ class _Script:
         return [f"def close(actual, expected):\n{compared}", f"def show(row):\n{shown}"]
 
     def expected(self) -> str:
-        """The values due in each update, exact."""
-        wanted = expected(self.case, self.positions)
+        """The exact expected values of each update."""
+        values = expected(self.case, self.positions)
         if self.verdict.shape == "momentum":
             momenta = expected_momenta(self.case, self.positions)
             if momenta is None:
                 raise ValueError(f"case={self.case.id!r} must cycle momentum to deviate in it")
-            wanted = momenta
-        rows = wanted.tolist()
+            values = momenta
+        rows = values.tolist()
         many = self.setup.groups > 1
         return listed("EXPECTED = ", [repr(row if many else row[0]) for row in rows])
 
     def reading(self) -> list[str]:
-        """The value in force, inside the loop: a number for one group, a list for more."""
+        """Read the value in force, inside the loop: a number for one group, a list for more."""
         many, shape = self.setup.groups > 1, self.verdict.shape
         if shape == "reported":
             source, value = "lr in scheduler.get_last_lr()", "lr" if many else "scheduler.get_last_lr()[0]"
@@ -139,7 +138,7 @@ class _Script:
     # -- the run ------------------------------------------------------------------
 
     def make_scheduler(self) -> str:
-        """The scheduler as a function of the optimizer, where it is made again."""
+        """The scheduler as a function of the optimizer, for cases that rebuild it."""
         again = self.setup.resume.startswith("lastepoch")
         head = f"def make_scheduler(optimizer{', last_epoch=-1' if again else ''}):"
         return "\n".join([head, *self.schedulers.statements("return ", indent="    ", last_epoch=again)])
@@ -152,7 +151,7 @@ class _Script:
         return [optimizer_code(self.setup), *order, *self.schedulers.statements("scheduler = ")]
 
     def restore(self) -> list[str]:
-        """Stop, and go on from the states, inside the loop."""
+        """Stop and resume from the states, inside the loop."""
         setup = self.setup
         if not setup.resume:
             return []
@@ -174,7 +173,7 @@ class _Script:
             "scheduler": "scheduler.load_state_dict(scheduler_state)",
         }
         lines += ["optimizer = make_optimizer()", *(does[action] for action in RESTORES[setup.resume])]
-        head = f"    if step {cuts}:  # stop, and go on from a checkpoint"
+        head = f"    if step {cuts}:  # stop, and resume from a checkpoint"
         return [head, *(f"        {line}" for line in lines)]
 
     def advance(self) -> list[str]:
@@ -191,7 +190,7 @@ class _Script:
         return [*lines, "    else:", f"        {calls[0]}"] if lines else [f"    {calls[0]}"]
 
     def loop(self) -> list[str]:
-        """The training loop; its table is printed row by row, so an exception leaves it standing."""
+        """The training loop; it prints its table row by row, so an exception does not lose it."""
         lines = ["for step, expected in enumerate(EXPECTED):", *self.restore(), *self.reading()]
         if self.setup.groups > 1:
             lines.append("    same = all(map(close, actual, expected))")
@@ -205,25 +204,25 @@ class _Script:
     # -- the two forms of a script ------------------------------------------------
 
     def comparison(self) -> str:
-        """A table of expected and actual values, with what the verdict is about."""
+        """A table of expected and actual values, or the warning or error of the verdict."""
         before = ["wrong = []", f'print("step {"expected":<{13 * self.setup.groups}}actual")']
         end = 'print(f"first deviation: step {wrong[0]}" if wrong else "no deviation")'
         code = [*self.start(), "", *before, *self.loop()]
         if self.verdict.shape == "warns":
-            begin = "with warnings.catch_warnings(record=True) as caught:"
-            told = ["for warning in caught:", '    print(f"{warning.category.__name__}: {warning.message}")']
-            end = 'print("first deviation: a warning of right calls" if caught else "no deviation")'
-            return "\n".join([begin, _indented(['warnings.simplefilter("always")', *code]), *told, end])
+            context = "with warnings.catch_warnings(record=True) as caught:"
+            report = ["for warning in caught:", '    print(f"{warning.category.__name__}: {warning.message}")']
+            end = 'print("first deviation: a warning about correct calls" if caught else "no deviation")'
+            return "\n".join([context, _indented(['warnings.simplefilter("always")', *code]), *report, end])
         if self.verdict.shape == "error":
-            due = f"expected: {self.quantity} below in {len(self.positions)} updates, without an exception"
-            return "\n".join([f'print("{due}")', "print(*EXPECTED)", *code, end])
+            message = f"expected: {self.quantity} below in {len(self.positions)} updates, without an exception"
+            return "\n".join([f'print("{message}")', "print(*EXPECTED)", *code, end])
         if 0 < len(self.verdict.expected) < self.case.steps:  # it deviates first and fails later
-            tried = ["try:", _indented(self.loop()), "finally:", f"    {end}"]
-            return "\n".join([*self.start(), "", *before, *tried])
+            attempt = ["try:", _indented(self.loop()), "finally:", f"    {end}"]
+            return "\n".join([*self.start(), "", *before, *attempt])
         return "\n".join([*code, end])
 
     def refusal(self) -> str:
-        """No LRs are due: say what is, then build the composition and show the LRs that it gives."""
+        """An exception is expected, no LRs: print why, then build the composition and show its LRs."""
         lines = [printed(f"expected: an exception, because {self.rule}"), *self.start(), ""]
         lines += ['print("accepted; the LRs are")', f"for step in range({len(self.positions)}):"]
         lines += [*self.restore(), *self.reading(), "    print(step, actual)"]
@@ -235,19 +234,19 @@ def _indented(lines: list[str]) -> str:
     return textwrap.indent("\n".join(lines), "    ")
 
 
-class _Still:
-    """A scheduler that does nothing, to let the loop's own clock run."""
+class _NoScheduler:
+    """A scheduler that does nothing, so that only the loop's clock advances."""
 
     def step(self, *_: Any) -> None:
-        """Stand still."""
+        """Do nothing."""
 
 
 def _positions(case: Case) -> list[int]:
-    """The step of the schedule at each update of an undisturbed run."""
+    """The step of the schedule at each update of an uninterrupted run."""
     loop = Loop(case.schedule, dataclasses.replace(case.setup, device="cpu"), installed())
-    loop.scheduler = _Still()
-    found = []
+    loop.scheduler = _NoScheduler()
+    positions = []
     for update in range(case.steps):
-        found.append(loop.position)
+        positions.append(loop.position)
         loop.advance(update)
-    return found
+    return positions

@@ -1,4 +1,4 @@
-"""Every script for an upstream report runs alone and shows what the case shows."""
+"""Every script for an upstream report runs on its own and reproduces its case."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from suite.engine.verdict import Verdict, verdict_of
 from suite.known.deviations import recorded_release, records, table
 from suite.repro.script import script
 
-#: What a following script may import, and what stands in for the last line where torch refuses rightly.
+#: What a script may import, and the exceptions with which torch correctly refuses a composition.
 ALLOWED = {*sys.stdlib_module_names, "torch"}
 REFUSALS = (KeyError, NotImplementedError, TypeError, ValueError)
 WARMUP_COSINE = "seq2_m6.linearlr6_s0p13.cosineannealinglr11"
@@ -54,19 +54,19 @@ def last_line(verdict: Verdict) -> str:
     if verdict.follows:
         return "no deviation"
     if verdict.shape in ("accepted", "warns"):
-        what = {"accepted": "accepted at construction", "warns": "a warning of right calls"}[verdict.shape]
+        what = {"accepted": "accepted at construction", "warns": "a warning about correct calls"}[verdict.shape]
         return f"first deviation: {what}"
     return f"first deviation: step {verdict.step}"
 
 
 def complaint(text: str, verdict: Verdict) -> str:
-    """What a script does other than its verdict says; empty if nothing."""
+    """How a script contradicts its verdict; empty if it does not."""
     lines, error = executed(text)
     if verdict.kind == "absent":
         return "" if isinstance(error, ImportError) else f"imports an absent class: {error!r}"
     if verdict.shape == "error":
-        due = verdict.detail.split()[0]
-        return "" if type(error).__name__ == due else f"raises {error!r}, not {due}"
+        name = verdict.detail.split()[0]
+        return "" if type(error).__name__ == name else f"raises {error!r}, not {name}"
     if verdict.follows and verdict.detail.startswith("refused"):
         return "" if isinstance(error, REFUSALS) else f"is not refused: {error!r}"
     ends_early = len(verdict.expected) > 0 and isinstance(error, NotImplementedError)
@@ -104,28 +104,28 @@ def test_every_known_case_has_a_script_that_shows_it(entry: str) -> None:
     for case_id in mine:
         verdict = verdict_of(cases()[case_id], installed())
         text = script(cases()[case_id], verdict)
-        found = complaint(text, verdict)
-        if found or foreign(text) or too_wide(text):
-            wrong[case_id] = found or foreign(text) or too_wide(text)
+        fault = complaint(text, verdict) or foreign(text) or too_wide(text)
+        if fault:
+            wrong[case_id] = fault
     assert wrong == {}
 
 
 def test_scripts_of_following_cases_show_no_deviation() -> None:
-    """Where torch follows, so does the script: it has no deviation of its own."""
+    """Where torch follows, the script shows no deviation either."""
     following = [case for case in all_cases() if case.id not in records()]
     sample = following[::23]
     assert len(sample) > 100
     wrong = {}
     for case in sample:
         verdict = verdict_of(case, installed())
-        found = complaint(script(case, verdict), verdict)
-        if found:
-            wrong[case.id] = found
+        fault = complaint(script(case, verdict), verdict)
+        if fault:
+            wrong[case.id] = fault
     assert wrong == {}
 
 
 def test_every_axis_is_in_the_sample() -> None:
-    """The following cases above vary every field of the setup that a CPU can vary."""
+    """The sample above varies every field of the setup that a CPU can vary."""
     following = [case for case in all_cases() if case.id not in records()][::23]
     plain = cases()[WARMUP_COSINE].setup
     for field in dataclasses.fields(plain):
@@ -135,7 +135,7 @@ def test_every_axis_is_in_the_sample() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("entry", ["composite-later-phase", "last-epoch-drop-twice"])
-def test_script_runs_as_a_file_of_its_own(entry: str, tmp_path: Path) -> None:
+def test_script_runs_as_a_file(entry: str, tmp_path: Path) -> None:
     """`python file.py` away from the repository prints the table, and fails only where torch raises."""
     case_id = next(case_id for case_id, record in records().items() if record.entry == entry)
     verdict = verdict_of(cases()[case_id], installed())
@@ -155,8 +155,8 @@ def test_script_runs_as_a_file_of_its_own(entry: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("step", [0, 5, 15])
 @pytest.mark.parametrize("mark", ["", "-3groups"])
-def test_a_wrong_expectation_is_seen(step: int, mark: str) -> None:
-    """One literal altered by a thousandth makes the script name its step."""
+def test_a_wrong_expectation_is_detected(step: int, mark: str) -> None:
+    """Changing one literal by a thousandth makes the script report its step."""
     text = script(cases()[WARMUP_COSINE + mark])
     assert executed(text)[0][-1] == "no deviation"
     head, numbers = text.split("EXPECTED = [\n")
@@ -167,7 +167,7 @@ def test_a_wrong_expectation_is_seen(step: int, mark: str) -> None:
     assert lines[-1] == f"first deviation: step {step}"
 
 
-def test_complaint_sees_a_wrong_script() -> None:
+def test_complaint_detects_a_wrong_script() -> None:
     """A script that shows nothing, shows another step, or imports our own code is not accepted."""
     verdict = Verdict("deviates", "differs", 3, expected=(0.1,) * 16)
     assert "ends with" in complaint("print('no deviation')", verdict)
