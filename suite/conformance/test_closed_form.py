@@ -1,4 +1,4 @@
-"""step(epoch): jumps to any epoch, from any place, and goes on from there."""
+"""step(epoch) jumps to any epoch, from any place, and continues from there."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ JUMPS = (0, 1, 7, 3, 3, 2, 12, 11, 5, 6, 4, 13, 14, 8, 9, 10, 0, 16)
 
 #: Their step has no closed form: it multiplies, counts its own calls, or needs a metric.
 RECURSIVE = (MultiplicativeLR, SWALR, ReduceLROnPlateau, SequentialLR, ChainedScheduler)
-#: Their LR at an epoch overwrites whatever was before, so that step() goes on from any jump.
+#: Their LR at an epoch overwrites whatever was before, so step() continues from any jump.
 OVERWRITING = (LambdaLR, CosineAnnealingWarmRestarts, OneCycleLR, CyclicLR)
 
 CLOSED = [s for s in compositions.singles() if not isinstance(s, RECURSIVE)]

@@ -109,7 +109,7 @@ def test_not_a_number_is_a_bad_epoch() -> None:
 
 
 def test_metrics_may_be_anything_with_a_float() -> None:
-    """Tensors of one element and whole numbers are taken by value."""
+    """One-element tensors and integers are taken by value."""
     scheduler = plateau()
     for metric, value in ((torch.tensor(3.0), 3.0), (torch.tensor([2.0]), 2.0), (1, 1.0)):
         scheduler.step(metric)
@@ -118,7 +118,7 @@ def test_metrics_may_be_anything_with_a_float() -> None:
 
 
 def test_an_epoch_may_be_given() -> None:
-    """step(metric, epoch) sets last_epoch; without it the count goes on from there."""
+    """step(metric, epoch) sets last_epoch; without it the count continues from there."""
     scheduler = plateau()
     scheduler.step(1.0)
     assert scheduler.last_epoch == 1

@@ -1,4 +1,4 @@
-"""What state_dict holds, and that a loaded scheduler goes on exactly as the saved one would have."""
+"""What state_dict contains, and that a loaded scheduler continues exactly as the saved one would have."""
 
 from __future__ import annotations
 

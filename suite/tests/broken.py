@@ -69,7 +69,7 @@ def stops(scheduler: Any, call: int, step: Callable[[], None]) -> None:
 
 
 def starts_again(scheduler: Any, call: int, step: Callable[[], None]) -> None:
-    """At the sixth step the schedule begins anew."""
+    """At the sixth step the schedule starts again."""
     if call == 6:
         scheduler.last_epoch = 0
         for group in scheduler.optimizer.param_groups:
@@ -152,7 +152,7 @@ class GlobalClock(lrs.SequentialLR):
 
 
 class WrongBase(lrs.SequentialLR):
-    """A later part goes on from the LR of the moment instead of its base LR."""
+    """A later part continues from the current LR instead of its base LR."""
 
     def step(self) -> None:  # type: ignore[override]  # as in torch
         before = [group["lr"] for group in self.optimizer.param_groups]

@@ -55,7 +55,7 @@ def wheel(release: str, work: Path) -> Path:
 
 
 def files(release: str, work: Path) -> dict[str, bytes]:
-    """Stands in for `PipIndex.files`: by way of a wheel on the disk."""
+    """Replaces `PipIndex.files`: reads a wheel on disk."""
     return extract(wheel(release, work))
 
 
@@ -78,7 +78,7 @@ class Steps:
             self.step()
 
     def write_in_halves(self, path: Path, data: ReadableBuffer) -> int:
-        """Stands in for `Path.write_bytes`, with a step between the two halves."""
+        """Replaces `Path.write_bytes`, with a pause between the two halves."""
         content = bytes(data)
         with path.open("wb") as file:
             file.write(content[: len(content) // 2])
