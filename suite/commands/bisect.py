@@ -8,9 +8,11 @@ import itertools
 import json
 from typing import Any
 
+from suite.across_releases.change_report import composition, loop_in_words
 from suite.across_releases.history import Stretch, stretches
 from suite.cases.catalogue import find
 from suite.engine.case import Case
+from suite.known.deviations import table
 from suite.releases.groups import chosen_groups
 from suite.shared.cli import checked_input
 from suite.shared.console import finite, plain_console, plain_table
@@ -46,15 +48,17 @@ def _plain(stretch: Stretch) -> dict[str, Any]:
 
 def _print(case: Case, history: list[Stretch]) -> None:
     console = plain_console()
-    console.print(case.id)
-    table = plain_table()
-    for name in ("releases", "verdict", "what happens", "known as"):
-        table.add_column(name, overflow="fold")
+    console.print(f"{composition(case.schedule)}{loop_in_words(case.setup)} [{case.id}]")
+    rows = plain_table()
+    for name in ("releases", "verdict", "what happens", "known deviation"):
+        rows.add_column(name, overflow="fold")
     for stretch in history:
         span = stretch.first if stretch.first == stretch.last else f"{stretch.first} – {stretch.last}"
         verdict = stretch.verdict
-        table.add_row(span, verdict.shape or verdict.kind, verdict.detail, stretch.entry)
-    console.print(table)
+        rows.add_row(
+            span, verdict.shape or verdict.kind, verdict.detail, table()[stretch.entry].title if stretch.entry else ""
+        )
+    console.print(rows)
     for before, after in itertools.pairwise(history):
         if before.verdict.kind == "follows" != after.verdict.kind:
             console.print(f"introduced in {after.first} ({after.verdict.shape or after.verdict.kind})")

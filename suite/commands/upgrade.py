@@ -21,7 +21,7 @@ from suite.known.predicates import places
 from suite.releases.cache import numbers
 from suite.releases.load import subject
 from suite.shared.cli import InputError, checked_input
-from suite.shared.console import finite, plain_console
+from suite.shared.console import finite, plain_console, progress_bar
 
 #: Default steps of a run for --composition and --factory.
 STEPS = 64
@@ -57,7 +57,9 @@ def run(args: argparse.Namespace) -> int:
     if args.factory:
         return _run_factory(args, old, new, steps)
     cases = _cases(args, old, new, steps)
-    changes = [change for case in cases if (change := change_of(case, old, new)) is not None]
+    with progress_bar(quiet=args.json) as progress:
+        compared = progress.track(cases, description="comparing")
+        changes = [change for case in compared if (change := change_of(case, old, new)) is not None]
     if args.json:
         print(json.dumps([as_record(change) for change in changes], indent=1))
     else:
