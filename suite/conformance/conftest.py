@@ -1,4 +1,4 @@
-"""What a log must say to be unambiguous: the torch that was tested."""
+"""Names the tested torch in every log."""
 
 from __future__ import annotations
 

@@ -22,12 +22,12 @@ def falling(epoch: int) -> float:
 
 
 def wavy(epoch: int) -> float:
-    """A factor that differs at every epoch, so that a lost or repeated call shows."""
+    """A factor that differs at every epoch, so that a lost or repeated call is noticed."""
     return 1.0 - 0.01 * (epoch % 7)
 
 
 class Power:
-    """A callable object: its attributes, and only they, belong to the state."""
+    """A callable object: only its attributes belong to the state."""
 
     def __init__(self, rate: float = 0.9) -> None:
         self.rate = rate
@@ -137,7 +137,7 @@ PER_GROUP: list[tuple[str, str, list[Any]]] = [
 ]
 PER_GROUP_IDS = [f"{name}-{argument}" for name, argument, _ in PER_GROUP]
 
-#: One metric for each step: it stalls at once, so that ReduceLROnPlateau has something to do.
+#: The metric of every step: it never improves, so ReduceLROnPlateau reduces the LR.
 METRIC = 1.0
 
 
@@ -191,13 +191,13 @@ def snapshot(optimizer: Any) -> list[dict[str, Any]]:
 
 
 def future(scheduler: Any, steps: int = 12) -> list[list[dict[str, Any]]]:
-    """Every hyperparameter after each of the next steps, and what get_last_lr says."""
-    seen = []
+    """Every hyperparameter after each of the next steps, and get_last_lr()."""
+    history = []
     for _ in range(steps):
         step(scheduler)
         last = [float(lr) for lr in scheduler.get_last_lr()]
-        seen.append([*snapshot(scheduler.optimizer), {"last": last}])
-    return seen
+        history.append([*snapshot(scheduler.optimizer), {"last": last}])
+    return history
 
 
 def rates(optimizer: Any) -> list[float]:

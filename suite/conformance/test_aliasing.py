@@ -1,4 +1,4 @@
-"""Who owns which tensor and which list: nothing handed in or out is the scheduler's or the group's own."""
+"""Aliasing: no tensor or list that goes in or out is shared with the scheduler or the parameter group."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ FULL_OR_NOT = pytest.mark.parametrize("full", [False, True], ids=["minimal", "fu
 
 
 def same_storage(one: Any, other: Any) -> bool:
-    """Both are tensors on the same memory."""
+    """Whether both are tensors that share memory."""
     return isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor) and one.data_ptr() == other.data_ptr()
 
 
 @FULL_OR_NOT
 @pytest.mark.parametrize("name", EVERY)
 def test_a_tensor_rate_is_changed_in_place(name: str, full: bool) -> None:
-    """group["lr"] stays one object from before the construction on: compiled optimizers rely on it."""
+    """group["lr"] remains the same object, before and after construction: compiled optimizers rely on it."""
     optimizer = fresh(groups=2, lr_type="tensor")
     before = [group["lr"] for group in optimizer.param_groups]
     scheduler = make(name, optimizer, full=full)
@@ -76,7 +76,7 @@ def test_the_type_of_a_rate_stays(name: str, full: bool) -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_reported_rates_are_copies(name: str, full: bool) -> None:
     """Writing into the tensors of get_last_lr() changes no rate, now or later."""
-    # Release 2.10 and newer.
+    # Since release 2.10.
     plain, spoiled = (make(name, fresh(groups=2, lr_type="tensor"), full=full) for _ in range(2))
     for _ in range(9):
         for lr in spoiled.get_last_lr():
@@ -95,9 +95,9 @@ def test_get_lr_gives_copies(name: str, full: bool) -> None:
     for _ in range(9):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "To get the last learning rate")
-            found = scheduler.get_lr()
+            lrs = scheduler.get_lr()
         before = snapshot(scheduler.optimizer), copy.deepcopy(scheduler.base_lrs)
-        for lr in found:
+        for lr in lrs:
             if isinstance(lr, torch.Tensor):  # some classes compute floats from their arguments
                 lr.fill_(math.nan)
         assert (snapshot(scheduler.optimizer), scheduler.base_lrs) == before
@@ -131,7 +131,7 @@ def test_the_initial_rate_is_kept_apart(name: str) -> None:
 @pytest.mark.parametrize("lr_type", ["float", "tensor"])
 @pytest.mark.parametrize("name", EVERY)
 def test_a_report_is_not_changed_by_later_steps(name: str, lr_type: str) -> None:
-    """What get_last_lr() said at a step still says so after the next ones."""
+    """The result of get_last_lr() at a step does not change in later steps."""
     scheduler = make(name, fresh(groups=2, lr_type=lr_type), full=True)
     reports, copies = [], []
     for _ in range(6):
@@ -141,13 +141,13 @@ def test_a_report_is_not_changed_by_later_steps(name: str, lr_type: str) -> None
     assert reports == copies
 
 
-# Milestones of SequentialLR and the lists of parts are kept as they are given: no docstring promises a copy.
+# SequentialLR keeps its milestones and lists of parts without copying: no docstring promises a copy.
 OWN_LISTS = [*PER_GROUP, ("MultiStepLR", "milestones", [2, 5, 5])]
 
 
 @pytest.mark.parametrize(("name", "argument", "values"), OWN_LISTS, ids=[*PER_GROUP_IDS, "MultiStepLR-milestones"])
 def test_a_list_of_the_user_is_copied(name: str, argument: str, values: list[Any]) -> None:
-    """It is left as it was, and changing it after construction changes nothing."""
+    """It is not modified, and modifying it after construction has no effect."""
     given = list(values)
     plain = make(name, fresh(groups=3), **{argument: list(values)})
     spoiled = make(name, fresh(groups=3), **{argument: given})
@@ -159,7 +159,7 @@ def test_a_list_of_the_user_is_copied(name: str, argument: str, values: list[Any
 
 @pytest.mark.parametrize("name", COMPOSITES)
 def test_lists_given_to_a_composite_are_left_alone(name: str) -> None:
-    """Construction, steps, saving and loading change neither the list of parts nor the milestones."""
+    """Construction, steps, saving and loading modify neither the list of parts nor the milestones."""
     optimizer = fresh()
     parts = [make("LinearLR", optimizer), make("ExponentialLR", optimizer), make("StepLR", optimizer)]
     milestones = [2, 5]
@@ -178,8 +178,8 @@ TENSORS = [row for row in PER_GROUP if not row[1].endswith(("lambda", "min_lr"))
 @pytest.mark.parametrize(("name", "argument", "values"), TENSORS, ids=[f"{n}-{a}" for n, a, _ in TENSORS])
 @pytest.mark.parametrize("each", [False, True], ids=["one", "list"])
 def test_a_tensor_argument_is_copied(name: str, argument: str, values: list[Any], each: bool) -> None:
-    """One tensor for all groups, or one each: writing into it afterwards changes no rate of any group."""
-    # Release 2.10 and newer.
+    """One tensor for all groups, or one each: writing into it later changes no group's LR."""
+    # Since release 2.10.
     futures = []
     for spoil in (False, True):
         given = [torch.tensor(v) for v in values]

@@ -1,4 +1,4 @@
-"""Every documented check of an argument: what is refused, with which exception, and what just passes."""
+"""Every documented argument check: what is rejected, with which exception, and what is still accepted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ABOVE_ONE = math.nextafter(1.0, 2.0)
 BELOW_ONE = math.nextafter(1.0, 0.0)
 TINY = 5e-324  # the smallest positive float
 
-#: Class, bad arguments, documented exception, what the message must say.
+#: Class, invalid arguments, documented exception, text that the message must contain.
 REFUSED: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("ConstantLR", {"factor": ABOVE_ONE}, ValueError, "factor"),
     ("ConstantLR", {"factor": -TINY}, ValueError, "factor"),
@@ -59,7 +59,7 @@ REFUSED: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("ReduceLROnPlateau", {"threshold_mode": "ratio"}, ValueError, "threshold mode ratio"),
 ]
 
-#: Class and arguments at the last legal value.
+#: Class and arguments at the limit of their range.
 ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("ConstantLR", {"factor": 1.0}),
     ("ConstantLR", {"factor": 0.0}),
@@ -110,14 +110,14 @@ def test_bad_arguments_are_refused(name: str, arguments: dict[str, Any], kind: t
 
 @pytest.mark.parametrize(("name", "arguments"), ACCEPTED, ids=[f"{row[0]}-{i}" for i, row in enumerate(ACCEPTED)])
 def test_the_last_legal_value_is_accepted(name: str, arguments: dict[str, Any]) -> None:
-    """A value at the end of its range builds a scheduler, and its rate is a finite number."""
+    """A value at the limit of its range builds a scheduler with a finite LR."""
     optimizer = fresh()
     make(name, optimizer, **arguments)
     assert all(math.isfinite(lr) for lr in rates(optimizer))
 
 
 class Impostor:
-    """Looks like an optimizer with momentum, and is none."""
+    """Looks like an optimizer with momentum, but is not one."""
 
     def __init__(self) -> None:
         self.param_groups = [{"lr": 0.3, "momentum": 0.5}]
@@ -129,7 +129,7 @@ class Impostor:
 
 @pytest.mark.parametrize("name", [*SIMPLE, "ReduceLROnPlateau"])
 def test_an_object_that_is_no_optimizer_is_refused(name: str) -> None:
-    """TypeError names the type of what was given, whose rate and momentum stay as they were."""
+    """TypeError names the type of the argument, whose LR and momentum do not change."""
     impostor = Impostor()
     with pytest.raises(TypeError, match="Impostor is not an Optimizer"):
         make(name, impostor)
@@ -151,7 +151,7 @@ def test_a_list_of_the_wrong_length_is_refused(
 
 @pytest.mark.parametrize(("name", "argument", "values"), PER_GROUP, ids=PER_GROUP_IDS)
 def test_a_list_gives_each_group_its_own_value(name: str, argument: str, values: list[Any]) -> None:
-    """Group g of a list behaves as a lone group with that value, and a tuple behaves as the list."""
+    """Group g of a list behaves like a single group with that value, and a tuple like the list."""
     together, as_tuple = fresh(groups=3), fresh(groups=3)
     schedulers = [make(name, together, **{argument: values}), make(name, as_tuple, **{argument: tuple(values)})]
     alone = [make(name, fresh(groups=3), **{argument: value}) for value in values]
@@ -178,7 +178,7 @@ def test_momentum_needs_an_optimizer_that_has_one(name: str) -> None:
 @pytest.mark.parametrize("name", ["ChainedScheduler", "SequentialLR"])
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_composites_check_each_part(name: str, at: int) -> None:
-    """A part without an optimizer, with another optimizer, or in need of a metric is refused by its index."""
+    """A part that has no optimizer, has a different one, or needs a metric is rejected; the message gives its index."""
     cls = scheduler_class(name)
     own, other = fresh(), fresh()
     strangers: list[tuple[Any, type[Exception], str]] = [
@@ -217,7 +217,7 @@ def test_one_part_is_enough() -> None:
 
 @pytest.mark.parametrize("count", [0, 2, 3])
 def test_sequential_counts_its_milestones(count: int) -> None:
-    """Two schedulers need one milestone; the message says how many there were."""
+    """Two schedulers need one milestone; the message gives the actual number."""
     optimizer = fresh()
     parts = [make("LinearLR", optimizer), make("ExponentialLR", optimizer)]
     with pytest.raises(ValueError, match=rf"2 .*{count}"):
@@ -225,7 +225,7 @@ def test_sequential_counts_its_milestones(count: int) -> None:
 
 
 def test_chained_takes_the_optimizer_of_its_parts() -> None:
-    """Given or taken from the first part, `optimizer` is the one that the parts step; another is refused."""
+    """`optimizer`, given or taken from the first part, is the one that the parts step; any other is rejected."""
     own = fresh()
     parts = [make("LinearLR", own), make("ExponentialLR", own)]
     chained = scheduler_class("ChainedScheduler")

@@ -23,28 +23,28 @@ RESUMING = sorted(set(SIMPLE) - {"SWALR"})
 
 @pytest.mark.parametrize("name", [*SIMPLE, "SequentialLR", "ReduceLROnPlateau"])
 def test_last_epoch_counts_the_steps(name: str) -> None:
-    """last_epoch is 0 after construction, which is a step of its own, and one more after each step()."""
+    """last_epoch is 0 after construction, which counts as a step, and increases by 1 with each step()."""
     scheduler = make(name, fresh(), full=True)
-    seen = [scheduler.last_epoch]
+    history = [scheduler.last_epoch]
     for _ in range(5):
         step(scheduler)
-        seen.append(scheduler.last_epoch)
-    assert seen == [0, 1, 2, 3, 4, 5]
+        history.append(scheduler.last_epoch)
+    assert history == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("name", COMPOSITES)
 def test_parts_count_their_own_steps(name: str) -> None:
     """A chain steps every part; a sequence starts its second part at local epoch 0 at the milestone."""
     scheduler = make(name, fresh())  # SequentialLR with its milestone at 4
-    seen = []
+    history = []
     for _ in range(7):
-        seen.append([part.last_epoch for part in scheduler._schedulers])
+        history.append([part.last_epoch for part in scheduler._schedulers])
         step(scheduler)
     if name == "ChainedScheduler":
-        assert seen == [[i, i] for i in range(7)]
+        assert history == [[i, i] for i in range(7)]
     else:
-        assert [row[0] for row in seen] == [0, 1, 2, 3, 3, 3, 3]
-        assert [row[1] for row in seen[4:]] == [0, 1, 2]
+        assert [row[0] for row in history] == [0, 1, 2, 3, 3, 3, 3]
+        assert [row[1] for row in history[4:]] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -58,7 +58,7 @@ def test_rates_are_reported_before_the_first_step(name: str) -> None:
 
 @pytest.mark.parametrize("name", [n for n in SIMPLE if n not in OWN_BASE])
 def test_construction_notes_the_base_rate(name: str) -> None:
-    """initial_lr and base_lrs are the LR that the group had; construction changes only the LR in force."""
+    """initial_lr and base_lrs are the group's original LR; construction changes only the LR in force."""
     optimizer = fresh(groups=3)
     scheduler = make(name, optimizer, full=True)
     assert scheduler.base_lrs == list(BASE_LRS)
@@ -68,7 +68,7 @@ def test_construction_notes_the_base_rate(name: str) -> None:
 
 @pytest.mark.parametrize("name", [n for n in SIMPLE if n not in OWN_BASE])
 def test_an_initial_rate_that_is_there_is_kept(name: str) -> None:
-    """A second scheduler takes the initial_lr that the first one noted, not the LR of the moment."""
+    """A second scheduler uses the initial_lr recorded by the first one, not the current LR."""
     optimizer = fresh(groups=2)
     for group in optimizer.param_groups:
         group["initial_lr"] = 8.0
@@ -77,7 +77,7 @@ def test_an_initial_rate_that_is_there_is_kept(name: str) -> None:
 
 
 def test_one_cycle_and_cyclic_set_their_own_base() -> None:
-    """CyclicLR starts at base_lr and OneCycleLR at max_lr/div_factor, whatever the optimizer was given."""
+    """CyclicLR starts at base_lr and OneCycleLR at max_lr/div_factor, whatever the optimizer's LR is."""
     cyclic = make("CyclicLR", fresh(groups=2), base_lr=0.02)
     assert rates(cyclic.optimizer) == cyclic.base_lrs == [0.02, 0.02]
     one = make("OneCycleLR", fresh(groups=2), max_lr=0.5, div_factor=8.0, final_div_factor=4.0)
@@ -89,7 +89,7 @@ def test_one_cycle_and_cyclic_set_their_own_base() -> None:
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("name", OWN_BASE)
 def test_momentum_starts_at_its_maximum(name: str, optimizer: str) -> None:
-    """Construction sets momentum (or beta1) to max_momentum and notes both ends in the group."""
+    """Construction sets momentum (or beta1) to max_momentum and stores both limits in the group."""
     scheduler = make(name, fresh(groups=2, optimizer=optimizer), base_momentum=0.61, max_momentum=0.77)
     for group in scheduler.optimizer.param_groups:
         assert (group["betas"][0] if optimizer == "adam" else group["momentum"]) == 0.77
@@ -134,8 +134,8 @@ def test_resuming_keeps_the_optimizer_as_loaded(name: str, full: bool) -> None:
     kept = snapshot(optimizer)
     again = make(name, optimizer, full=full, last_epoch=before.last_epoch)
     changed = {"lr", "momentum", "betas"}
-    found = snapshot(optimizer)
-    assert [{k: v for k, v in g.items() if k not in changed} for g in found] == [
+    after = snapshot(optimizer)
+    assert [{k: v for k, v in g.items() if k not in changed} for g in after] == [
         {k: v for k, v in g.items() if k not in changed} for g in kept
     ]
     assert again.last_epoch == before.last_epoch + 1
@@ -143,7 +143,7 @@ def test_resuming_keeps_the_optimizer_as_loaded(name: str, full: bool) -> None:
 
 
 def wrappers(optimizer: Any) -> int:
-    """How many layers lie around the optimizer's own step."""
+    """The number of wrappers around the optimizer's step."""
     layers, function = 0, optimizer.step
     while hasattr(function, "__wrapped__"):
         layers, function = layers + 1, function.__wrapped__
@@ -152,7 +152,7 @@ def wrappers(optimizer: Any) -> int:
 
 @pytest.mark.parametrize("name", [n for n in SIMPLE if n not in OWN_BASE])
 def test_the_optimizer_step_is_wrapped_once(name: str) -> None:
-    """A second and a third scheduler find the wrapper of the first."""
+    """A second and a third scheduler reuse the first one's wrapper."""
     optimizer = fresh()
     make(name, optimizer)
     layers = wrappers(optimizer)
@@ -165,7 +165,7 @@ def test_the_optimizer_step_is_wrapped_once(name: str) -> None:
 
 @pytest.mark.parametrize("name", SIMPLE)
 def test_the_wrapped_step_is_still_the_step(name: str) -> None:
-    """Closures go in, their loss comes out, parameters move, and the name of the method stays."""
+    """Closures are called, their loss is returned, parameters are updated, and the method keeps its name."""
     parameter = torch.ones(1)
     parameter.grad = torch.ones(1)
     optimizer = torch.optim.SGD([parameter], lr=0.5, momentum=0.9)
@@ -180,7 +180,7 @@ def test_the_wrapped_step_is_still_the_step(name: str) -> None:
 
 @pytest.fixture
 def young_heap() -> Iterator[None]:
-    """Let the collector look only at what the test itself makes: a full pass over torch's objects takes 0.2 s."""
+    """Limit the garbage collector to the test's own objects: a full pass over torch's objects takes 0.2 s."""
     gc.collect(0)
     gc.freeze()
     yield
@@ -190,7 +190,7 @@ def young_heap() -> Iterator[None]:
 @pytest.mark.usefixtures("young_heap")
 @pytest.mark.parametrize("name", EVERY)
 def test_an_optimizer_is_not_kept_alive(name: str) -> None:
-    """The wrapper of step holds the optimizer weakly: without other references the optimizer is freed."""
+    """The wrapper of step has only a weak reference: without other references the optimizer is freed."""
     optimizer = fresh()
     scheduler = make(name, optimizer)
     step(scheduler, 2)
@@ -203,7 +203,7 @@ def test_an_optimizer_is_not_kept_alive(name: str) -> None:
 @pytest.mark.usefixtures("young_heap")
 @pytest.mark.parametrize("name", SIMPLE)
 def test_an_optimizer_is_freed_without_the_collector(name: str) -> None:
-    """The wrapper makes no cycle, so the last reference that goes takes the optimizer with it."""
+    """The wrapper creates no reference cycle, so deleting the last reference frees the optimizer."""
     optimizer = fresh()
     scheduler = make(name, optimizer)
     gone = weakref.ref(optimizer)

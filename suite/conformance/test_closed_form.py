@@ -1,4 +1,4 @@
-"""step(epoch) jumps to any epoch, from any place, and continues from there."""
+"""step(epoch): jumps to any epoch, from any epoch, and continues from there."""
 
 from __future__ import annotations
 
@@ -32,38 +32,38 @@ from suite.engine.subject import installed
 
 from .support import rates
 
-#: The epochs that are jumped to, in an order that goes forth and back and stays.
+#: Target epochs, in an order that moves forwards, backwards and not at all.
 JUMPS = (0, 1, 7, 3, 3, 2, 12, 11, 5, 6, 4, 13, 14, 8, 9, 10, 0, 16)
 
 #: Their step has no closed form: it multiplies, counts its own calls, or needs a metric.
 RECURSIVE = (MultiplicativeLR, SWALR, ReduceLROnPlateau, SequentialLR, ChainedScheduler)
-#: Their LR at an epoch overwrites whatever was before, so step() continues from any jump.
+#: Their LR at an epoch overwrites the previous one, so that step() continues from any jump.
 OVERWRITING = (LambdaLR, CosineAnnealingWarmRestarts, OneCycleLR, CyclicLR)
 
 CLOSED = [s for s in compositions.singles() if not isinstance(s, RECURSIVE)]
 
 
 def make(schedule: Schedule, setup: Setup) -> Any:
-    """The torch twin on a fresh optimizer that has made its first step."""
+    """The torch scheduler on a fresh optimizer that has taken its first step."""
     scheduler = build(schedule, setup.make_optimizer(), installed(), lists=setup.lists)
     scheduler.optimizer.step()
     return scheduler
 
 
 def jump(scheduler: Any, epoch: float) -> None:
-    """step(epoch) without its deprecation warning, which test_warnings.py is about."""
+    """step(epoch) without its deprecation warning, which test_warnings.py covers."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The epoch parameter")
         scheduler.step(epoch)
 
 
 def agrees(scheduler: Any, schedule: Schedule, setup: Setup, epoch: int) -> None:
-    """The rates of all groups, and what get_last_lr says, are the reference's at this epoch."""
+    """The LRs of all groups, and get_last_lr(), match the reference at this epoch."""
     kind = "float" if setup.lr_type == "float" else "float32"
-    wanted = np.array([schedule(epoch, base) for base in setup.base_lrs()])
+    expected = np.array([schedule(epoch, base) for base in setup.base_lrs()])
     peak = max(float(np.abs(schedule.trace(17, base)).max()) for base in setup.base_lrs())
-    allowed = tolerances.relative(17, kind) * np.abs(wanted) + tolerances.of_peak(17, kind) * peak
-    assert (np.abs(np.array(rates(scheduler.optimizer)) - wanted) <= allowed).all(), epoch
+    allowed = tolerances.relative(17, kind) * np.abs(expected) + tolerances.of_peak(17, kind) * peak
+    assert (np.abs(np.array(rates(scheduler.optimizer)) - expected) <= allowed).all(), epoch
     assert [float(lr) for lr in scheduler.get_last_lr()] == rates(scheduler.optimizer)
     assert scheduler.last_epoch == epoch
 
@@ -71,7 +71,7 @@ def agrees(scheduler: Any, schedule: Schedule, setup: Setup, epoch: int) -> None
 @pytest.mark.parametrize("setup", [Setup(groups=2), Setup(lr_type="tensor")], ids=["float", "tensor"])
 @pytest.mark.parametrize("schedule", CLOSED, ids=[s.slug for s in CLOSED])
 def test_step_to_an_epoch(schedule: Schedule, setup: Setup) -> None:
-    """After step(e) the LR is the schedule's at e, for any e after any other."""
+    """After step(e) the LR is the schedule's at e, whatever the epoch before was."""
     scheduler = make(schedule, setup)
     for epoch in JUMPS:
         jump(scheduler, epoch)
@@ -94,7 +94,7 @@ def test_steps_go_on_from_a_jump(schedule: Schedule) -> None:
 
 @pytest.mark.parametrize("schedule", CLOSED, ids=[s.slug for s in CLOSED])
 def test_a_jump_forgets_the_present_rate(schedule: Schedule) -> None:
-    """The closed form starts from the base LR, so an LR that the user changed is put right by step(e)."""
+    """The closed form starts from the base LR, so step(e) corrects an LR that the user changed."""
     setup = Setup(groups=2)
     scheduler = make(schedule, setup)
     for group in scheduler.optimizer.param_groups:
@@ -103,7 +103,7 @@ def test_a_jump_forgets_the_present_rate(schedule: Schedule) -> None:
     agrees(scheduler, schedule, setup, 3)
 
 
-# Not CosineAnnealingWarmRestarts: last_epoch does not tell it the cycle, which the cases with a resume show.
+# Not CosineAnnealingWarmRestarts: it does not derive the cycle from last_epoch; the resumed cases show that.
 RESUMED = [s for s in CLOSED if isinstance(s, LambdaLR | CosineAnnealingLR | OneCycleLR | CyclicLR)]
 
 
@@ -117,13 +117,13 @@ def test_get_lr_of_a_resumed_scheduler_is_the_schedule(schedule: Schedule) -> No
             group["lr"] = 17.0  # the LR of the moment has no say
         scheduler = build(schedule, optimizer, installed(), last_epoch=last_epoch)
         with pytest.warns(UserWarning, match="get_last_lr"):
-            found = scheduler.get_lr()
-        wanted = [schedule(last_epoch + 1, base) for base in setup.base_lrs()]
-        assert found == pytest.approx(wanted, rel=1e-12, abs=1e-15)
+            actual = scheduler.get_lr()
+        expected = [schedule(last_epoch + 1, base) for base in setup.base_lrs()]
+        assert actual == pytest.approx(expected, rel=1e-12, abs=1e-15)
 
 
 def cycle_place(epoch: float, first: int, factor: int) -> tuple[float, int]:
-    """Epochs since the restart and the length of the cycle, by walking through the cycles."""
+    """Epochs since the restart and the length of the cycle, by iterating over the cycles."""
     start, length = 0, first
     while epoch >= start + length:
         start, length = start + length, length * factor
@@ -131,7 +131,7 @@ def cycle_place(epoch: float, first: int, factor: int) -> tuple[float, int]:
 
 
 def fractions(first: int, factor: int) -> Iterator[float]:
-    """Epochs inside, just before and at the restarts of the first four cycles, and back again."""
+    """Epochs within, just before and at the restarts of the first four cycles, forwards and backwards."""
     ends = [first * sum(factor**i for i in range(n)) for n in range(1, 4)]
     for end in ends:
         yield from (end - 0.25, float(end), end, end + 0.5, end + 1)
@@ -149,8 +149,8 @@ def test_warm_restarts_take_a_fraction(first: int, factor: int, eta_min: float) 
         scheduler.step(epoch)
         place, length = cycle_place(epoch, first, factor)
         share = (1 + math.cos(math.pi * place / length)) / 2
-        wanted = [eta_min + (base - eta_min) * share for base in setup.base_lrs()]
-        assert rates(scheduler.optimizer) == pytest.approx(wanted, rel=1e-12, abs=1e-15), epoch
+        expected = [eta_min + (base - eta_min) * share for base in setup.base_lrs()]
+        assert rates(scheduler.optimizer) == pytest.approx(expected, rel=1e-12, abs=1e-15), epoch
         assert scheduler.get_last_lr() == rates(scheduler.optimizer)
         assert scheduler.T_cur == pytest.approx(place)
         assert scheduler.T_i == length
@@ -189,14 +189,14 @@ CYCLES = [
 
 @pytest.mark.parametrize(("factor", "cycle"), CYCLES)
 def test_warm_restarts_hit_each_restart(factor: int, cycle: int) -> None:
-    """step(e) at the first epoch of a cycle is the base LR, however many cycles lie behind."""
+    """step(e) at the first epoch of a cycle gives the base LR, after any number of cycles."""
     scheduler = make(CosineAnnealingWarmRestarts(2, factor, 1e-3), Setup())
     scheduler.step(2 * (factor**cycle - 1) // (factor - 1))
     assert rates(scheduler.optimizer) == [0.3]
 
 
 def test_warm_restarts_refuse_a_negative_epoch() -> None:
-    """ValueError with the value; the scheduler stays where it was."""
+    """ValueError with the value; the scheduler does not move."""
     scheduler = make(CosineAnnealingWarmRestarts(3), Setup())
     scheduler.step(2)
     before = rates(scheduler.optimizer), scheduler.last_epoch
@@ -207,7 +207,7 @@ def test_warm_restarts_refuse_a_negative_epoch() -> None:
 
 
 def test_multiplying_has_no_closed_form() -> None:
-    """MultiplicativeLR.step(e) multiplies the present LR by the factor of epoch e."""
+    """MultiplicativeLR.step(e) multiplies the current LR by the factor of epoch e."""
     factor = LinearLR(0.71, 0.93, 7)
     scheduler = make(MultiplicativeLR(factor), Setup())
     for epoch in (4, 2, 9):

@@ -1,4 +1,4 @@
-"""The documented defaults: in the signature, and in what a scheduler without the argument does."""
+"""The documented defaults: in the signature, and in the behaviour without the argument."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from suite.engine.subject import installed
 
 from .support import EVERY, TWINS, fresh, make, optional, parameters, snapshot, step
 
-#: Where the documented optional arguments are not those of the twin.
+#: Where the documented optional arguments differ from the twin's.
 DIFFERENT: dict[str, dict[str, Any]] = {
     "ChainedScheduler": {"optimizer": None},
     "ReduceLROnPlateau": {"min_lr": 0},  # 0.0 in the twin
@@ -37,11 +37,11 @@ ROWS = [(name, argument) for name in EVERY for argument in DOCUMENTED[name] if a
 @pytest.mark.parametrize("name", sorted(DOCUMENTED))
 def test_signature_has_the_documented_defaults(name: str) -> None:
     """Exactly the documented arguments are optional, each with its documented default and type."""
-    found = {p.name: p.default for p in parameters(name) if p.default is not inspect.Parameter.empty}
+    defaults = {p.name: p.default for p in parameters(name) if p.default is not inspect.Parameter.empty}
     # verbose= was deprecated in 2.2 and removed in 2.7.
-    found.pop("verbose", None)
-    assert found == DOCUMENTED[name]
-    assert {k: type(v) for k, v in found.items()} == {k: type(v) for k, v in DOCUMENTED[name].items()}
+    defaults.pop("verbose", None)
+    assert defaults == DOCUMENTED[name]
+    assert {k: type(v) for k, v in defaults.items()} == {k: type(v) for k, v in DOCUMENTED[name].items()}
 
 
 def test_every_public_class_is_in_the_table() -> None:
@@ -53,7 +53,7 @@ def test_every_public_class_is_in_the_table() -> None:
 def test_leaving_an_argument_out_is_giving_its_default(name: str, argument: str) -> None:
     """The same rates, momenta and state with the argument left out and with its documented default."""
     given = {argument: DOCUMENTED[name][argument]}
-    # A wave of 2000 steps says little in 40: where the length is not the question it is short.
+    # A cycle of 2000 steps shows little in 40: use a short one unless its length is being tested.
     short = {"step_size_up": 3} if name == "CyclicLR" and argument != "step_size_up" else {}
     one, two = fresh(groups=2), fresh(groups=2)
     left_out, explicit = make(name, one, **short), make(name, two, **short, **given)

@@ -1,4 +1,4 @@
-"""Groups that come later, and lists for groups: none is left behind in silence."""
+"""Groups added later, and per-group lists: no group is silently ignored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from .support import SIMPLE, fresh, make, rates, step
 
-#: They know the groups of their construction by list or by key, so a new group is an error.
+#: They store the groups of their construction by list or by key, so a new group is an error.
 FIXED = [
     "CosineAnnealingWarmRestarts",
     "CyclicLR",
@@ -19,12 +19,12 @@ FIXED = [
     "OneCycleLR",
     "SWALR",
 ]
-#: They multiply whatever LR a group has, so a new group follows along.
+#: They multiply a group's current LR, so a new group is scheduled too.
 FOLLOWING = sorted(set(SIMPLE) - set(FIXED))
 
 
 def add_group(optimizer: Any, lr: Any = 0.5) -> None:
-    """A parameter group that the scheduler has not seen."""
+    """A parameter group added after the scheduler was built."""
     optimizer.add_param_group({"params": [torch.zeros(1)], "lr": lr})
 
 
@@ -32,8 +32,8 @@ def add_group(optimizer: Any, lr: Any = 0.5) -> None:
 @pytest.mark.parametrize("full", [False, True], ids=["minimal", "full"])
 @pytest.mark.parametrize("name", FIXED)
 def test_a_new_group_is_an_error(name: str, full: bool, groups: int) -> None:
-    """The next step raises; no group is left at its LR while the others move on."""
-    # Release 2.10 and newer raise where older ones forgot the last group.
+    """The next step raises; no group keeps its LR while the others change."""
+    # Since release 2.10 this raises; older releases ignored the last group.
     scheduler = make(name, fresh(groups=groups), full=full)
     step(scheduler, 2)
     add_group(scheduler.optimizer)
@@ -44,7 +44,7 @@ def test_a_new_group_is_an_error(name: str, full: bool, groups: int) -> None:
 @pytest.mark.parametrize("name", FOLLOWING)
 @pytest.mark.parametrize("full", [False, True], ids=["minimal", "full"])
 def test_a_new_group_follows(name: str, full: bool) -> None:
-    """A group added with the LR of another has that LR from there on, until a step needs its base LR."""
+    """A group added with another group's LR keeps the same LR as that group, until a step needs its base LR."""
     optimizer = fresh()
     scheduler = make(name, optimizer, full=full)
     step(scheduler, 2)
@@ -58,7 +58,7 @@ def test_a_new_group_follows(name: str, full: bool) -> None:
 
 @pytest.mark.parametrize("name", FOLLOWING)
 def test_a_jump_needs_the_base_rate_of_each_group(name: str) -> None:
-    """step(epoch) starts from the base LRs: a group without one is an error, not left behind."""
+    """step(epoch) starts from the base LRs: a group without one is an error, not silently ignored."""
     scheduler = make(name, fresh())
     step(scheduler)
     add_group(scheduler.optimizer)
@@ -71,7 +71,7 @@ def test_a_jump_needs_the_base_rate_of_each_group(name: str) -> None:
 @pytest.mark.parametrize("change", ["added", "removed"])
 @pytest.mark.parametrize("length", [1, 3])
 def test_the_cosine_needs_the_base_rates_after_its_minimum(change: str, length: int) -> None:
-    """One step after eta_min the cosine adds a share of each base LR: the groups must be those of the start."""
+    """One step after eta_min the cosine adds a share of each base LR: the groups must not have changed."""
     scheduler = make("CosineAnnealingLR", fresh(groups=2), T_max=length)
     step(scheduler, length)
     if change == "added":
@@ -84,7 +84,7 @@ def test_the_cosine_needs_the_base_rates_after_its_minimum(change: str, length: 
 
 @pytest.mark.parametrize("name", SIMPLE)
 def test_a_removed_group_is_an_error_or_leaves_the_others_alone(name: str) -> None:
-    """With a group fewer, the step raises, or the groups that stay get what they always would have got."""
+    """With one group fewer, the step raises, or the remaining groups get the same LRs as before."""
     one, two = fresh(groups=1), fresh(groups=2)
     alone, scheduler = make(name, one), make(name, two)
     step(alone, 2)
@@ -100,7 +100,7 @@ def test_a_removed_group_is_an_error_or_leaves_the_others_alone(name: str) -> No
 
 
 def test_plateau_takes_its_default_minimum_for_a_new_group() -> None:
-    """A scalar min_lr holds for groups that come later, too; each group is reduced down to it."""
+    """A scalar min_lr applies to groups added later too; each group is reduced down to it."""
     scheduler = make("ReduceLROnPlateau", fresh(), patience=0, factor=0.1, min_lr=0.02)
     add_group(scheduler.optimizer)
     step(scheduler, 2)
@@ -112,7 +112,7 @@ def test_plateau_takes_its_default_minimum_for_a_new_group() -> None:
 
 @pytest.mark.parametrize("container", [list, tuple])
 def test_plateau_with_a_list_of_minima_refuses_a_new_group(container: Any) -> None:
-    """A list says nothing about the new group: RuntimeError with both counts, at the reduction."""
+    """A list has no value for the new group: RuntimeError with both counts, at the reduction."""
     scheduler = make("ReduceLROnPlateau", fresh(groups=2), patience=0, min_lr=container([0.01, 0.02]))
     add_group(scheduler.optimizer)
     step(scheduler)

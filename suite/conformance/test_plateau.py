@@ -1,4 +1,4 @@
-"""ReduceLROnPlateau's documented rules: what counts as better, patience, cooldown, and its attributes."""
+"""ReduceLROnPlateau's documented rules: what counts as an improvement, patience, cooldown, attributes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def plateau(**arguments: Any) -> Any:
 
 @pytest.mark.parametrize(("mode", "threshold_mode", "best", "better", "equal"), RULES)
 def test_what_improves(mode: str, threshold_mode: str, best: float, better: float, equal: float) -> None:
-    """A metric strictly beyond the documented bar becomes the best; one on the bar is a bad epoch."""
+    """A metric strictly beyond the documented threshold becomes the best; one on the threshold is a bad epoch."""
     for metric, good in ((better, True), (equal, False), (math.nan, False)):
         scheduler = plateau(mode=mode, threshold=0.25, threshold_mode=threshold_mode)
         scheduler.step(best)
@@ -39,7 +39,7 @@ def test_what_improves(mode: str, threshold_mode: str, best: float, better: floa
 
 @pytest.mark.parametrize(("mode", "worst"), [("min", math.inf), ("max", -math.inf)])
 def test_the_first_metric_is_always_good(mode: str, worst: float) -> None:
-    """Before the first step the best is the worst there is."""
+    """Before the first step the best is the worst possible value."""
     scheduler = plateau(mode=mode)
     assert scheduler.best == worst
     assert (scheduler.num_bad_epochs, scheduler.cooldown_counter, scheduler.in_cooldown) == (0, 0, False)
@@ -68,8 +68,8 @@ def test_patience_and_cooldown(patience: int, cooldown: int) -> None:
         assert scheduler.in_cooldown is (cooling > 0)
 
 
-def test_an_improvement_starts_the_count_anew() -> None:
-    """Bad epochs before an improvement are forgotten."""
+def test_an_improvement_resets_the_count() -> None:
+    """An improvement resets the count of bad epochs."""
     scheduler = plateau(patience=2, factor=0.5)
     counts = []
     for metric in (1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.4):
@@ -81,7 +81,7 @@ def test_an_improvement_starts_the_count_anew() -> None:
 
 @pytest.mark.parametrize(("eps", "lr"), [(0.15, 0.3), (math.nextafter(0.15, 0.0), 0.15), (0.0, 0.15)])
 def test_a_reduction_of_eps_or_less_is_left_out(eps: float, lr: float) -> None:
-    """The LR changes only where the difference is more than eps."""
+    """The LR changes only if the difference exceeds eps."""
     scheduler = plateau(patience=0, factor=0.5, eps=eps)
     scheduler.step(1.0)
     scheduler.step(1.0)
@@ -89,18 +89,18 @@ def test_a_reduction_of_eps_or_less_is_left_out(eps: float, lr: float) -> None:
 
 
 def test_no_rate_falls_below_min_lr() -> None:
-    """A reduction stops at min_lr, and a rate below it is not raised."""
+    """A reduction stops at min_lr, and an LR below it is not raised."""
     scheduler = plateau(patience=0, factor=0.1, min_lr=0.2)
-    for wanted in (0.3, 0.2, 0.2):
+    for expected in (0.3, 0.2, 0.2):
         scheduler.step(1.0)
-        assert rates(scheduler.optimizer) == [wanted]
+        assert rates(scheduler.optimizer) == [expected]
     scheduler.optimizer.param_groups[0]["lr"] = 0.1
     scheduler.step(1.0)
     assert rates(scheduler.optimizer) == [0.1]
 
 
 def test_not_a_number_is_a_bad_epoch() -> None:
-    """NaN improves on nothing, so a diverged run is reduced like a stalled one."""
+    """NaN is never an improvement, so a diverged run is reduced like a stalled one."""
     scheduler = plateau(patience=1, factor=0.5)
     for _ in range(3):
         scheduler.step(math.nan)
@@ -109,7 +109,7 @@ def test_not_a_number_is_a_bad_epoch() -> None:
 
 
 def test_metrics_may_be_anything_with_a_float() -> None:
-    """One-element tensors and integers are taken by value."""
+    """One-element tensors and integers are accepted by value."""
     scheduler = plateau()
     for metric, value in ((torch.tensor(3.0), 3.0), (torch.tensor([2.0]), 2.0), (1, 1.0)):
         scheduler.step(metric)
@@ -118,7 +118,7 @@ def test_metrics_may_be_anything_with_a_float() -> None:
 
 
 def test_an_epoch_may_be_given() -> None:
-    """step(metric, epoch) sets last_epoch; without it the count continues from there."""
+    """step(metric, epoch) sets last_epoch; later steps without an epoch count from there."""
     scheduler = plateau()
     scheduler.step(1.0)
     assert scheduler.last_epoch == 1

@@ -12,12 +12,12 @@ import torch
 
 from .support import COMPOSITES, EVERY, Power, falling, fresh, future, make, scheduler_class, step
 
-#: Steps before the save: at the start, inside the first cycle, and behind the last milestone of the tables.
+#: Steps before the save: at the start, within the first cycle, and after the last milestone of the tables.
 CUTS = (0, 1, 5, 13)
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """Everything inside a state, at any depth."""
+    """Everything in a state, at any depth."""
     yield value
     if isinstance(value, dict):
         for part in value.values():
@@ -34,16 +34,16 @@ def forbidden(state: Any) -> list[Any]:
 
 
 def plain(scheduler: Any) -> dict[str, Any]:
-    """The attributes of a scheduler that are data; its parts in their place."""
-    found: dict[str, Any] = {}
+    """The attributes of a scheduler that are data; composites give those of their parts."""
+    data: dict[str, Any] = {}
     for key, value in vars(scheduler).items():
         if key == "_schedulers":
-            found[key] = [plain(part) for part in value]
+            data[key] = [plain(part) for part in value]
         elif key == "lr_lambdas":
-            found[key] = [copy.deepcopy(vars(f)) if isinstance(f, Power) else None for f in value]
+            data[key] = [copy.deepcopy(vars(f)) if isinstance(f, Power) else None for f in value]
         elif key != "optimizer" and not callable(value):
-            found[key] = copy.deepcopy(value)
-    return found
+            data[key] = copy.deepcopy(value)
+    return data
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -75,7 +75,7 @@ def test_state_passes_through_a_file(name: str) -> None:
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("name", EVERY)
 def test_loaded_scheduler_goes_on_as_the_saved_one(name: str, cut: int) -> None:
-    """Every hyperparameter of the future is equal to the last bit, whatever the loader was built with."""
+    """Every later hyperparameter is bitwise equal, whatever the loading scheduler was built with."""
     saved = make(name, fresh(groups=3), full=True)
     step(saved, cut)
     states = copy.deepcopy((saved.optimizer.state_dict(), saved.state_dict()))
@@ -85,7 +85,7 @@ def test_loaded_scheduler_goes_on_as_the_saved_one(name: str, cut: int) -> None:
     other.load_state_dict(copy.deepcopy(states[1]))
     assert plain(other) == plain(saved)
     if function is not None:
-        # Plain functions are not stored, so the loader keeps its own; give it the saver's.
+        # Plain functions are not stored, so the loading scheduler keeps its own; give it the saved one's.
         assert other.lr_lambdas == function
         other.lr_lambdas = list(saved.lr_lambdas)
     assert future(other) == future(saved)
@@ -116,7 +116,7 @@ def test_load_leaves_the_given_state_as_it_was(name: str) -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_state_is_the_present_one(name: str) -> None:
-    """The number of steps is in the state, and grows by one a step."""
+    """The number of steps is in the state, and increases by 1 with each step."""
     scheduler = make(name, fresh(), full=True)
     counts = []
     for _ in range(4):
@@ -127,7 +127,7 @@ def test_state_is_the_present_one(name: str) -> None:
 
 
 def holders() -> list[tuple[str, dict[str, Any], Any, Any]]:
-    """Where a callable may stand: class, arguments around it, how to pass it, and where it is kept in the state."""
+    """Where a callable is accepted: class, other arguments, how to pass it, and where the state stores it."""
     return [
         ("LambdaLR", {}, "lr_lambda", lambda state: state["lr_lambdas"][0]),
         ("MultiplicativeLR", {}, "lr_lambda", lambda state: state["lr_lambdas"][0]),
@@ -137,7 +137,7 @@ def holders() -> list[tuple[str, dict[str, Any], Any, Any]]:
 
 @pytest.mark.parametrize(("name", "rest", "argument", "kept"), holders(), ids=[row[0] for row in holders()])
 def test_callable_objects_are_restored_by_their_attributes(name: str, rest: Any, argument: str, kept: Any) -> None:
-    """The state copies the attributes of an object, which loading puts into the object that is there."""
+    """The state copies the attributes of an object; loading writes them into the existing object."""
     mine, theirs = Power(0.7), Power(0.2)
     saved = make(name, fresh(), **rest, **{argument: mine})
     step(saved, 2)
@@ -156,7 +156,7 @@ def test_callable_objects_are_restored_by_their_attributes(name: str, rest: Any,
 
 @pytest.mark.parametrize(("name", "rest", "argument", "kept"), holders(), ids=[row[0] for row in holders()])
 def test_plain_functions_are_not_stored(name: str, rest: Any, argument: str, kept: Any) -> None:
-    """The state says None for a function, and the loader keeps the function that it was built with."""
+    """The state has None for a function, and the loading scheduler keeps its own function."""
     saved = make(name, fresh(), **rest, **{argument: falling})
     step(saved, 2)
     state = saved.state_dict()
@@ -170,7 +170,7 @@ def test_plain_functions_are_not_stored(name: str, rest: Any, argument: str, kep
 
 @pytest.mark.parametrize("name", ["LambdaLR", "MultiplicativeLR"])
 def test_each_group_keeps_its_own_callable(name: str) -> None:
-    """Functions and objects may stand side by side; each entry of the state belongs to its group."""
+    """Functions and objects can be mixed; each entry of the state belongs to its group."""
     saved = make(name, fresh(groups=3), lr_lambda=[falling, Power(0.7), Power(0.6)])
     step(saved, 2)
     state = saved.state_dict()
@@ -193,7 +193,7 @@ def test_a_composite_holds_the_states_of_its_parts(name: str) -> None:
 @pytest.mark.parametrize("mode", ["triangular", "triangular2", "exp_range"])
 @pytest.mark.parametrize("other_mode", ["triangular", "triangular2", "exp_range"])
 def test_cyclic_restores_its_mode(mode: str, other_mode: str) -> None:
-    """The mode in the state decides the shape, not the mode of the loader."""
+    """The mode in the state decides the shape, not the loading scheduler's mode."""
     arguments = {"step_size_up": 2, "gamma": 0.9}
     saved = make("CyclicLR", fresh(), mode=mode, **arguments)
     step(saved, 3)

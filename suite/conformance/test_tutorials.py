@@ -1,4 +1,4 @@
-"""What the tutorials' code really does, against closed forms of the reference."""
+"""What the tutorials' code does, compared with closed forms of the reference."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def subject() -> Subject:
 
 
 def agree(actual: Rates, expected: Rates) -> bool:
-    """Equal up to the rounding that a recursion of that many steps is entitled to."""
+    """Equal up to the rounding error allowed for a recursion of that many steps."""
     peak = np.abs(expected).max()
     return bool((np.abs(actual - expected) <= tolerances.of_peak(expected.size) * peak).all())
 
 
 @pytest.mark.parametrize(("schedule", "steps"), [pytest.param(s, n, id=s.slug) for s, n in outcomes.compositions()])
 def test_compositions_follow_their_twins(schedule: Schedule, steps: int, subject: Subject) -> None:
-    """Each composition of torch schedulers in the tutorials has the LRs that the reference gives it."""
+    """Each composition of torch schedulers in the tutorials has the LRs of the reference."""
     verdict = verdict_of(Case("tutorial", schedule, steps=steps), subject)
     assert verdict.follows, verdict.detail
 
@@ -60,7 +60,7 @@ def test_noam_class_starts_at_zero_and_runs_one_step_late(warmup_steps: int) -> 
 
 @pytest.mark.parametrize(("lr", "moves"), [(0.0, False), (1e-3, True)])
 def test_first_batch_under_the_noam_class_changes_no_weight(lr: float, moves: bool) -> None:
-    """With lr=0.0 the first update leaves every weight as it was; with an LR of its own it does not."""
+    """With lr=0.0 the first update changes no weight; with a positive LR it does."""
     weight = torch.nn.Parameter(torch.ones(3))
     optimizer = torch.optim.Adam([weight], lr=lr)
     scheduler = NoamAfterStep(optimizer, 128, 4)
@@ -73,7 +73,7 @@ def test_first_batch_under_the_noam_class_changes_no_weight(lr: float, moves: bo
 
 
 def test_sequential_on_an_optimizer_at_zero_never_warms_up(subject: Subject) -> None:
-    """Made with lr=0.0, SequentialLR is exactly 0 to the milestone, then has eta_min's share alone."""
+    """With lr=0.0, SequentialLR is exactly 0 up to the milestone; after it only eta_min contributes."""
     outcome = outcomes.optimizer_at_zero(100, 40, 100, subject)
     wave = CosineDecay(100).trace(60)  # ½(1 + cos)
     assert (outcome.first_step, outcome.size) == (0, 1.0)
@@ -88,7 +88,7 @@ def test_tutorial_length_at_zero_is_all_zero(subject: Subject) -> None:
 
 
 def test_decay_with_the_total_as_its_length_stops_early(subject: Subject) -> None:
-    """With T_max the whole run, the cosine has gone (T−W)/T of its way at the end."""
+    """With T_max the whole run, the cosine covers only (T−W)/T of its range."""
     outcome = outcomes.decay_too_long(100, 40, subject)
     assert outcome.first_step == 41
     assert agree(outcome.actual[40:], CosineDecay(100, min_lr=MIN_LR).trace(60, BASE_LR))
@@ -114,13 +114,13 @@ def reference_of(rise: str, fall: str) -> Schedule:
     ],
 )
 def test_names_choose_their_first_substring(name: str, rise: str, fall: str) -> None:
-    """The hand-written function takes the first decay that it finds, so step and exp become linear."""
+    """The hand-written function uses the first decay that matches, so step and exp become linear."""
     rates = np.array(schedule_by_name(name, TOTAL, RISE, BASE, LOW, START))
     assert agree(rates, reference_of(rise, fall).trace(TOTAL, BASE))
 
 
 def test_step_by_name_leaves_the_step_decay_after_the_warmup() -> None:
-    """'linear_warmup_step' leaves its meaning a step after the warmup, by most at the second drop."""
+    """'linear_warmup_step' goes wrong one step after the warmup, and is most wrong at the second drop."""
     rates = np.array(schedule_by_name("linear_warmup_step", TOTAL, RISE, BASE, LOW, START))
     intended = outcomes.named_compositions(RISE, TOTAL)["linear_warmup_step"].trace(TOTAL, BASE)
     outcome = outcomes.TutorialOutcome(intended, rates)
@@ -130,7 +130,7 @@ def test_step_by_name_leaves_the_step_decay_after_the_warmup() -> None:
 
 
 def test_step_is_reached_only_with_another_warmup() -> None:
-    """'exp_warmup_step' holds no 'linear', so there the step decay is found."""
+    """'exp_warmup_step' does not contain 'linear', so the step decay is used."""
     rates = np.array(schedule_by_name("exp_warmup_step", TOTAL, RISE, BASE, LOW, START))
     intended = outcomes.named_compositions(RISE, TOTAL)["linear_warmup_step"].trace(TOTAL, BASE)
     assert agree(rates[RISE:], intended[RISE:])
@@ -145,7 +145,7 @@ def test_step_is_reached_only_with_another_warmup() -> None:
     ],
 )
 def test_last_step_misses_min_lr(name: str, missed: float) -> None:
-    """The last LR stands above min_lr by what one more step of the decay would take."""
+    """The last LR is above min_lr by what one more step of the decay would subtract."""
     rates = schedule_by_name(name, TOTAL, RISE, BASE, LOW, START)
     # The rate is a sum or a power near 1e-7 of numbers near 1: allow of_peak for those.
     assert rates[-1] - LOW == pytest.approx(missed, rel=1e-9, abs=tolerances.of_peak(TOTAL))
@@ -153,14 +153,14 @@ def test_last_step_misses_min_lr(name: str, missed: float) -> None:
 
 
 def test_names_without_a_warmup_are_refused() -> None:
-    """A name that holds no known warmup is an error that lists the known ones."""
+    """A name without a known warmup is an error that lists the known ones."""
     with pytest.raises(ValueError, match="name='cosine' must contain one of linear_warmup, exp_warmup"):
         schedule_by_name("cosine", TOTAL, RISE)
 
 
 @pytest.mark.parametrize("epochs", [2, 3, 10])
 def test_weight_decay_class_uses_its_first_value_twice(epochs: int) -> None:
-    """Epoch 0's weight decay serves in epochs 0 and 1, and every later one is an epoch late."""
+    """Epoch 0's weight decay is used in epochs 0 and 1, and every later one is an epoch late."""
     outcome = outcomes.weight_decay_after_epoch(1e-3, 0.1, epochs)
     curve = CosineWeightDecay(1e-3, 0.1, epochs)
     assert agree(outcome.actual, curve(np.maximum(np.arange(epochs) - 1, 0)))
@@ -169,7 +169,7 @@ def test_weight_decay_class_uses_its_first_value_twice(epochs: int) -> None:
 
 
 def test_weight_decay_class_does_not_end_at_its_end() -> None:
-    """Even the value that is set after the last epoch is short of the end value."""
+    """Even the value set after the last epoch falls short of the end value."""
     optimizer = outcomes.one_weight(1e-3, 1e-3)
     outcomes.in_force(optimizer, WeightDecayAfterEpoch(optimizer, 1e-3, 0.1, 10), 10, "weight_decay")
     left = optimizer.param_groups[0]["weight_decay"]
@@ -186,7 +186,7 @@ def test_recorded_list_is_the_trace_with_a_typed_first_entry(subject: Subject) -
 
 
 def test_typed_entry_does_not_notice_another_warmup(subject: Subject) -> None:
-    """With another start factor the list still begins with the typed value, and torch with its own."""
+    """With a different start factor the list still starts with the typed value; torch does not."""
     optimizer = outcomes.one_weight(BASE_LR)
     scheduler = build(outcomes.warmup_then_cosine(WARMUP, EPOCHS - WARMUP, 0.1), optimizer, subject)
     real = optimizer.param_groups[0]["lr"]
@@ -196,7 +196,7 @@ def test_typed_entry_does_not_notice_another_warmup(subject: Subject) -> None:
 
 
 def test_torch_holds_the_lr_inside_an_epoch(subject: Subject) -> None:
-    """Stepped per epoch torch gives a staircase; the tutorial's slope starts each epoch at the one before."""
+    """Stepped per epoch, torch gives a staircase; the tutorial's slope starts each epoch at the previous epoch's LR."""
     outcome = outcomes.picture_inside_epochs(subject)
     epochs = outcomes.warmup_times_cosine(WARMUP, EPOCHS).trace(EPOCHS, BASE_LR)
     assert agree(outcome.actual, outcomes.staircase().trace(EPOCHS * PER_EPOCH, BASE_LR))
@@ -208,7 +208,7 @@ def test_torch_holds_the_lr_inside_an_epoch(subject: Subject) -> None:
 
 
 def test_chained_is_not_sequential(subject: Subject) -> None:
-    """ChainedScheduler leaves SequentialLR at epoch 1 and loses what the cosine has fallen by epoch 20."""
+    """ChainedScheduler departs from SequentialLR at epoch 1; its peak is lower by the cosine's decay up to epoch 20."""
     outcome = outcomes.chained_for_sequential(subject)
     assert agree(outcome.actual, outcomes.warmup_times_cosine(WARMUP, EPOCHS).trace(EPOCHS, BASE_LR))
     assert (outcome.first_step, int(np.argmax(outcome.expected)), int(np.argmax(outcome.actual))) == (1, WARMUP, WARMUP)
@@ -218,18 +218,18 @@ def test_chained_is_not_sequential(subject: Subject) -> None:
 
 
 def test_sequential_is_not_deprecated(subject: Subject) -> None:
-    """A correct loop is never told that SequentialLR is deprecated, and from 2.9 on told nothing."""
+    """A correct loop never gets a warning that SequentialLR is deprecated, and since 2.9 gets none at all."""
     release = tuple(int(part) for part in subject.release.split(".")[:2])
-    found = outcomes.warnings_of_sequential(subject)
-    assert [text for text in found if "SequentialLR" in text] == []
-    assert len(found) == (0 if release >= (2, 9) else 1)  # one milestone, one step(0) of torch's own
+    messages = outcomes.warnings_of_sequential(subject)
+    assert [text for text in messages if "SequentialLR" in text] == []
+    assert len(messages) == (0 if release >= (2, 9) else 1)  # one milestone, one step(0) of torch's own
 
 
 def test_step_with_an_epoch_is_deprecated(subject: Subject) -> None:
-    """What torch does call deprecated is the epoch argument of step()."""
-    found = outcomes.warnings_of_step_epoch(subject)
-    assert len(found) == 1
-    assert "epoch parameter" in found[0]
+    """torch deprecates the epoch argument of step()."""
+    messages = outcomes.warnings_of_step_epoch(subject)
+    assert len(messages) == 1
+    assert "epoch parameter" in messages[0]
 
 
 def test_chained_exists_in_the_installed_release(subject: Subject) -> None:
@@ -245,7 +245,7 @@ def test_release_comparison_needs_the_version_type() -> None:
 
 
 def test_stepwise_warmup_climbs_above_the_base_lr(subject: Subject) -> None:
-    """StepLR with gamma above 1 starts at the base LR, climbs to 16 times it and falls back."""
+    """StepLR with gamma above 1 starts at the base LR, rises to 16 times the base LR and falls back."""
     trace = outcomes.torch_trace(outcomes.stepwise_warmup(), EPOCHS, BASE_LR, subject)
     steps = np.arange(WARMUP)
     assert agree(trace[:WARMUP], np.asarray(BASE_LR * 2.0 ** (steps // 4), np.float64))
