@@ -9,7 +9,7 @@ import textwrap
 import numpy as np
 
 from suite.engine.case import Case
-from suite.engine.loop import Run, run_case
+from suite.engine.loop import CaseRun, run_case
 from suite.engine.subject import Subject
 from suite.engine.verdict import Verdict, close, judge
 from suite.known.deviations import Known, entry_for
@@ -59,7 +59,7 @@ class Change:
         return "follows" if verdict.shape == "warns" and self.what != "warnings" else verdict.kind
 
 
-def failure(run: Run) -> str:
+def failure(run: CaseRun) -> str:
     """The class of the error that ended a run, when, and its first line; empty where there was none."""
     if run.absent:
         return f"{run.absent} does not exist"
@@ -70,7 +70,7 @@ def failure(run: Run) -> str:
     return f"{type(run.error).__name__} {when}" + (f": {text[0][:120]}" if text else "")
 
 
-def first_difference(before: Run, after: Run, kind: str) -> tuple[str, int | None, str] | None:
+def first_difference(before: CaseRun, after: CaseRun, kind: str) -> tuple[str, int | None, str] | None:
     """What differs between two runs, from which step, in words; None where nothing does."""
     for what, name in (("lrs", "LR"), ("momenta", "momentum"), ("last_lrs", "get_last_lr()")):
         shared = min(len(getattr(before, what)), len(getattr(after, what)))

@@ -29,7 +29,7 @@ from reference import (
     SequentialLR,
     StepLR,
 )
-from suite.engine.build import unchecked
+from suite.engine.build import unvalidated
 
 #: A metric that improves, stalls, cools down and improves again, for ReduceLROnPlateau.
 METRICS = (1.0, 0.8, 0.81, 0.8, 0.7999, 0.5, 0.51, 0.52, 0.53, 0.54, 0.4, 0.45, 0.46, 0.47, 0.48, 0.2, 0.3)
@@ -52,8 +52,8 @@ PARTS: tuple[Schedule, ...] = (
     SWALR(0.023, 4),
     SequentialLR((ConstantLR(0.37, 2), ExponentialLR(0.89)), (2,)),
     ChainedScheduler((LinearLR(0.13, 0.97, 5), StepLR(3, 0.7))),
-    unchecked(ReduceLROnPlateau, metrics=METRICS),
-    unchecked(LRScheduler),
+    unvalidated(ReduceLROnPlateau, metrics=METRICS),
+    unvalidated(LRScheduler),
 )
 
 
@@ -108,31 +108,31 @@ def edges() -> Iterator[Schedule]:
 
 def wrong_singles() -> Iterator[Schedule]:
     """Arguments that the documentation forbids: non-integer lengths, meaningless lengths of 0."""
-    yield unchecked(LinearLR, total_iters=4.5)
-    yield unchecked(ConstantLR, total_iters=4.5)
-    yield unchecked(PolynomialLR, total_iters=4.5)
-    yield unchecked(CosineAnnealingLR, T_max=4.5)
-    yield unchecked(CosineAnnealingLR, T_max=0)
-    yield unchecked(StepLR, step_size=2.5)
-    yield unchecked(StepLR, step_size=0)
-    yield unchecked(MultiStepLR, milestones=(2.5, 4))
-    yield unchecked(LinearLR, start_factor=0.0)
-    yield unchecked(LinearLR, start_factor=1.5)
-    yield unchecked(LinearLR, end_factor=-0.5)
-    yield unchecked(ConstantLR, factor=1.5)
-    yield unchecked(CosineAnnealingWarmRestarts, T_0=0)
-    yield unchecked(CosineAnnealingWarmRestarts, T_0=2.5)
-    yield unchecked(OneCycleLR, max_lr=0.1, total_steps=0)
-    yield unchecked(OneCycleLR, max_lr=0.1)
-    yield unchecked(SWALR, swa_lr=0.1, anneal_epochs=2.5)
-    yield unchecked(LRScheduler)
+    yield unvalidated(LinearLR, total_iters=4.5)
+    yield unvalidated(ConstantLR, total_iters=4.5)
+    yield unvalidated(PolynomialLR, total_iters=4.5)
+    yield unvalidated(CosineAnnealingLR, T_max=4.5)
+    yield unvalidated(CosineAnnealingLR, T_max=0)
+    yield unvalidated(StepLR, step_size=2.5)
+    yield unvalidated(StepLR, step_size=0)
+    yield unvalidated(MultiStepLR, milestones=(2.5, 4))
+    yield unvalidated(LinearLR, start_factor=0.0)
+    yield unvalidated(LinearLR, start_factor=1.5)
+    yield unvalidated(LinearLR, end_factor=-0.5)
+    yield unvalidated(ConstantLR, factor=1.5)
+    yield unvalidated(CosineAnnealingWarmRestarts, T_0=0)
+    yield unvalidated(CosineAnnealingWarmRestarts, T_0=2.5)
+    yield unvalidated(OneCycleLR, max_lr=0.1, total_steps=0)
+    yield unvalidated(OneCycleLR, max_lr=0.1)
+    yield unvalidated(SWALR, swa_lr=0.1, anneal_epochs=2.5)
+    yield unvalidated(LRScheduler)
 
 
 def pairs(milestone: int = 6) -> Iterator[tuple[str, Schedule]]:
     """Every ordered pair of public schedulers, in sequence and chained."""
     for first, second in itertools.product(PARTS, PARTS):
-        yield "sequential", unchecked(SequentialLR, schedulers=(first, second), milestones=(milestone,))
-        yield "chained", unchecked(ChainedScheduler, schedulers=(first, second))
+        yield "sequential", unvalidated(SequentialLR, schedulers=(first, second), milestones=(milestone,))
+        yield "chained", unvalidated(ChainedScheduler, schedulers=(first, second))
 
 
 def milestones() -> Iterator[Schedule]:
@@ -143,14 +143,14 @@ def milestones() -> Iterator[Schedule]:
         for at in (0, 1, 2, 4, 15, 16, 40):
             yield SequentialLR((warmup, second), (at,))
         for wrong in (4.5, -1):
-            yield unchecked(SequentialLR, schedulers=(warmup, second), milestones=(wrong,))
+            yield unvalidated(SequentialLR, schedulers=(warmup, second), milestones=(wrong,))
     for places in ((0, 0), (0, 5), (1, 2), (4, 4), (4, 9), (5, 40), (16, 16)):
         for third in (cosine, expo):
             yield SequentialLR((warmup, constant, third), places)
     for wrong_pair in ((9, 4), (4.5, 9), (4,), (4, 9, 12)):
-        yield unchecked(SequentialLR, schedulers=(warmup, constant, cosine), milestones=wrong_pair)
-    yield unchecked(SequentialLR, schedulers=(), milestones=())
-    yield unchecked(ChainedScheduler, schedulers=())
+        yield unvalidated(SequentialLR, schedulers=(warmup, constant, cosine), milestones=wrong_pair)
+    yield unvalidated(SequentialLR, schedulers=(), milestones=())
+    yield unvalidated(ChainedScheduler, schedulers=())
 
 
 def nested() -> Iterator[tuple[str, Schedule]]:

@@ -19,31 +19,33 @@ class MissingScheduler(Exception):
     """This release has no scheduler of that name."""
 
 
-class Factor:
-    """A schedule as the function of the epoch that torch's `lr_lambda` and `scale_fn` take."""
+class EpochFunction:
+    """A schedule as the function of the epoch that torch's `lr_lambda` and `scale_fn` take, from a table that grows."""
 
-    def __init__(self, schedule: Schedule, horizon: int = 256) -> None:
-        self.table = schedule.trace(horizon).tolist()
+    def __init__(self, schedule: Schedule, steps: int = 256) -> None:
+        self.schedule, self.table = schedule, schedule.trace(steps).tolist()
 
     def __call__(self, epoch: float) -> float:
-        # Releases up to 2.5 also ask for epoch -1 while a SequentialLR undoes its construction.
-        return float(self.table[max(int(epoch), 0)])
+        step = max(int(epoch), 0)  # releases up to 2.5 also ask for -1 while a SequentialLR undoes its construction
+        if step >= len(self.table):
+            self.table = self.schedule.trace(2 * step).tolist()
+        return float(self.table[step])
 
 
-def remake(schedule: Schedule, **changes: Any) -> Any:
-    """A copy with other field values and no validation, to hand torch what the reference refuses."""
+def unvalidated_copy(schedule: Schedule, **changes: Any) -> Any:
+    """A copy with other field values and no validation, to pass torch what the reference refuses."""
     copy = object.__new__(type(schedule))
     for field in dataclasses.fields(schedule):  # type: ignore[arg-type]  # every Schedule is a dataclass
         object.__setattr__(copy, field.name, changes.get(field.name, getattr(schedule, field.name)))
     return copy
 
 
-def unchecked(cls: type[Schedule], **values: Any) -> Any:
-    """A schedule without validation: what a user could type, right or wrong."""
-    made = object.__new__(cls)
+def unvalidated(cls: type[Schedule], **values: Any) -> Any:
+    """A schedule without validation: anything that a user could type, valid or not."""
+    schedule = object.__new__(cls)
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]  # every Schedule is a dataclass
-        object.__setattr__(made, field.name, values.get(field.name, field.default))
-    return made
+        object.__setattr__(schedule, field.name, values.get(field.name, field.default))
+    return schedule
 
 
 def for_group(schedule: Schedule, group: int) -> Schedule:
@@ -57,29 +59,29 @@ def for_group(schedule: Schedule, group: int) -> Schedule:
             changes[field.name] = ChainedScheduler((value, ExponentialLR(1.0 - 0.125 * group)))
         elif field.name == "schedulers":
             changes[field.name] = tuple(for_group(part, group) for part in value)
-    return remake(schedule, **changes) if changes else schedule
+    return unvalidated_copy(schedule, **changes) if changes else schedule
 
 
 def _plain(value: Any) -> Any:
-    return Factor(value) if isinstance(value, Schedule) else value
+    return EpochFunction(value) if isinstance(value, Schedule) else value
 
 
 def arguments(schedule: Schedule, groups: int, lists: bool) -> dict[str, Any]:
     """Keyword arguments of the torch class: only what differs from the default, so that defaults are used."""
-    own = [for_group(schedule, g) for g in range(groups)] if lists else [schedule]
-    found: dict[str, Any] = {}
+    of_groups = [for_group(schedule, g) for g in range(groups)] if lists else [schedule]
+    keywords: dict[str, Any] = {}
     for field in dataclasses.fields(schedule):  # type: ignore[arg-type]  # every Schedule is a dataclass
         value = getattr(schedule, field.name)
         listed = lists and (field.metadata.get("per_group") or field.name == "lr_lambda")
         if field.name in ("schedulers", "metrics") or (value == field.default and not listed):
             continue
         if listed:
-            value = [getattr(s, field.name) for s in own]
+            value = [getattr(s, field.name) for s in of_groups]
         if isinstance(value, list | tuple):
-            found[field.name] = [_plain(v) for v in value]
+            keywords[field.name] = [_plain(v) for v in value]
         else:
-            found[field.name] = _plain(value)
-    return found
+            keywords[field.name] = _plain(value)
+    return keywords
 
 
 def build(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 
 from suite.shared.cli import InputError
 
-from .loop import Run
+from .loop import CaseRun, TrainingLoop, dummy_optimizer
 from .subject import Subject
 
 _ABSENT = object()
@@ -43,60 +43,77 @@ def as_installed(side: Subject) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _fresh_imports(module: str) -> Iterator[None]:
-    """Import the module from the current folder on, and anew for each release, with all that it imports."""
-    path, top = list(sys.path), module.split(".")[0]
-    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == top}
-    before = set(sys.modules)
+def current_folder_first() -> Iterator[None]:
+    """Look for modules in the current folder first, as a script there would."""
+    path = list(sys.path)
     sys.path.insert(0, str(Path.cwd()))
     importlib.invalidate_caches()
     try:
         yield
     finally:
         sys.path[:] = path
+
+
+@contextlib.contextmanager
+def _fresh_imports(module: str) -> Iterator[None]:
+    """Import the user's module, and all that it imports, again for each release."""
+    top = module.split(".")[0]
+    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == top}
+    before = set(sys.modules)
+    try:
+        with current_folder_first():
+            yield
+    finally:
         for name in set(sys.modules) - before:
             if name.split(".")[0] != "torch":
                 del sys.modules[name]
         sys.modules.update(kept)
 
 
-def _names(spec: str) -> tuple[str, str]:
+def split_spec(spec: str, option: str, form: str = "module:factory") -> tuple[str, str]:
+    """The module and the name in it; raises BadSpec, which names the option, unless both are there."""
     module, colon, name = spec.partition(":")
     if not colon or not module or not name:
-        raise BadSpec(f"factory={spec!r} must be module:factory, a function that takes an optimizer")
+        raise BadSpec(f"{option}={spec!r} must be {form}, a function that takes an optimizer")
     return module, name
 
 
-def _factory(spec: str) -> Callable[[torch.optim.Optimizer], Any]:
-    """The function that the spec names; raises BadSpec where there is none, else what its module raises."""
-    module, name = _names(spec)
+def load_named(spec: str, option: str, form: str = "module:factory") -> Any:
+    """What `module:name` names; raises BadSpec where there is no such thing, and whatever the module raises."""
+    module, name = split_spec(spec, option, form)
     try:
         home = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is not None and f"{module}.".startswith(f"{error.name}."):
-            raise BadSpec(f"factory={spec!r} must name a module, but there is no {error.name}") from None
+            raise BadSpec(f"{option}={spec!r} must name a module, but there is no {error.name}") from None
         raise
-    found: Callable[[torch.optim.Optimizer], Any] | None = getattr(home, name, None)
-    if not callable(found):
-        raise BadSpec(f"factory={spec!r} must name a function of {module}, but it has no function {name}")
-    return found
+    if not hasattr(home, name):
+        raise BadSpec(f"{option}={spec!r} must name something in {module}, but it has no {name}")
+    return getattr(home, name)
 
 
-def run_mine(spec: str, side: Subject, lr: float, steps: int) -> Run:
+def short_repr(value: object) -> str:
+    """The value in one line of at most 80 characters."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def run_factory(spec: str, side: Subject, lr: float, steps: int) -> CaseRun:
     """Step the scheduler that the user's factory builds under a release; raises BadSpec for a bad spec."""
-    module, _ = _names(spec)
-    run = Run()
-    optimizer = torch.optim.SGD([torch.zeros(1)], lr=lr, momentum=0.9)
+    module, _ = split_spec(spec, "factory")
+    run = CaseRun()
+    optimizer = dummy_optimizer(lr)
     with _fresh_imports(module), as_installed(side):
         try:
-            scheduler = _factory(spec)(optimizer)
+            factory = load_named(spec, "factory")
+            if not callable(factory):
+                raise BadSpec(f"factory={spec!r} must name a function, but names {short_repr(factory)}")
+            scheduler = factory(optimizer)
             if not hasattr(scheduler, "step"):
-                raise BadSpec(f"factory={spec!r} must return a scheduler, but returned {scheduler!r}")
+                raise BadSpec(f"factory={spec!r} must return a scheduler, but returned {short_repr(scheduler)}")
             run.built = True
-            for _ in range(steps):
-                run.lrs.append([float(g["lr"]) for g in optimizer.param_groups])
-                optimizer.step()
-                scheduler.step()
+            for lrs in TrainingLoop(optimizer, scheduler).lrs(steps):
+                run.lrs.append(lrs)
         except BadSpec:
             raise
         except Exception as error:  # noqa: BLE001 - what the user's code raises under a release is the answer

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from . import tolerances
 from .case import Case, Refused, expected, expected_momenta, validated
-from .loop import Run, run_case
+from .loop import CaseRun, run_case
 from .subject import Subject
 
 Rates = NDArray[np.float64]
@@ -96,7 +96,7 @@ def _deviation(case: Case, actual: Rates, wanted: Rates, kind: str) -> Verdict |
     )
 
 
-def _refusal(run: Run, rule: str) -> Verdict:
+def _refusal(run: CaseRun, rule: str) -> Verdict:
     """The reference refuses this composition: torch must too, clearly and before training starts."""
     if not run.built and isinstance(run.error, TypeError | ValueError | NotImplementedError | KeyError):
         return Verdict("follows", detail=f"refused: {rule}")
@@ -107,7 +107,7 @@ def _refusal(run: Run, rule: str) -> Verdict:
     return Verdict("deviates", "error", len(run.lrs) if run.built else None, 0.0, detail)
 
 
-def judge(case: Case, run: Run) -> Verdict:
+def judge(case: Case, run: CaseRun) -> Verdict:
     """The verdict on a finished run."""
     if run.absent:
         return Verdict("absent", detail=f"{run.absent} does not exist in this release")
@@ -142,5 +142,5 @@ def judge(case: Case, run: Run) -> Verdict:
 
 
 def verdict_of(case: Case, subject: Subject) -> Verdict:
-    """Run the case and judge it."""
+    """CaseRun the case and judge it."""
     return judge(case, run_case(case.schedule, case.setup, case.steps, subject))

@@ -20,7 +20,7 @@ import torch
 
 from suite.cases.catalogue import all_cases
 from suite.engine.case import Case
-from suite.engine.loop import Run, run_case
+from suite.engine.loop import CaseRun, run_case
 from suite.engine.subject import Subject, installed
 
 #: What happened in one case, as plain data: see `as_row`.
@@ -43,7 +43,7 @@ def _hex(rows: list[list[float]]) -> list[list[str]]:
     return [[value.hex() for value in row] for row in rows]
 
 
-def as_row(case: Case, run: Run) -> InstallRow:
+def as_row(case: Case, run: CaseRun) -> InstallRow:
     """One case: its rates as `float.hex` texts (which lose no bit), what it raised, and its warnings by category."""
     return {
         "case": case.id,

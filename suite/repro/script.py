@@ -9,7 +9,7 @@ from typing import Any
 
 from suite.engine import tolerances
 from suite.engine.case import Case, Refused, expected, expected_momenta, validated
-from suite.engine.loop import RESTORES, Loop
+from suite.engine.loop import RESTORES, CaseLoop
 from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, verdict_of
 from suite.known.deviations import entry_for, readings
@@ -243,7 +243,7 @@ class _NoScheduler:
 
 def _positions(case: Case) -> list[int]:
     """The step of the schedule at each update of an uninterrupted run."""
-    loop = Loop(case.schedule, dataclasses.replace(case.setup, device="cpu"), installed())
+    loop = CaseLoop(case.schedule, dataclasses.replace(case.setup, device="cpu"), installed())
     loop.scheduler = _NoScheduler()
     positions = []
     for update in range(case.steps):

@@ -19,7 +19,7 @@ from reference import (
 )
 from suite.engine import tolerances
 from suite.engine.axes import Setup
-from suite.engine.build import unchecked
+from suite.engine.build import unvalidated
 from suite.engine.case import Case
 from suite.engine.subject import installed
 from suite.engine.verdict import Rates, close, shape_of, verdict_of
@@ -51,7 +51,7 @@ FAULTS = [
     ("warns", "ExponentialLR", broken.warns, EXPO, Setup(), "warns", None),
     ("wrong_report", "ExponentialLR", broken.reports_the_base, EXPO, Setup(), "reported", 1),
     ("momentum", "OneCycleLR", broken.holds_momentum, OneCycleLR(0.23, 20), Setup(), "momentum", 1),
-    ("accepts", "ConstantLR", broken.ChecksNothing, unchecked(ConstantLR, factor=1.5), Setup(), "accepted", None),
+    ("accepts", "ConstantLR", broken.ChecksNothing, unvalidated(ConstantLR, factor=1.5), Setup(), "accepted", None),
 ]
 
 

@@ -25,7 +25,7 @@ from reference import (
 from suite.__main__ import main
 from suite.commands import prove
 from suite.engine.axes import Setup
-from suite.engine.build import unchecked
+from suite.engine.build import unvalidated
 from suite.engine.case import Case
 from suite.engine.loop import run_case
 from suite.engine.subject import installed
@@ -38,9 +38,9 @@ WARMUP = LinearLR(0.13, 1.0, 6)
 CASES = (
     Case("single", CosineAnnealingLR(11)),
     Case("single", OneCycleLR(0.23, 20), Setup(groups=3)),
-    Case("single", unchecked(OneCycleLR, max_lr=0.23, total_steps=4)),
+    Case("single", unvalidated(OneCycleLR, max_lr=0.23, total_steps=4)),
     Case("sequential", SequentialLR((WARMUP, CosineAnnealingWarmRestarts(3, 2)), (6,)), Setup(lr_type="tensor")),
-    Case("refused", unchecked(SequentialLR, schedulers=(WARMUP, unchecked(ReduceLROnPlateau)), milestones=(6,))),
+    Case("refused", unvalidated(SequentialLR, schedulers=(WARMUP, unvalidated(ReduceLROnPlateau)), milestones=(6,))),
     Case("single", LinearLR(0.13, 1.0, 5), Setup(jumps=(7,))),
     Case("single", LinearLR(0.13, 1.0, 7), Setup(resume="builtfirst", cuts=(6,), saved=True)),
 )

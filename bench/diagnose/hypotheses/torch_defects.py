@@ -29,6 +29,8 @@ from .evidence import Evidence, Hypothesis, LRFunction
 LONGEST = 20_000
 #: Steps that are tried as the place of a restart, and the steps that all their runs may take together.
 RESTARTS, BUDGET = 12, 12_000
+#: Ways to restore a run that lose the schedule's place, by their names in `suite.engine.loop.RESTORES`.
+ORDERS = ("optimizerfirst", "lastepoch", "lastepochouter")
 #: Steps for which the LR can be right after a restart that lost its place.
 UNSEEN = 2
 
@@ -44,25 +46,26 @@ def torch_defects(evidence: Evidence) -> Iterator[Hypothesis]:
         return
     if evidence.first is None or last >= LONGEST or not _is_torch(schedule):
         return
-    from bench.diagnose.hypotheses import torch_real
+    from suite.engine.axes import Setup
+    from suite.engine.loop import installed_lrs  # torch takes a second to import
 
     base = evidence.anatomy.base
     cause = name_of(schedule)
     # Nothing is assumed: it is what torch makes of the expected composition.
     says = f"This is what the installed torch makes of it, contrary to its documentation: {CAUSES[cause].title}."
-    lrs = torch_real.run(schedule, base, last + 1)
+    lrs = installed_lrs(schedule, base, last + 1)
     yield from _made(cause, lrs, last, says=says, extra=-CAUSES[cause].cost)
     if isinstance(schedule, ChainedScheduler):
-        yield from _made("torch-built-backwards", torch_real.run(schedule, base, last + 1, backwards=True), last)
+        yield from _made("torch-built-backwards", installed_lrs(schedule, base, last + 1, Setup(reverse=True)), last)
     gaps = np.flatnonzero(np.diff(evidence.whole.steps) > 1)
     if gaps.size and evidence.stride == 1:
         yield from _given_epochs(evidence, schedule, base)
         return
-    gap, most = evidence.gap(evidence.first), max(1, min(RESTARTS, BUDGET // (len(torch_real.ORDERS) * (last + 1))))
+    gap, most = evidence.gap(evidence.first), max(1, min(RESTARTS, BUDGET // (len(ORDERS) * (last + 1))))
     for r in [r for r in range(gap.start - UNSEEN, gap.stop) if r > 0][-most:]:
-        for order in torch_real.ORDERS:
-            cause = "torch-restore-order" if order == "optimizer first" else "torch-last-epoch"
-            lrs = torch_real.run(schedule, base, last + 1, resume=(order, r))
+        for order in ORDERS:
+            cause = "torch-restore-order" if order == "optimizerfirst" else "torch-last-epoch"
+            lrs = installed_lrs(schedule, base, last + 1, Setup(resume=order, cuts=(r,)))
             yield from _made(cause, lrs, last, r=r)
 
 
@@ -80,10 +83,10 @@ def _at(lrs: Rates) -> LRFunction:
 def _given_epochs(evidence: Evidence, schedule: Schedule, base: float) -> Iterator[Hypothesis]:
     """Where the steps of the trace leap, they are epochs that the scheduler was given."""
     steps = evidence.whole.steps
-    from bench.diagnose.hypotheses import torch_real
+    from suite.engine.loop import installed_lrs
 
     leaps = {int(i): int(steps[i + 1]) for i in np.flatnonzero(np.diff(steps) > 1)}
-    lrs = torch_real.run(schedule, base, steps.size, epochs=leaps)
+    lrs = installed_lrs(schedule, base, steps.size, epochs=leaps)
     if lrs is not None:
         places = steps
 

@@ -167,7 +167,10 @@ BAD = {
         ["module_of_user:absent", "--steps", "9"],
         "trace='module_of_user:absent' must name something in module_of_user",
     ),
-    "no_module": (["absent_module:make", "--steps", "9"], "trace='absent_module:make' raised ModuleNotFoundError"),
+    "no_module": (
+        ["absent_module:make", "--steps", "9"],
+        "trace='absent_module:make' must name a module, but there is no absent_module",
+    ),
     "broken_module": (
         ["broken_of_user:make", "--steps", "9"],
         "trace='broken_of_user:make' raised ModuleNotFoundError",
