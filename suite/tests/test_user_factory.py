@@ -83,6 +83,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def nothing_left(project: Path) -> object:
     """After each test torch's modules, the search path and the imported modules are those of before."""
+    importlib.import_module("suite.commands.upgrade")
     torch.optim.SGD([torch.zeros(1)], lr=0.1)  # for its first optimizer torch imports 800 modules, which stay
     optim = (torch.optim.lr_scheduler, torch.optim.swa_utils)
     path, before = list(sys.path), set(sys.modules)
