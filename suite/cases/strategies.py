@@ -37,7 +37,7 @@ from reference import (
     SequentialLR,
     StepLR,
 )
-from suite.engine.axes import Setup
+from suite.engine.axes import OPTIMIZERS, Setup
 from suite.engine.case import Case, is_composite
 from suite.engine.loop import restores
 
@@ -240,7 +240,7 @@ def setups(draw: st.DrawFn, schedule: Schedule, *, sound: bool = False) -> Setup
         "groups": groups,
         "lr_type": lr_type,
         "lists": lr_type != "shared" and draw(st.booleans()),
-        "optimizer": draw(st.sampled_from(["sgd", "adam"])),
+        "optimizer": draw(st.sampled_from(list(OPTIMIZERS))),
         "clock": draw(st.sampled_from(["step", "step", "epoch", "micro"])),
         "reverse": is_composite(schedule) and not sound and draw(st.booleans()),
     }

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+from typing import Any
 
 import torch
 
 #: Base LRs of the parameter groups: no two in a simple ratio, so that swapped groups show.
 BASE_LRS = (0.3, 0.07, 0.011)
+#: Optimizer → its class and arguments.
+OPTIMIZERS: dict[str, tuple[type[Any], dict[str, float]]] = {
+    "sgd": (torch.optim.SGD, {"momentum": 0.9}),
+    "adam": (torch.optim.Adam, {}),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +24,7 @@ class Setup:
     groups: int = 1
     lists: bool = False  # per-group lists where torch takes them
     lr_type: str = "float"  # float | tensor | shared (one tensor in all groups)
-    optimizer: str = "sgd"  # sgd | adam
+    optimizer: str = "sgd"  # a key of OPTIMIZERS
     clock: str = "step"  # step | epoch (every third update) | micro (twice per update)
     reverse: bool = False  # construct the children last to first
     resume: str = ""  # order of the restore: see `loop.RESTORES`
@@ -42,6 +49,11 @@ class Setup:
         return found
 
     @property
+    def has_betas(self) -> bool:
+        """Whether the optimizer calls its momentum beta1."""
+        return "betas" in inspect.signature(OPTIMIZERS[self.optimizer][0]).parameters
+
+    @property
     def precision(self) -> str:
         """The key of `tolerances.UNIT` for the LRs of this setup."""
         return "float" if self.lr_type == "float" else "float32"
@@ -58,6 +70,6 @@ class Setup:
         for rate in self.base_lrs():
             lr = {"float": rate, "tensor": torch.tensor(rate, device=self.device), "shared": shared}[self.lr_type]
             groups.append({"params": [torch.zeros(1, device=self.device)], "lr": lr})
-        if self.optimizer == "adam":
-            return torch.optim.Adam(groups, betas=(0.9, 0.999))
-        return torch.optim.SGD(groups, momentum=0.9)
+        cls, options = OPTIMIZERS[self.optimizer]
+        optimizer: torch.optim.Optimizer = cls(groups, **options)
+        return optimizer

@@ -149,7 +149,7 @@ def _zero_start(case: Case) -> bool:
 def _cycled_beta(case: Case) -> bool:
     """CyclicLR cycles the momentum of an optimizer that calls it beta1."""
     cycles = any(isinstance(s, CyclicLR) and s.cycle_momentum for s, _ in places(case.schedule))
-    return cycles and case.setup.optimizer == "adam"
+    return cycles and case.setup.has_betas
 
 
 def _milestone_zero(case: Case) -> bool:

@@ -124,6 +124,6 @@ def summary_line(findings: Sequence[Finding], known: dict[str, list[Finding]], n
     counts = Counter(finding.standing for finding in findings)
     deviating = sum(map(len, known.values()))
     words = f"{counts['follows']} of {len(findings)} cases follow the documentation"
-    words += f"; {deviating} deviate in {len(known)} known ways"
+    words += f"; {deviating} deviate in {len(known)} known way{'' if len(known) == 1 else 's'}"
     words += f"; {counts['absent']} are absent" if counts["absent"] else ""
     return words + (f"; {news} NEWS" if news else "; nothing new")

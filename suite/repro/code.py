@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reference import ChainedScheduler, ExponentialLR, LinearLR, ReduceLROnPlateau, Schedule
-from suite.engine.axes import BASE_LRS, Setup
+from suite.engine.axes import BASE_LRS, OPTIMIZERS, Setup
 from suite.engine.build import arguments, for_group
 from suite.engine.case import Case
 
@@ -82,10 +82,10 @@ def optimizer_code(setup: Setup) -> str:
         groups = [f'{{"params": [{zeros}], "lr": {rate}}}' for rate in rates[: setup.groups]]
         lines.append(listed(f"{indent}groups = ", groups, indent))
         args = ["groups"]
-    if setup.optimizer == "sgd":
-        args.append("momentum=0.9")
-    name = {"adam": "torch.optim.Adam", "sgd": "torch.optim.SGD"}[setup.optimizer]
-    lines.append(call(f"{indent}{'return ' if setup.resume else 'optimizer = '}", name, args, indent))
+    cls, options = OPTIMIZERS[setup.optimizer]
+    args += [f"{key}={value}" for key, value in options.items()]
+    target = f"{indent}{'return ' if setup.resume else 'optimizer = '}"
+    lines.append(call(target, f"torch.optim.{cls.__name__}", args, indent))
     return "\n".join(lines)
 
 

@@ -127,7 +127,7 @@ class _Script:
         if shape == "reported":
             source, value = "lr in scheduler.get_last_lr()", "lr" if many else "scheduler.get_last_lr()[0]"
         else:
-            momentum = '["betas"][0]' if self.setup.optimizer == "adam" else '["momentum"]'
+            momentum = '["betas"][0]' if self.setup.has_betas else '["momentum"]'
             source = "group in optimizer.param_groups"
             value = "group" if many else "optimizer.param_groups[0]"
             value += momentum if shape == "momentum" else '["lr"]'

@@ -11,6 +11,7 @@ import reference
 from reference import ChainedScheduler, ConstantLR, CosineAnnealingLR, LambdaLR, Schedule, SequentialLR
 from suite.cases import compositions
 from suite.cases.catalogue import all_cases
+from suite.engine.axes import OPTIMIZERS
 from suite.engine.case import Case
 from suite.engine.loop import RESTORES
 from suite.engine.subject import installed
@@ -75,7 +76,9 @@ def test_every_axis_takes_every_value() -> None:
     setups = [c.setup for c in CASES]
     assert {s.groups for s in setups} >= {1, 2, 3}
     assert {s.lr_type for s in setups} == {"float", "tensor", "shared"}
-    assert {s.optimizer for s in setups} == {"sgd", "adam"}
+    assert {s.optimizer for s in setups} == {"sgd", "adam"} | OPTIMIZERS.keys(), (
+        "extend _setups in suite/cases/catalogue.py"
+    )
     assert {s.clock for s in setups} == {"step", "epoch", "micro"}
     assert {s.resume for s in setups} == {"", *RESTORES}
     assert {s.cuts for s in setups} >= {(3,), (6,), (7,), (3, 9)}
