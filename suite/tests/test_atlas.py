@@ -164,16 +164,16 @@ def test_the_key_is_of_sources_and_versions(tmp_path: Path, monkeypatch: pytest.
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "a.py").write_text("1\n")
     monkeypatch.setattr(atlas, "ROOT", tmp_path)
-    seen = [atlas.sources_key(), atlas.sources_key()]
-    assert seen[0] == seen[1]
+    keys = [atlas.sources_key(), atlas.sources_key()]
+    assert keys[0] == keys[1]
     for name in ("reference", "suite/engine"):
         (tmp_path / name / "a.py").write_text("2\n")
-        seen.append(atlas.sources_key())
+        keys.append(atlas.sources_key())
     monkeypatch.setattr(torch, "__version__", "9.9.9")
-    seen.append(atlas.sources_key())
+    keys.append(atlas.sources_key())
     monkeypatch.setattr(sys, "version", "9.9.9")
-    seen.append(atlas.sources_key())
-    assert len(set(seen)) == len(seen) - 1
+    keys.append(atlas.sources_key())
+    assert len(set(keys)) == len(keys) - 1
 
 
 def test_a_planted_deviation_is_unexplained(rows: dict[str, list[AtlasRow]]) -> None:

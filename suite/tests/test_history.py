@@ -131,8 +131,8 @@ def test_history_of_torch(groups: list[tuple[str, ...]], case: str) -> None:
     assert [(stretch.first, shown(stretch)) for stretch in history] == [row[:2] for row in expected]
     for stretch, (_, _, rates) in zip(history, expected, strict=True):
         if rates is not None:
-            seen = [rate / 0.3 for rate in stretch.verdict.actual[: len(rates)]]
-            assert seen == pytest.approx(rates, rel=1e-12)
+            shares = [rate / 0.3 for rate in stretch.verdict.actual[: len(rates)]]
+            assert shares == pytest.approx(rates, rel=1e-12)
 
 
 def test_stretches_join_without_a_gap(groups: list[tuple[str, ...]]) -> None:

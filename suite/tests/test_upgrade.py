@@ -188,7 +188,7 @@ def test_a_composition_is_run_as_long_as_asked(cache_folder: Path, tmp_path: Pat
 def test_bad_input_is_one_line(
     cache_folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], line: str
 ) -> None:
-    """Exit code 2, nothing on standard output, and one line that begins with the value and its rule."""
+    """Exit code 2, nothing on standard output, and one line that starts with the value and its rule."""
     assert main(["upgrade", *words, "--offline"]) == 2
     output = capsys.readouterr()
     assert output.out == ""

@@ -171,16 +171,16 @@ def test_bad_factories_are_one_line(project: Path, capsys: pytest.CaptureFixture
 def test_torch_is_restored_after_an_error() -> None:
     """Inside, all three spellings are the release's; after an error, all are torch's own again."""
     own = load_release(NEW)
-    seen = []
+    modules = []
 
     def user(own: Subject) -> None:
         with as_installed(own):
-            seen.extend([torch.optim.lr_scheduler, importlib.import_module("torch.optim.swa_utils")])
+            modules.extend([torch.optim.lr_scheduler, importlib.import_module("torch.optim.swa_utils")])
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         user(own)
-    assert seen == [own.schedulers, own.averaging]
+    assert modules == [own.schedulers, own.averaging]
     assert torch.optim.lr_scheduler is not own.schedulers
 
 
