@@ -45,7 +45,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def end_with_parent() -> None:
-    """End this worker when the process that started it is killed; otherwise it would wait for work for ever."""
+    """End this worker when the process that started it is killed; otherwise it would wait for work forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
 

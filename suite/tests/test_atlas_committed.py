@@ -16,6 +16,7 @@ from suite.releases.cache import cached
 from suite.tests.house.tree import ROOT
 
 
+@pytest.mark.slow
 def test_the_committed_atlas_is_what_the_suite_measures() -> None:
     """Every case on every release again: the same files, no deviation without an entry, every range as known."""
     if installed().release != recorded_release():

@@ -92,7 +92,7 @@ GOAL: Rates = LONG[:10]
 
 
 def after(first: int, tail: Rates) -> Rates:
-    """A trace that is right for `first` steps and then goes on as `tail`."""
+    """A trace that is right for `first` steps and then continues as `tail`."""
     return np.concatenate([GOAL[:first], tail])[: GOAL.size]
 
 

@@ -123,6 +123,7 @@ def groups() -> list[tuple[str, ...]]:
     return chosen_groups(True)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", HISTORIES)
 def test_history_of_torch(groups: list[tuple[str, ...]], case: str) -> None:
     """The behaviours of a composition start in the releases known from other sources."""

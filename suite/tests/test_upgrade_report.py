@@ -39,6 +39,7 @@ def some(monkeypatch: pytest.MonkeyPatch) -> tuple[Case, ...]:
     return cases
 
 
+@pytest.mark.slow
 def test_learning_rates_lead_and_warnings_are_summed(
     cache_folder: Path, tmp_path: Path, some: tuple[Case, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,14 +77,14 @@ def test_files_are_short(package: str) -> None:
 def test_nothing_of_one_machine_is_tracked(pattern: re.Pattern[str]) -> None:
     """No tracked text names a home directory or the host of a package registry."""
     files = tracked_files()
-    found = [
+    breaches = [
         f"{path}:{number} {line.strip()[:80]}"
         for path in files
         for number, line in enumerate((ROOT / path).read_bytes().decode("utf-8", "replace").splitlines(), 1)
         if pattern.search(line)
     ]
     assert files
-    assert found == []
+    assert breaches == []
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def imported(tree: ast.Module, package: str = "") -> set[str]:
 
     Imports for type checkers alone are left out: they never run.
     """
-    found: set[str] = set()
+    names: set[str] = set()
     todo: list[ast.AST] = [tree]
     while todo:
         node = todo.pop()
@@ -78,28 +78,28 @@ def imported(tree: ast.Module, package: str = "") -> set[str]:
             continue
         todo += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
             module = ".".join(part for part in (base, node.module) if part)
-            found.update(f"{module}.{alias.name}" for alias in node.names)
+            names.update(f"{module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and node.args:  # import_module("x") and __import__("x")
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             name = node.args[0]
             if called in {"import_module", "__import__"} and isinstance(name, ast.Constant):
-                found.add(str(name.value))
-    return found
+                names.add(str(name.value))
+    return names
 
 
 def file_imports(files: list[str]) -> dict[str, set[str]]:
     """File → the files of ours that it imports."""
     by_name = {module_of(path): path for path in files}
-    found: dict[str, set[str]] = {}
+    arrows: dict[str, set[str]] = {}
     for path in files:
         names = imported(parse(path), folder_of(path))
         targets = (by_name.get(name) or by_name.get(name.rpartition(".")[0]) for name in names)
-        found[path] = {target for target in targets if target is not None and target != path}
-    return found
+        arrows[path] = {target for target in targets if target is not None and target != path}
+    return arrows
 
 
 def breach(path: str, target: str) -> str:
@@ -178,17 +178,11 @@ def test_shared_code_needs_no_torch() -> None:
 def test_reference_imports_numpy_only() -> None:
     """The reference needs NumPy and the standard library, and names itself by relative imports."""
     files = [path for path in python_files("reference") if not is_test(path)]
-    allowed = sys.stdlib_module_names | {"numpy"}
-    wrong = {path: {n for n in imported(parse(path)) if n.partition(".")[0] not in allowed} for path in files}
-    relative = {f"{name}" for path in files for name in own_relative_imports(path)}
-    assert {path: names - relative for path, names in wrong.items() if names - relative} == {}
-
-
-def own_relative_imports(path: str) -> set[str]:
-    """What `imported` calls the relative imports of a file when it is not told the file's package."""
-    tree = parse(path)
-    relative = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level]
-    return imported(ast.Module(body=list(relative), type_ignores=[]))
+    allowed = sys.stdlib_module_names | {"numpy", "reference"}
+    tops = {path: {name.partition(".")[0] for name in imported(parse(path), "reference")} for path in files}
+    absolute = {path for path in files if any(name.startswith("reference.") for name in imported(parse(path)))}
+    assert {path: names - allowed for path, names in tops.items() if names - allowed} == {}
+    assert absolute == set()
 
 
 def test_import_reader_sees_every_form() -> None:
