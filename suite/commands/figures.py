@@ -1,11 +1,11 @@
-"""`python -m suite figures`: draw the charts of results/figures."""
+"""Draw the charts of results/figures."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from suite.shared.cli import InputError, checked_input
 from suite.tutorials.figures import draw_all
 
 
@@ -16,14 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw the charts and print the file names; exit code 2 if the folder is not writable or matplotlib is missing."""
-    try:
-        written = draw_all(args.out)
-    except ModuleNotFoundError as error:
-        print(f"{error.name} is not installed: pip install matplotlib", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"out={str(args.out)!r} must be a writable folder ({error.strerror})", file=sys.stderr)
-        return 2
+    with checked_input(extra="plot"):
+        try:
+            written = draw_all(args.out)
+        except OSError as error:
+            raise InputError(f"out={str(args.out)!r} must be a writable folder ({error.strerror})") from error
     for path in written:
         print(path)
     return 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from suite.cases.catalogue import find
 from suite.repro.script import script
+from suite.shared.cli import checked_input
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,9 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the script; exit code 2 for an unknown case id."""
-    try:
-        print(script(find(args.case)), end="")
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+    with checked_input():
+        case = find(args.case)
+    print(script(case), end="")
     return 0

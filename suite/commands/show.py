@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from reference import Schedule, SlugError, parse
+from reference.check import integer
+from suite.shared.cli import InputError, checked_input
 from suite.shared.console import plain_console, plain_table
 from suite.shared.plots import BLUE, save
 
 #: A longer table is thinned out; it always contains the first and the last step.
 ROWS = 40
+
+EXAMPLES = "linear500+cosine9500, seq2_m4.linearlr4_s0p1.cosineannealinglr8"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,20 +32,12 @@ def run(args: argparse.Namespace) -> int:
     steps = 20 if args.steps is None else args.steps
     try:
         schedule = parse(args.slug)
-        if steps < 1:
-            raise ValueError(f"steps={steps} must be >= 1")
-        rates = schedule.trace(steps, args.base_lr)
+    except SlugError as error:
+        raise InputError(f"{error}; examples: {EXAMPLES}") from error
+    with checked_input(extra="plot"):
+        rates = schedule.trace(integer("steps", steps, 1), args.base_lr)
         if args.plot is not None:
             draw(schedule, steps, args.base_lr, args.plot)
-    except SlugError as error:
-        print(f"{error}\nexamples: linear500+cosine9500, seq2_m4.linearlr4_s0p1.cosineannealinglr8", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        print(f"plot={args.plot} needs {error.name}: pip install '.[plot]'", file=sys.stderr)
-        return 2
-    except (ValueError, OSError) as error:
-        print(str(error), file=sys.stderr)
-        return 2
     if args.json:
         print(json.dumps({"slug": schedule.slug, "schedule": repr(schedule), "lrs": rates.tolist()}))
     elif args.plot is not None:

@@ -38,11 +38,11 @@ class InputError(Exception):
 
 
 @contextlib.contextmanager
-def checked_input() -> Iterator[None]:
+def checked_input(extra: str = "bench") -> Iterator[None]:
     """Turn what the checks of our own code raise inside the block into an `InputError`.
 
     Only code that reads and checks input belongs in the block: an error of the measurement itself
-    must keep its traceback.
+    must keep its traceback. `extra`: the optional dependencies that a missing package belongs to.
 
     >>> with checked_input():
     ...     raise ValueError("steps=-1 must be >= 1")
@@ -54,7 +54,8 @@ def checked_input() -> Iterator[None]:
     except (TypeError, ValueError, OSError) as error:
         raise InputError(" ".join(str(error).split())) from error
     except ModuleNotFoundError as error:
-        raise InputError(f"{error.name} is not installed: pip install '.[bench]'") from error
+        package = (error.name or str(error)).partition(".")[0]
+        raise InputError(f"{package} is not installed: pip install '.[{extra}]'") from error
 
 
 class _Parser(argparse.ArgumentParser):

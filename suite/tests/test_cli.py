@@ -103,7 +103,7 @@ def test_show_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["show", "linear5", "--plot", "x.png"], "plot=x.png needs matplotlib"),
+        (["show", "linear5", "--plot", "x.png"], "matplotlib is not installed"),
         (["atlas", "--offline"], "atlas needs jinja2"),
     ],
 )
