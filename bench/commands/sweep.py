@@ -12,6 +12,8 @@ import sys
 from bench.sweep.options import add_arguments, spec_of
 from bench.sweep.session import finish, prepare, resume_hint, work
 from suite.shared.cli import InputError, checked_input
+from suite.shared.console import printable
+from suite.shared.ctrl_c import INTERRUPTED
 
 __all__ = ["add_arguments", "run"]
 
@@ -25,8 +27,8 @@ def run(args: argparse.Namespace) -> int:
         results = work(args, spec)
         finish(args, spec, results)
     except KeyboardInterrupt:
-        print(f"interrupted; {resume_hint(args.out)}", file=sys.stderr)
-        return 130  # the exit code that shells give a process ended by Ctrl-C
+        print(printable(f"interrupted; {resume_hint(args.out)}"), file=sys.stderr)
+        return INTERRUPTED
     except OSError as error:
         raise InputError(f"out={args.out}: {error.strerror or error}") from error
     return 0

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from suite.shared.cli import InputError, checked_input
+from suite.shared.console import plain_console
 from suite.tutorials.figures import draw_all
 
 
@@ -22,5 +23,5 @@ def run(args: argparse.Namespace) -> int:
         except OSError as error:
             raise InputError(f"out={str(args.out)!r} must be a writable folder ({error.strerror})") from error
     for path in written:
-        print(path)
+        plain_console().print(str(path))
     return 0

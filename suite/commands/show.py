@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"slug": schedule.slug, "schedule": repr(schedule), "lrs": rates.tolist()}))
     elif args.plot is not None:
-        print(f"{args.plot}: {schedule.slug}, {steps} steps")
+        plain_console().print(f"{args.plot}: {schedule.slug}, {steps} steps")
     else:
         _print(schedule, steps, rates.tolist())
     return 0

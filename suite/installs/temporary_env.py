@@ -18,6 +18,7 @@ import numpy as np
 
 from suite.releases.user_pip import NEUTRAL, last_line
 from suite.shared.cli import InputError
+from suite.shared.console import printable
 
 ROOT = Path(__file__).resolve().parents[2]
 #: A Linux build of 2.8.0 with its CUDA packages takes 6.5 GB, and pip unpacks beside its downloads.
@@ -73,7 +74,7 @@ def install(release: str, home: Path, run: Call = call, pause: Callable[[float],
         try:
             run(command, INSTALL_PATIENCE, home.parent)
         except InstallError as error:
-            print(f"{error}; next try in {wait:.0f} s", file=sys.stderr)
+            print(printable(f"{error}; next try in {wait:.0f} s"), file=sys.stderr)
             pause(wait)
         else:
             return python

@@ -16,17 +16,15 @@ import argparse
 import contextlib
 import difflib
 import importlib
-import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from . import streams
+from . import ctrl_c, streams
+from .ctrl_c import INTERRUPTED
 
-AS_EXPECTED, FINDING, BAD_INPUT, OUR_FAULT, CANNOT_WRITE, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 74, 130, 141
+AS_EXPECTED, FINDING, BAD_INPUT, OUR_FAULT, CANNOT_WRITE, PIPE_CLOSED = 0, 1, 2, 3, 74, 141
 EXIT_CODES = (
     "exit codes: 0 as expected, 1 a finding, 2 bad input, 3 a fault in this program, "
     "74 the output cannot be written, 130 interrupted by Ctrl-C, 141 the reader closed the pipe (as head does)"
@@ -86,7 +84,7 @@ def run_command(program: str, description: str, commands: Mapping[str, str], arg
         for name, text in commands.items():
             command = listed.add_parser(name, help=text)
             if name == chosen:
-                with _ctrl_c_ends_at_once():
+                with ctrl_c.ends_at_once():
                     module = importlib.import_module(f"{program}.commands.{name}")
                 command.description = module.__doc__
                 module.add_arguments(command)
@@ -101,43 +99,10 @@ def run_command(program: str, description: str, commands: Mapping[str, str], arg
         return BAD_INPUT
 
 
-class _CtrlC:
-    """Python's own handler of SIGINT, which also notes that the signal came: some libraries lose the exception."""
-
-    came = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        self.came = True
-        raise KeyboardInterrupt
-
-
-def _end_at_once(number: int, frame: FrameType | None) -> None:
-    streams.say("interrupted")
-    os._exit(INTERRUPTED)
-
-
-@contextlib.contextmanager
-def _on_ctrl_c(handler: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
-    before = signal.getsignal(signal.SIGINT)
-    if before in (None, signal.SIG_IGN) or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signal.signal(signal.SIGINT, handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _ctrl_c_ends_at_once() -> contextlib.AbstractContextManager[None]:
-    """While modules are imported: a KeyboardInterrupt in the middle leaves torch or NumPy half imported, unnoticed."""
-    return _on_ctrl_c(_end_at_once)
-
-
 @contextlib.contextmanager
 def their_program() -> Iterator[None]:
     """Run somebody else's program in the block, on Python's own streams; its exceptions end the process as its own."""
-    with streams.plain_streams(), _on_ctrl_c(signal.default_int_handler):
+    with streams.plain_streams(), ctrl_c.handled_by(signal.default_int_handler):
         try:
             yield
         except BaseException as error:
@@ -147,11 +112,11 @@ def their_program() -> Iterator[None]:
 
 def exit_with(main: Callable[[], int]) -> NoReturn:
     """End this process with the exit code of `main`, or with the code for the way in which it failed."""
-    ctrl_c = _CtrlC()
+    interrupt = ctrl_c.Interrupt()
     try:
         streams.prepare()
         try:
-            with _on_ctrl_c(ctrl_c):
+            with ctrl_c.handled_by(interrupt):
                 code = main()
         finally:
             sys.stdout.flush()  # now, while a failure can still be reported
@@ -163,7 +128,7 @@ def exit_with(main: Callable[[], int]) -> NoReturn:
     except (Exception, KeyboardInterrupt) as error:
         if getattr(error, "is_theirs", False):
             raise
-        if ctrl_c.came:
+        if interrupt.received:
             code = INTERRUPTED
             streams.say("interrupted")
         else:
@@ -172,4 +137,4 @@ def exit_with(main: Callable[[], int]) -> NoReturn:
             code = OUR_FAULT
             streams.say(traceback.format_exc().rstrip())
             streams.say("This is a fault in warmup-bench, not in your input: please report it with the lines above.")
-    sys.exit(INTERRUPTED if ctrl_c.came else code)
+    sys.exit(INTERRUPTED if interrupt.received else code)

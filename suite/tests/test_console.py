@@ -5,11 +5,14 @@ from __future__ import annotations
 import codecs
 import doctest
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 from rich.text import Text
 
+from bench.__main__ import main as bench_main
+from suite.__main__ import main as suite_main
 from suite.shared import cli, console
 from suite.shared.console import PlainConsole, plain_console, plain_table, printable
 from suite.shared.streams import PLAINER
@@ -55,6 +58,30 @@ def test_an_ordinary_console_would_not() -> None:
     Console(file=file).print(HOSTILE)
     assert "\x1b[31m" in file.getvalue()
     assert "[bold]" not in file.getvalue()
+
+
+@pytest.mark.slow
+def test_a_log_cannot_write_to_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names of columns and files, and what a user's module raises, come out as escapes and without markup."""
+    rows = "".join(f"{t},{min(1.0, t / 10)},{0.5 * min(1.0, t / 10)}\n" for t in range(40))
+    path = tmp_path / "\x1b[31mred[bold].csv"
+    path.write_text(f"step,lr/\x1b[31mred,lr/\x9b32m[bold]:bug:\n{rows}")
+    module = tmp_path / "lr_scheduler.py"
+    module.write_text(r"raise RuntimeError('\x1b[31mred \x07 [bold]')")
+    for program, arguments, words in (
+        (bench_main, ["diagnose", str(path)], r"lr/\x1b[31mred"),
+        (bench_main, ["diagnose", str(path)], r"lr/\x9b32m[bold]:bug:"),
+        (bench_main, ["diagnose", str(path), "--column", "x"], r"lr/\x1b[31mred"),
+        (bench_main, ["diagnose", str(path) + "x"], r"\x1b[31mred[bold].csvx"),
+        (bench_main, ["diagnose", f"\x1b[31m{path}"], r"\x1b[31m"),
+        (suite_main, ["check", "--only", "steplr5", "--module", str(module)], r"RuntimeError: \x1b[31mred \x07 [bold]"),
+        (suite_main, ["show", "\x1b[31m"], r"\x1b[31m"),
+        (suite_main, ["\x1b[31m"], r"\x1b[31m"),
+    ):
+        program(arguments)
+        out, err = capsys.readouterr()
+        assert words in out + err
+        assert not set("\x1b\x07\x9b") & set(out + err)
 
 
 def test_spellings_are_plain() -> None:
