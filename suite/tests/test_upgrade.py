@@ -182,7 +182,10 @@ def test_a_composition_is_run_as_long_as_asked(cache_folder: Path, tmp_path: Pat
         ((HERE, HERE, "--factory", "absent:make"), "factory='absent:make' must name a module, but there is no absent"),
         ((HERE, HERE, "--factory", "absent"), "factory='absent' must be module:factory"),
         ((HERE, HERE, "--factory", ":make"), "factory=':make' must be module:factory"),
-        ((HERE, HERE, "--factory", "json:absent"), "factory='json:absent' must name a function of json"),
+        (
+            (HERE, HERE, "--factory", "json:absent"),
+            "factory='json:absent' must name something in json, but it has no absent",
+        ),
     ],
 )
 def test_bad_input_is_one_line(
