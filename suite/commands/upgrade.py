@@ -108,8 +108,7 @@ def _print(args: argparse.Namespace, changes: list[Change], total: int, old: Sub
 
 
 def _run_factory(args: argparse.Namespace, old: Subject, new: Subject, steps: int) -> int:
-    with checked_input():
-        before, after = (run_factory(args.factory, side, args.lr, steps) for side in (old, new))
+    before, after = (run_factory(args.factory, side, args.lr, steps) for side in (old, new))
     if not (before.built or after.built) and type(before.error) is type(after.error):
         raise InputError(f"factory={args.factory!r} must build a scheduler, but raises {failure(before)}")
     difference = first_difference(before, after, "float")
