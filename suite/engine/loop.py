@@ -69,23 +69,24 @@ def dummy_optimizer(lr: float) -> torch.optim.Optimizer:
 
 
 class TrainingLoop:
-    """The loop that torch documents: optimizer.step(), then scheduler.step()."""
+    """The loop that torch documents: optimizer.step(), then scheduler.step(), here after every `every`-th update."""
 
-    def __init__(self, optimizer: torch.optim.Optimizer, scheduler: Any) -> None:
-        self.optimizer, self.scheduler = optimizer, scheduler
+    def __init__(self, optimizer: torch.optim.Optimizer, scheduler: Any, every: int = 1) -> None:
+        self.optimizer, self.scheduler, self.every = optimizer, scheduler, every
 
     def before(self, update: int) -> None:
         """Called before each update; a run that is interrupted restores its state here."""
 
     def advance(self, update: int) -> None:
         """Step the scheduler after an update."""
-        self.scheduler.step()
+        if update % self.every == self.every - 1:
+            self.scheduler.step()
 
-    def lrs(self, steps: int) -> Iterator[list[float]]:
-        """The LR of each parameter group that each of the next optimizer steps uses, just before the step."""
+    def lrs(self, steps: int, key: str = "lr") -> Iterator[list[float]]:
+        """The LR (or `key`) of each parameter group that each of the next optimizer steps uses."""
         for update in range(steps):
             self.before(update)
-            yield [float(group["lr"]) for group in self.optimizer.param_groups]
+            yield [float(group[key]) for group in self.optimizer.param_groups]
             self.optimizer.step()
             self.advance(update)
 

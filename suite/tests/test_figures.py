@@ -10,6 +10,7 @@ import pytest
 
 from reference import CosineAnnealingLR, LinearLR, SequentialLR
 from reference.check import Rates
+from suite.__main__ import main
 from suite.commands import figures as command
 from suite.engine import tolerances
 from suite.engine.axes import Setup
@@ -129,5 +130,5 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path, capsys: pytest.Captu
     """Where --out is a file, one line says so and the exit code is 2."""
     taken = tmp_path / "taken"
     taken.write_text("")
-    assert command.run(argparse.Namespace(out=taken)) == 2
+    assert main(["figures", "--out", str(taken)]) == 2
     assert capsys.readouterr().err.startswith(f"out={str(taken)!r} must be a writable folder")

@@ -31,6 +31,7 @@ from reference.noam import Noam
 from reference.warmup import ExponentialWarmup
 from suite.engine import tolerances
 from suite.engine.build import build
+from suite.engine.loop import TrainingLoop
 from suite.engine.subject import Subject
 
 from .code import NoamAfterStep, WeightDecayAfterEpoch, drawn_inside_epoch, recorded_epochs
@@ -122,13 +123,7 @@ def one_weight(lr: float, weight_decay: float = 0.0) -> torch.optim.Optimizer:
 
 def in_force(optimizer: torch.optim.Optimizer, scheduler: Any, steps: int, key: str = "lr", every: int = 1) -> Rates:
     """The value of `key` in each optimizer step; the scheduler steps after every `every`-th one."""
-    values = []
-    for t in range(steps):
-        values.append(float(optimizer.param_groups[0][key]))
-        optimizer.step()
-        if t % every == every - 1:
-            scheduler.step()
-    return np.array(values)
+    return np.array([values[0] for values in TrainingLoop(optimizer, scheduler, every).lrs(steps, key)])
 
 
 def torch_trace(schedule: Schedule, steps: int, base_lr: float, subject: Subject, every: int = 1) -> Rates:
