@@ -8,10 +8,19 @@ import re
 import pytest
 
 import reference
-from reference import ChainedScheduler, ConstantLR, CosineAnnealingLR, LambdaLR, Schedule, SequentialLR
+from reference import (
+    SWALR,
+    ChainedScheduler,
+    ConstantLR,
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    Schedule,
+    SequentialLR,
+)
 from suite.cases import compositions
 from suite.cases.catalogue import all_cases
-from suite.engine.axes import OPTIMIZERS
+from suite.engine.axes import OPTIMIZERS, Setup
 from suite.engine.case import Case
 from suite.engine.loop import RESTORES
 from suite.engine.subject import installed
@@ -177,6 +186,15 @@ def test_an_entry_explains_nothing_outside_its_releases() -> None:
     assert before is not None
     assert before.id == "milestone-zero"
     assert entry_for(case, verdict, "2.13.0") is None
+
+
+def test_a_short_later_phase_of_swalr_is_known() -> None:
+    """With only two rows left after the milestone, its deviation looks like a constant factor."""
+    schedule = SequentialLR((ExponentialLR(1.0625), SWALR(0.5, 1)), (10,))
+    case = Case("", schedule, Setup(clock="epoch"), 32)
+    entry = entry_for(case, verdict_of(case, installed()), recorded_release())
+    assert entry is not None
+    assert entry.id == "swalr-later-phase"
 
 
 def test_places_names_every_scheduler_with_its_path() -> None:
