@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-#: Base LRs of the parameter groups: no two in a simple ratio, so that swapped groups show.
+#: Base LRs of the parameter groups: no two in a simple ratio, so that swapped groups are noticed.
 BASE_LRS = (0.3, 0.07, 0.011)
 #: Optimizer → its class and arguments.
 OPTIMIZERS: dict[str, tuple[type[Any], dict[str, float]]] = {
@@ -19,7 +19,7 @@ OPTIMIZERS: dict[str, tuple[type[Any], dict[str, float]]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """How the scheduler is driven; every field at its default is the plain loop."""
+    """How the scheduler is driven; with every default it is the plain loop."""
 
     groups: int = 1
     lists: bool = False  # per-group lists where torch takes them
@@ -36,17 +36,17 @@ class Setup:
     @property
     def marks(self) -> list[str]:
         """The axes off their default, in one fixed order, as parts of a test id."""
-        found = [f"{self.groups}groups"] if self.groups > 1 else []
-        found += ["lists"] if self.lists else []
-        found += [self.lr_type] if self.lr_type != "float" else []
-        found += [self.optimizer] if self.optimizer != "sgd" else []
-        found += [f"per{self.clock}"] if self.clock != "step" else []
-        found += ["reversed"] if self.reverse else []
-        found += [f"{self.resume}_at" + "x".join(map(str, self.cuts))] if self.resume else []
-        found += ["saved"] if self.saved else []
-        found += ["epoch" + "x".join(map(str, self.jumps))] if self.jumps else []
-        found += [self.device] if self.device != "cpu" else []
-        return found
+        marks = [f"{self.groups}groups"] if self.groups > 1 else []
+        marks += ["lists"] if self.lists else []
+        marks += [self.lr_type] if self.lr_type != "float" else []
+        marks += [self.optimizer] if self.optimizer != "sgd" else []
+        marks += [f"per{self.clock}"] if self.clock != "step" else []
+        marks += ["reversed"] if self.reverse else []
+        marks += [f"{self.resume}_at" + "x".join(map(str, self.cuts))] if self.resume else []
+        marks += ["saved"] if self.saved else []
+        marks += ["epoch" + "x".join(map(str, self.jumps))] if self.jumps else []
+        marks += [self.device] if self.device != "cpu" else []
+        return marks
 
     @property
     def has_betas(self) -> bool:
@@ -59,7 +59,7 @@ class Setup:
         return "float" if self.lr_type == "float" else "float32"
 
     def base_lrs(self) -> list[float]:
-        """The base LR of each group, as the number that the optimizer really holds."""
+        """The base LR of each group, as the number that the optimizer stores."""
         rates = [BASE_LRS[0]] * self.groups if self.lr_type == "shared" else list(BASE_LRS[: self.groups])
         return rates if self.lr_type == "float" else [float(torch.tensor(r)) for r in rates]
 

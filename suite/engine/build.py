@@ -1,4 +1,4 @@
-"""From a schedule of the reference to the torch scheduler of the same name."""
+"""Builds the torch scheduler that a schedule of the reference describes."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _plain(value: Any) -> Any:
 
 
 def arguments(schedule: Schedule, groups: int, lists: bool) -> dict[str, Any]:
-    """Keyword arguments of the torch class: only what differs from the default, so that defaults are used."""
+    """Keyword arguments of the torch class: what differs from the default, so that torch's defaults are tested."""
     of_groups = [for_group(schedule, g) for g in range(groups)] if lists else [schedule]
     keywords: dict[str, Any] = {}
     for field in dataclasses.fields(schedule):  # type: ignore[arg-type]  # every Schedule is a dataclass

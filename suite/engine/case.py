@@ -1,4 +1,4 @@
-"""A case: a composition, the setup that drives it, and what the reference expects."""
+"""A case: a composition, the setup of its training loop, and the expected rates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLAIN = Setup()
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One experiment; its id is the composition's slug, then the axes in one fixed order."""
+    """One composition under one setup; its id is the composition's slug, then the axes in a fixed order."""
 
     family: str
     schedule: Schedule
@@ -39,11 +39,11 @@ def is_composite(schedule: Schedule) -> bool:
 
 
 class Refused(Exception):
-    """The reference says that this composition must be refused, and why."""
+    """The reference refuses this composition; the text says why."""
 
 
 def validated(schedule: Schedule) -> Schedule:
-    """The schedule made again with validation at every level; raises Refused with the rule it breaks."""
+    """The schedule rebuilt with validation at every level; raises Refused with the rule it breaks."""
     changes: dict[str, Any] = {}
     for field in dataclasses.fields(schedule):  # type: ignore[arg-type]  # every Schedule is a dataclass
         value = getattr(schedule, field.name)
@@ -58,7 +58,7 @@ def validated(schedule: Schedule) -> Schedule:
 
 
 def expected(case: Case, positions: list[int]) -> NDArray[np.float64]:
-    """The rates that the reference gives at these steps of the schedule: one row a step, one column a group."""
+    """The rates that the reference gives at these steps of the schedule: one row per step, one column per group."""
     steps = np.array(positions, dtype=np.int64)
     rows = [
         (for_group(case.schedule, g) if case.setup.lists else case.schedule)(steps, base)

@@ -17,13 +17,13 @@ from suite.shared.cli import InputError
 
 from .subject import Subject, installed
 
-#: The package that the file believes to be in: its relative imports find the installed torch.
+#: The package of the file: its relative imports find the installed torch.
 PACKAGE = "torch.optim"
 NAME = f"{PACKAGE}._lr_scheduler_under_test"
 
 
 class BadModule(InputError):
-    """The file is no scheduler module; the text is the one line that says why."""
+    """The file is not a usable scheduler module; the text is the one line that says why."""
 
 
 def load(path: Path) -> Subject:
@@ -58,7 +58,7 @@ def execute(
     module = importlib.util.module_from_spec(spec)
     module.__package__ = PACKAGE
     module.__file__ = str(path)
-    # Not by exchanging sys.modules: this also holds for imports inside functions, and nobody else sees it.
+    # Not by replacing entries of sys.modules: this also covers imports inside functions, and affects nobody else.
     own = {} if own is None else own
     own.setdefault("torch._six", _six())
     module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _importer(own)}
@@ -70,7 +70,7 @@ def execute(
         exec(code, module.__dict__)
     except SyntaxError as error:
         raise BadModule(f"{shown} must be a Python file: line {error.lineno}: {error.msg}") from None
-    except Exception as error:  # noqa: BLE001 - whatever the file raises is the user's news, in one line
+    except Exception as error:  # noqa: BLE001 - whatever the file raises is reported in one line
         raise BadModule(f"{shown} cannot be imported: {type(error).__name__}: {error}".splitlines()[0]) from None
     return module
 
@@ -103,12 +103,12 @@ def _importer(own: Mapping[str, types.ModuleType]) -> Callable[..., Any]:
             if not fromlist:  # `import a.b` binds `a`, which is shared
                 raise ImportError(f"import {full} must be written as from {full} import ...")
             return own[full]
-        found = builtins.__import__(name, globals, locals, tuple(fromlist or ()), level)
+        module = builtins.__import__(name, globals, locals, tuple(fromlist or ()), level)
         parts = {part: own[f"{full}.{part}"] for part in fromlist or () if f"{full}.{part}" in own}
         if not parts:
-            return found
-        seen = types.ModuleType(full)
-        seen.__dict__.update({**vars(found), **parts})
-        return seen
+            return module
+        merged = types.ModuleType(full)
+        merged.__dict__.update({**vars(module), **parts})
+        return merged
 
     return imported

@@ -1,4 +1,4 @@
-"""What is being checked: one `lr_scheduler` module and the `swa_utils` beside it."""
+"""The code under test: one `lr_scheduler` module and the `swa_utils` beside it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Subject:
         return getattr(home, name, None)
 
     def public_names(self) -> list[str]:
-        """Every public scheduler class, sorted; SWALR stands in a module of its own."""
+        """Every public scheduler class, sorted; SWALR is in swa_utils."""
         return sorted({*self.schedulers.__all__, "SWALR"})
 
 

@@ -1,7 +1,7 @@
 """Every tolerance of the suite, with its derivation.
 
 torch computes most rates recursively: each step multiplies the current rate, and each such step rounds.
-The tests allow for that rounding and for nothing else.
+The tolerances cover that rounding and nothing else.
 """
 
 from __future__ import annotations

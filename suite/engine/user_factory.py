@@ -1,4 +1,4 @@
-"""A user's own scheduler, built and stepped under the schedulers of a release."""
+"""A user's own scheduler, named as module:factory, built and stepped under the schedulers of a release."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ABSENT = object()
 
 
 class BadSpec(InputError):
-    """The text names no function; it is the one line that says why."""
+    """The spec does not name a usable factory; the text is the one line that says why."""
 
 
 @contextlib.contextmanager
@@ -79,7 +79,7 @@ def split_spec(spec: str, option: str, form: str = "module:factory") -> tuple[st
 
 
 def load_named(spec: str, option: str, form: str = "module:factory") -> Any:
-    """What `module:name` names; raises BadSpec where there is no such thing, and whatever the module raises."""
+    """The object that `module:name` names; raises BadSpec if there is none, or whatever the module raises."""
     module, name = split_spec(spec, option, form)
     try:
         home = importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""From a run to a verdict: does it follow the reference, and if not, in what shape does it leave it?"""
+"""From a run to a verdict: whether it follows the reference, and the shape of the deviation if not."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Rates = NDArray[np.float64]
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What one case showed.
+    """The result of one case.
 
     `kind` is follows, deviates or absent.  For a deviation, `shape` is one of: shifted, scaled, stuck, reset,
-    differs, error, accepted, warns, reported, momentum; `step` is the first deviating update (None where it has
-    none), `size` the largest error as a share of the largest rate due, `detail` the sentence a reader sees.
+    differs, error, accepted, warns, reported, momentum; `step` is the first deviating update (None if
+    there is none), `size` the largest error as a share of the largest expected rate, `detail` a sentence for people.
     """
 
     kind: str
@@ -38,61 +38,61 @@ class Verdict:
         return self.kind == "follows"
 
 
-def close(actual: Rates, wanted: Rates, kind: str) -> NDArray[np.bool_]:
-    """Where `actual` equals `wanted` up to the rounding that torch's recursion is entitled to."""
-    steps = wanted.shape[0]
-    peak = np.abs(wanted).max(initial=0.0)
-    allowed = tolerances.relative(steps, kind) * np.abs(wanted) + tolerances.of_peak(steps, kind) * peak
-    return np.asarray(np.abs(actual - wanted) <= allowed)
+def close(actual: Rates, target: Rates, kind: str) -> NDArray[np.bool_]:
+    """Where `actual` equals `target` up to the rounding error of torch's recursion."""
+    steps = target.shape[0]
+    peak = np.abs(target).max(initial=0.0)
+    allowed = tolerances.relative(steps, kind) * np.abs(target) + tolerances.of_peak(steps, kind) * peak
+    return np.asarray(np.abs(actual - target) <= allowed)
 
 
-def shape_of(actual: Rates, wanted: Rates, first: int, kind: str) -> tuple[str, str]:
-    """The shape of a deviation in one group, with the sentence that says it."""
-    tail, goal = actual[first:], wanted[first:]
+def shape_of(actual: Rates, target: Rates, first: int, kind: str) -> tuple[str, str]:
+    """The shape of a deviation in one group, and a sentence about it."""
+    tail, target_tail = actual[first:], target[first:]
     if not np.isfinite(tail).all():
         return "differs", "the LR becomes non-finite"
     for k in (1, -1, 2, -2, 3, -3):
-        ahead = wanted[max(0, first + k) : actual.size + k]
-        seen = tail[max(0, -k - first) :][: ahead.size]
-        # A flat stretch matches every shift, so the matched stretch must move.
+        ahead = target[max(0, first + k) : actual.size + k]
+        matched = tail[max(0, -k - first) :][: ahead.size]
+        # Constant rates match every shift, so the matched part must vary.
         if (
-            seen.size >= 3
+            matched.size >= 3
             and np.ptp(ahead) > 1e-6 * np.abs(ahead).max()
-            and close(seen, ahead[: seen.size], kind).all()
+            and close(matched, ahead[: matched.size], kind).all()
         ):
             return "shifted", f"the trace runs {abs(k)} step{'s' if abs(k) > 1 else ''} {'ahead' if k > 0 else 'late'}"
-    nonzero = goal != 0
+    nonzero = target_tail != 0
     if nonzero.sum() >= 2:
-        ratio = float(np.median(tail[nonzero] / goal[nonzero]))
-        if ratio and close(tail, ratio * goal, kind).all():
+        ratio = float(np.median(tail[nonzero] / target_tail[nonzero]))
+        if ratio and close(tail, ratio * target_tail, kind).all():
             return "scaled", f"every later LR is {ratio:.6g} times what it should be"
-    if tail.size >= 2 and close(tail, np.full(tail.shape, tail[0]), kind).all() and np.ptp(goal) > 0:
+    if tail.size >= 2 and close(tail, np.full(tail.shape, tail[0]), kind).all() and np.ptp(target_tail) > 0:
         return "stuck", f"the LR stays at {tail[0]:.6g}"
-    if first > 0 and tail.size >= 2 and close(tail, wanted[: tail.size], kind).all():
+    if first > 0 and tail.size >= 2 and close(tail, target[: tail.size], kind).all():
         return "reset", "the schedule starts again from its first step"
-    wrong = ~close(tail, goal, kind)
+    wrong = ~close(tail, target_tail, kind)
     if not wrong[-1] and wrong.sum() < tail.size:
         return "differs", f"the LR is wrong for {int(wrong.sum())} of {tail.size} steps, then right again"
     return "differs", "the LR leaves the schedule"
 
 
-def _deviation(case: Case, actual: Rates, wanted: Rates, kind: str) -> Verdict | None:
-    wrong = ~close(actual, wanted, kind)
+def _deviation(case: Case, actual: Rates, target: Rates, kind: str) -> Verdict | None:
+    wrong = ~close(actual, target, kind)
     wrong |= ~np.isfinite(actual)
     if not wrong.any():
         return None
     first = int(np.argmax(wrong.any(axis=1)))
     group = int(np.argmax(wrong.any(axis=0)))
     first_here = int(np.argmax(wrong[:, group]))
-    shape, words = shape_of(actual[:, group], wanted[:, group], first_here, kind)
-    # By how much, as a share of the largest rate that is due: finite also where that rate is 0.
-    peak = max(np.abs(wanted).max(initial=0.0), max(case.setup.base_lrs()) if not wanted.any() else 0.0)
-    size = float(np.abs(np.nan_to_num(actual - wanted, nan=np.inf)).max() / peak)
-    detail = f"step {first_here}: LR {actual[first_here, group]:.6g}, expected {wanted[first_here, group]:.6g}; {words}"
+    shape, words = shape_of(actual[:, group], target[:, group], first_here, kind)
+    # The error as a share of the largest expected rate, or of the base LR where all expected rates are 0.
+    peak = max(np.abs(target).max(initial=0.0), max(case.setup.base_lrs()) if not target.any() else 0.0)
+    size = float(np.abs(np.nan_to_num(actual - target, nan=np.inf)).max() / peak)
+    detail = f"step {first_here}: LR {actual[first_here, group]:.6g}, expected {target[first_here, group]:.6g}; {words}"
     if case.setup.groups > 1:
         detail += f" (group {group})"
     return Verdict(
-        "deviates", shape, first, size, detail, tuple(wanted[:, group].tolist()), tuple(actual[:, group].tolist())
+        "deviates", shape, first, size, detail, tuple(target[:, group].tolist()), tuple(actual[:, group].tolist())
     )
 
 
@@ -118,20 +118,20 @@ def judge(case: Case, run: CaseRun) -> Verdict:
     kind = case.setup.precision
     if run.lrs:
         actual = np.array(run.lrs)
-        found = _deviation(case, actual, expected(case, run.positions), kind)
-        if found is not None:
-            return found
+        deviation = _deviation(case, actual, expected(case, run.positions), kind)
+        if deviation is not None:
+            return deviation
     if run.error is not None:
         when = f"before update {len(run.lrs)}" if run.built else "at construction"
         text = str(run.error).splitlines()[0] if str(run.error) else ""
         detail = f"{type(run.error).__name__} {when}: {text}"
         return Verdict("deviates", "error", len(run.lrs) if run.built else None, 0.0, detail)
-    for name, rows, wanted in (
+    for name, rows, target in (
         ("reported", run.last_lrs, np.array(run.lrs)),
         ("momentum", run.momenta, expected_momenta(case, run.positions)),
     ):
-        if wanted is not None:
-            off = _deviation(case, np.array(rows), wanted, kind if name == "reported" else "float")
+        if target is not None:
+            off = _deviation(case, np.array(rows), target, kind if name == "reported" else "float")
             if off is not None:
                 what = "get_last_lr() is not the LR in force" if name == "reported" else "momentum leaves its schedule"
                 return dataclasses.replace(off, shape=name, detail=f"{what}; {off.detail}")

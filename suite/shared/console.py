@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 #: What a terminal acts on instead of showing it: C0 and C1 controls, line separators, marks and overrides of the
-#: writing direction, halves of surrogate pairs. A tab and a line feed are harmless where lines are wanted.
+#: writing direction, halves of surrogate pairs. Tab and line feed are harmless in text of several lines.
 _CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
 
 
@@ -56,7 +56,7 @@ def plain_table() -> Table:
 
 
 def progress_bar(*, quiet: bool = False, clock: ProgressColumn | None = None) -> Progress:
-    """A progress bar on standard error, on a terminal only; it is gone when it is done."""
+    """A progress bar on standard error, on a terminal only; it disappears when done."""
     console = Console(stderr=True)
     text = TextColumn("{task.description}", markup=False)
     columns = (text, BarColumn(), MofNCompleteColumn(), clock or TimeElapsedColumn())
@@ -64,5 +64,5 @@ def progress_bar(*, quiet: bool = False, clock: ProgressColumn | None = None) ->
 
 
 def finite(rates: Iterable[float]) -> list[float | None]:
-    """The rates as JSON can hold them: it has neither NaN nor infinity."""
+    """The rates with None for NaN and infinity, which JSON does not have."""
     return [rate if math.isfinite(rate) else None for rate in rates]

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and worker processes that do not outlive their parent."""
+"""Atomic file writes, and worker processes that end with their parent."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import secrets
 import threading
 from pathlib import Path
 
-#: Tells this process from an earlier one that had the same number.
+#: Distinguishes this process from an earlier one with the same process id.
 TOKEN = secrets.token_hex(4)
 _PART = re.compile(r"\..+\.(\d+)-([0-9a-f]+)\.part")
 
 
 def in_use(pid: int, token: str) -> bool:
-    """Whether the process that left its number and token in a name still runs."""
+    """Whether the process whose id and token are part of a file name is still running."""
     if pid == os.getpid():
         return token == TOKEN
-    if os.name == "nt":  # no way to ask without a further package, but folders with open files cannot be removed
+    if os.name == "nt":  # cannot be asked without another package, but folders with open files cannot be removed
         return False
     try:
         os.kill(pid, 0)
@@ -30,17 +30,17 @@ def in_use(pid: int, token: str) -> bool:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, whenever the process is killed."""
+    """Write a file atomically: it is complete or unchanged, whenever the process is killed."""
     for left in path.parent.glob(f".{path.name}.*.part"):
         match = _PART.fullmatch(left.name)
         if match and not in_use(int(match[1]), match[2]):
-            left.unlink(missing_ok=True)  # of a process that was killed while it wrote
+            left.unlink(missing_ok=True)  # from a process that was killed while writing
     part = path.with_name(f".{path.name}.{os.getpid()}-{TOKEN}.part")
     try:
         part.write_bytes(data)
         os.replace(part, path)
     except OSError:
-        part.unlink(missing_ok=True)  # of a full disk, half the file would stay
+        part.unlink(missing_ok=True)  # on a full disk half the file would remain
         raise
 
 

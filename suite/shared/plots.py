@@ -1,4 +1,4 @@
-"""How every picture is drawn: colours, style, and the files that it may be written to."""
+"""Colours, style and file formats of every picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Okabe and Ito's colours, told apart in every common form of colour blindness.
+#: Okabe and Ito's colours, distinguishable with every common form of colour blindness.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#555555"
 STYLE = {
     "font.size": 11,
@@ -29,7 +29,7 @@ STYLE = {
 
 @contextlib.contextmanager
 def house_style() -> Iterator[None]:
-    """Draw in our style inside the block, not in that of the reader's own matplotlibrc."""
+    """Draw in our style inside the block, whatever the user's matplotlibrc says."""
     import matplotlib.style
 
     with matplotlib.style.context(["default", STYLE]):

@@ -79,7 +79,7 @@ def starts_again(scheduler: Any, call: int, step: Callable[[], None]) -> None:
 
 
 def loses_a_factor(scheduler: Any, call: int, step: Callable[[], None]) -> None:
-    """One factor is lost on the way."""
+    """One factor is lost."""
     before = [group["lr"] for group in scheduler.optimizer.param_groups]
     step()
     if call == 3:
@@ -97,12 +97,12 @@ def slips_once(scheduler: Any, call: int, step: Callable[[], None]) -> None:
 def swaps_groups(scheduler: Any, call: int, step: Callable[[], None]) -> None:
     """The first two groups get each other's rate."""
     step()
-    one, two = scheduler.optimizer.param_groups[:2]
-    one["lr"], two["lr"] = two["lr"], one["lr"]
+    first, second = scheduler.optimizer.param_groups[:2]
+    first["lr"], second["lr"] = second["lr"], first["lr"]
 
 
 def writes_nan(scheduler: Any, call: int, step: Callable[[], None]) -> None:
-    """The rate becomes no number at the third step."""
+    """The rate becomes NaN at the third step."""
     step()
     if call == 3:
         scheduler.optimizer.param_groups[0]["lr"] = math.nan
@@ -127,7 +127,7 @@ def reports_the_base(scheduler: Any, call: int, step: Callable[[], None]) -> Non
     scheduler._last_lr = list(scheduler.base_lrs)
 
 
-def holds_momentum(scheduler: Any, call: int, step: Callable[[], None]) -> None:
+def keeps_momentum(scheduler: Any, call: int, step: Callable[[], None]) -> None:
     """Momentum stays at its first value."""
     step()
     for group in scheduler.optimizer.param_groups:

@@ -1,4 +1,4 @@
-"""The suite finds each planted fault and names its shape; its helpers tell each wrong trace from a right one."""
+"""The suite finds each planted fault and names its shape; its helpers distinguish each wrong trace from a right one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FAULTS = [
     ("raises", "ExponentialLR", broken.raises, EXPO, Setup(), "error", 5),
     ("warns", "ExponentialLR", broken.warns, EXPO, Setup(), "warns", None),
     ("wrong_report", "ExponentialLR", broken.reports_the_base, EXPO, Setup(), "reported", 1),
-    ("momentum", "OneCycleLR", broken.holds_momentum, OneCycleLR(0.23, 20), Setup(), "momentum", 1),
+    ("momentum", "OneCycleLR", broken.keeps_momentum, OneCycleLR(0.23, 20), Setup(), "momentum", 1),
     ("accepts", "ConstantLR", broken.ChecksNothing, unvalidated(ConstantLR, factor=1.5), Setup(), "accepted", None),
 ]
 
@@ -116,11 +116,11 @@ TRACES = [
 
 @pytest.mark.parametrize(("actual", "shape", "says"), [row[1:] for row in TRACES], ids=[r[0] for r in TRACES])
 def test_each_shape_has_its_name(actual: Rates, shape: str, says: str) -> None:
-    """A trace that leaves the schedule in one way is called by that way, in words a reader can check."""
-    wanted = GOAL[: actual.size]
-    first = int(np.argmax(~close(actual, wanted, "float")))
-    found, words = shape_of(actual, wanted, first, "float")
-    assert (found, says in words) == (shape, True), words
+    """Each way to leave the schedule has its name, and a sentence that a reader can check."""
+    target = GOAL[: actual.size]
+    first = int(np.argmax(~close(actual, target, "float")))
+    name, words = shape_of(actual, target, first, "float")
+    assert (name, says in words) == (shape, True), words
 
 
 @pytest.mark.parametrize("kind", ["float", "float32"])
@@ -136,7 +136,7 @@ def test_close_sees_a_single_wrong_rate(kind: str, at: int, change: str) -> None
 
 
 def test_close_forgives_rounding_only() -> None:
-    """Rounding to the kind's own precision passes, and float32 rounding is no float."""
+    """Rounding to the kind's own precision passes, and float32 rounding is too coarse for a float."""
     rounded = GOAL.astype(np.float32).astype(np.float64)
     assert close(np.nextafter(GOAL, 1.0), GOAL, "float").all()
     assert close(rounded, GOAL, "float32").all()

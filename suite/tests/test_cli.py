@@ -1,4 +1,4 @@
-"""The command line as a user meets it: exit codes, one clear line for bad input, output that parses."""
+"""The command line of the suite: exit codes, one clear line for bad input, output that parses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEW = "steplr5*"
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
-    """Standard error, which must be a single line; nothing may stand on standard output."""
+    """Standard error, which must be a single line; standard output must be empty."""
     out, err = capsys.readouterr()
     assert out == ""
     assert err.count("\n") == 1
@@ -41,12 +41,12 @@ def test_check_prints_a_table_and_the_deviations_in_words(capsys: pytest.Capture
 def test_check_json_holds_every_deviation(capsys: pytest.CaptureFixture[str]) -> None:
     """The JSON parses, and its counts are those of its lists."""
     assert main(["check", "--only", "edge", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["cases"] == sum(found["standings"].values())
-    assert found["standings"]["known"] == len(found["deviations"])
-    for row in found["deviations"]:
+    result = json.loads(capsys.readouterr().out)
+    assert result["cases"] == sum(result["standings"].values())
+    assert result["standings"]["known"] == len(result["deviations"])
+    for row in result["deviations"]:
         assert row["standing"] == "known"
-        assert found["entries"][row["entry"]]["workaround"]
+        assert result["entries"][row["entry"]]["workaround"]
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_a_bad_slug_shows_the_grammar_by_examples(capsys: pytest.CaptureFixture[
 def test_show_prints_the_closed_form(capsys: pytest.CaptureFixture[str]) -> None:
     """Each step with its exact learning rate; JSON holds the same."""
     assert main(["show", "linear4+cosine8", "--steps", "6", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["slug"] == "linear4+cosine8"
-    assert found["lrs"][:5] == [0.0, 0.25, 0.5, 0.75, 1.0]
+    result = json.loads(capsys.readouterr().out)
+    assert result["slug"] == "linear4+cosine8"
+    assert result["lrs"][:5] == [0.0, 0.25, 0.5, 0.75, 1.0]
     assert main(["show", "linear4+cosine8", "--steps", "6"]) == 0
-    assert repr(found["lrs"][5]) in capsys.readouterr().out
+    assert repr(result["lrs"][5]) in capsys.readouterr().out
 
 
 def test_show_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +110,7 @@ def test_show_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_missing_extra_is_named(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the plotting extra a picture costs one line that says what to install."""
+    """Without the plotting extra, one line says what to install."""
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert main(arguments) == 2

@@ -1,4 +1,4 @@
-"""Files are there whole or not at all, also after a kill and on a full disk."""
+"""File writes are atomic, also after a kill and on a full disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from suite.shared.files import write_whole
 
 
 def test_a_part_left_by_a_kill_is_swept(tmp_path: Path) -> None:
-    """The half-written file of a dead process goes with the next write; that of a living one stays."""
+    """The next write removes the half-written file of a dead process and keeps that of a living one."""
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
     dead, alive = tmp_path / f".a.csv.{child.pid}-0123.part", tmp_path / f".a.csv.{os.getppid()}-0123.part"
@@ -25,7 +25,7 @@ def test_a_part_left_by_a_kill_is_swept(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When a write fails, the error is raised, the file is as before, and no half of the new one stays."""
+    """When a write fails, the error is raised, the file is as before, and no part of the new one remains."""
     path = tmp_path / "a.csv"
     write_whole(path, b"old")
 
