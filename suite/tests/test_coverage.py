@@ -25,6 +25,7 @@ from suite.engine.case import Case
 from suite.engine.loop import RESTORES
 from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, verdict_of
+from suite.known import deviations
 from suite.known.deviations import Known, entry_for, readings, recorded_release, records, stale_entries, standing, table
 from suite.known.pitfalls import PITFALLS, Pitfall, pitfalls_of
 from suite.known.predicates import PREDICATES, places
@@ -155,11 +156,12 @@ def _plain(slug: str) -> Case:
 
 def test_the_two_tables_must_name_the_same_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     """An entry without a predicate, or a predicate without an entry, is refused with the file to edit."""
-    monkeypatch.setitem(PREDICATES, "no-entry", lambda case: False)
+    # Copies: putting an item back would move it to the end, and the first match wins.
+    monkeypatch.setattr(deviations, "PREDICATES", {**PREDICATES, "no-entry": lambda case: False})
     with pytest.raises(ValueError, match=r"^entries=\['no-entry'\] must be in suite/known/known.toml too$"):
         table.__wrapped__()
-    monkeypatch.delitem(PREDICATES, "no-entry")
-    monkeypatch.delitem(PREDICATES, "empty-rise")
+    without = {name: predicate for name, predicate in PREDICATES.items() if name != "empty-rise"}
+    monkeypatch.setattr(deviations, "PREDICATES", without)
     with pytest.raises(ValueError, match=r"^entries=\['empty-rise'\] must be in suite/known/predicates.py too$"):
         table.__wrapped__()
 
