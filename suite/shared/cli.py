@@ -119,7 +119,8 @@ def exit_with(main: Callable[[], int]) -> NoReturn:
             with ctrl_c.handled_by(interrupt):
                 code = main()
         finally:
-            sys.stdout.flush()  # now, while a failure can still be reported
+            if not sys.stdout.closed:  # a recorded script may have closed it
+                sys.stdout.flush()  # now, while a failure can still be reported
     except streams.OutputError as error:
         code = PIPE_CLOSED if error.pipe_closed else CANNOT_WRITE
         if not error.pipe_closed:

@@ -102,7 +102,7 @@ def test_ctrl_c_is_one_line(program: str, folder: Path) -> None:
         command(program, SLOW[program]),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder, env=environment(),
     ) as child:  # fmt: skip
-        time.sleep(3.0)
+        time.sleep(1.5)
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=60)
     assert (child.returncode, out, err) == (130, "", "interrupted\n")
@@ -156,6 +156,16 @@ def test_a_recorded_script_fails_as_without_us(folder: Path) -> None:
     assert (child.returncode, child.stdout) == (1, "TextIOWrapper\n")
     assert child.stderr.rstrip().endswith("ZeroDivisionError: division by zero")
     assert "fault in warmup-bench" not in child.stderr
+
+
+def test_a_recorded_script_may_close_its_output(folder: Path) -> None:
+    """What it printed arrives, and the diagnosis follows on standard error."""
+    (folder / "train.py").write_text("import sys\nprint('done')\nsys.stdout.close()\n")
+    child = subprocess.run(
+        command("bench", ["record", "train.py"]), capture_output=True, text=True, cwd=folder, env=environment()
+    )
+    assert (child.returncode, child.stdout) == (1, "done\n")
+    assert len(child.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
