@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from suite.releases import cache
 
 HOME = Path(torch.optim.lr_scheduler.__file__).parent
 INSTALLED = (HOME / "lr_scheduler.py").read_text(encoding="utf-8")
+#: Two made-up releases: the second has the fault below.
+RIGHT, WRONG = "9.0.0", "9.1.0"
+#: What an atlas consists of.
+ATLAS_FILES = ("atlas.csv.gz", "traces.csv.gz", "releases.csv", "index.html", "atlas.png")
 #: Every ExponentialLR is 1.01 times too high at its third step.
 WRONG_EXPONENTIAL = """
 _kept = ExponentialLR.get_lr
@@ -32,6 +37,7 @@ def put(release: str, planted: str = "") -> None:
     cache.store(release, files)
 
 
+@functools.cache
 def some_cases() -> tuple[Case, ...]:
     """Every 40th case, the first two of each theme, and every plain case of the scheduler that is broken."""
     per_theme: Counter[str] = Counter()

@@ -7,8 +7,6 @@ import gzip
 import io
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,52 +18,19 @@ from suite.across_releases.atlas import AtlasRow, ranges_off, unexplained
 from suite.across_releases.atlas_page import THEMES, theme_of
 from suite.cases.catalogue import all_cases
 from suite.commands import atlas as atlas_run
-from suite.engine.case import Case
-from suite.engine.subject import Subject
-from suite.engine.verdict import Verdict, verdict_of
+from suite.engine.verdict import Verdict
 from suite.known.deviations import table
 from suite.releases import cache
 from suite.tests import stock
+from suite.tests.stock import ATLAS_FILES, RIGHT, WRONG, some_cases
 
 pytestmark = pytest.mark.slow  # runs cases in worker processes
 
-RIGHT, WRONG = "9.0.0", "9.1.0"
-FILES = ("atlas.csv.gz", "traces.csv.gz", "releases.csv", "index.html", "atlas.png")
-
-
-CASES = stock.some_cases()
-
 
 @pytest.fixture
-def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A cache with the installed schedulers as one release and a broken copy as the next; few cases, one thread."""
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(atlas, "all_cases", lambda: CASES)
-    monkeypatch.setattr(atlas, "ProcessPoolExecutor", lambda workers, initializer: ThreadPoolExecutor(1))
-    threads = torch.get_num_threads()
-    stock.put(RIGHT)
-    stock.put(WRONG, stock.WRONG_EXPONENTIAL)
-    yield tmp_path / "cache"
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def rows(cache_folder: Path) -> dict[str, list[AtlasRow]]:
+def rows(two_releases: Path) -> dict[str, list[AtlasRow]]:
     """The rows of both releases."""
     return atlas.measure([RIGHT, WRONG])
-
-
-@pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How many cases were run on each release from here on."""
-    counts: Counter[str] = Counter()
-
-    def counting(case: Case, subject: Subject) -> Verdict:
-        counts[subject.release] += 1
-        return verdict_of(case, subject)
-
-    monkeypatch.setattr(atlas, "verdict_of", counting)
-    return counts
 
 
 def lines(data: bytes) -> list[dict[str, str]]:
@@ -77,7 +42,7 @@ def test_the_same_rows_give_the_same_bytes(rows: dict[str, list[AtlasRow]]) -> N
     """Tables, page and picture, made twice, and made again from the stored shards, are equal byte for byte."""
     groups: list[tuple[str, ...]] = [(RIGHT,), (WRONG,)]
     first = atlas_run.all_files(rows, groups)
-    assert tuple(sorted(first)) == tuple(sorted(FILES))
+    assert tuple(sorted(first)) == tuple(sorted(ATLAS_FILES))
     assert atlas_run.all_files(rows, groups) == first
     assert atlas_run.all_files(atlas.measure([RIGHT, WRONG]), groups) == first
 
@@ -88,7 +53,7 @@ def test_the_table_has_a_line_for_each_case_and_release(rows: dict[str, list[Atl
     assert tuple(table_lines[0]) == atlas.COLUMNS
     expected = [(row.case.id, release) for release, group in rows.items() for row in group]
     assert [(line["case"], line["release"]) for line in table_lines] == expected
-    assert len(set(expected)) == len(expected) == 2 * len(CASES)
+    assert len(set(expected)) == len(expected) == 2 * len(some_cases())
     verdicts = [row.verdict for group in rows.values() for row in group]
     assert [line["verdict"] for line in table_lines] == [v.kind for v in verdicts]
     assert [line["step"] for line in table_lines] == ["" if v.step is None else str(v.step) for v in verdicts]
@@ -134,15 +99,15 @@ def test_a_finished_release_is_not_measured_again(rows: dict[str, list[AtlasRow]
 @pytest.mark.parametrize("place", [0, 40, 1000, -1])
 @pytest.mark.parametrize("damage", ["truncated", "altered"])
 def test_a_damaged_shard_is_measured_again(
-    rows: dict[str, list[AtlasRow]], measured: Counter[str], cache_folder: Path, damage: str, place: int
+    rows: dict[str, list[AtlasRow]], measured: Counter[str], two_releases: Path, damage: str, place: int
 ) -> None:
     """A shard that is truncated, or changed in one byte anywhere, is detected, measured again and rewritten."""
-    (shard,) = cache_folder.glob(f"atlas/{WRONG}-*")
+    (shard,) = two_releases.glob(f"atlas/{WRONG}-*")
     whole = shard.read_bytes()
     at = place % len(whole)
     shard.write_bytes(whole[:at] if damage == "truncated" else whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
     assert atlas.measure([RIGHT, WRONG]) == rows
-    assert measured == {WRONG: len(CASES)}
+    assert measured == {WRONG: len(some_cases())}
     assert shard.read_bytes() == whole
 
 

@@ -6,54 +6,19 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import torch
 
 from suite.__main__ import main
 from suite.across_releases import atlas
 from suite.commands import atlas as atlas_run
-from suite.engine.case import Case
-from suite.engine.subject import Subject
-from suite.engine.verdict import Verdict, verdict_of
 from suite.releases import cache, index
 from suite.tests import stock
 from suite.tests.house.tree import ROOT
+from suite.tests.stock import ATLAS_FILES, RIGHT, WRONG
 
 pytestmark = pytest.mark.slow  # runs cases in worker processes
-
-RIGHT, WRONG = "9.0.0", "9.1.0"
-FILES = ("atlas.csv.gz", "traces.csv.gz", "releases.csv", "index.html", "atlas.png")
-CASES = stock.some_cases()
-
-
-@pytest.fixture
-def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A cache with the installed schedulers as one release and a broken copy as the next; few cases, one thread."""
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(atlas, "all_cases", lambda: CASES)
-    monkeypatch.setattr(atlas, "ProcessPoolExecutor", lambda workers, initializer: ThreadPoolExecutor(1))
-    threads = torch.get_num_threads()
-    stock.put(RIGHT)
-    stock.put(WRONG, stock.WRONG_EXPONENTIAL)
-    yield tmp_path / "cache"
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How many cases were run on each release from here on."""
-    counts: Counter[str] = Counter()
-
-    def counting(case: Case, subject: Subject) -> Verdict:
-        counts[subject.release] += 1
-        return verdict_of(case, subject)
-
-    monkeypatch.setattr(atlas, "verdict_of", counting)
-    return counts
 
 
 def command(*words: str) -> int:
@@ -67,7 +32,7 @@ def whole_command(*words: str) -> int:
 
 
 @pytest.fixture
-def written(cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def written(two_releases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the atlas of one sound release; the few cases show few entries, so ranges are not checked."""
     monkeypatch.setattr(atlas_run, "ranges_off", lambda rows: [])
     for path in sorted(cache.folder(WRONG).iterdir()):
@@ -80,11 +45,11 @@ def test_check_names_an_altered_file(written: Path, capsys: pytest.CaptureFixtur
     """Exit code 0 and nothing touched right after writing; each altered or removed file makes it 1 and is named."""
     before = {path.name: path.read_bytes() for path in written.iterdir()}
     times = {path.name: path.stat().st_mtime_ns for path in written.iterdir()}
-    assert sorted(before) == sorted(FILES)
+    assert sorted(before) == sorted(ATLAS_FILES)
     assert command("--out", str(written), "--check") == 0
     assert {path.name: path.stat().st_mtime_ns for path in written.iterdir()} == times
     assert "differs" not in capsys.readouterr().out
-    for name in FILES:
+    for name in ATLAS_FILES:
         (written / name).unlink()
         if name != "atlas.png":  # this one is only removed
             (written / name).write_bytes(before[name][:-9])
@@ -94,15 +59,15 @@ def test_check_names_an_altered_file(written: Path, capsys: pytest.CaptureFixtur
         (written / name).write_bytes(before[name])
 
 
-def test_news_makes_the_exit_code_1(cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_news_makes_the_exit_code_1(two_releases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A release with a deviation that no entry explains: the atlas is written, and the exit code says so."""
     monkeypatch.setattr(atlas_run, "ranges_off", lambda rows: [])
     assert command("--out", str(tmp_path / "out"), "--json") == 1
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(ATLAS_FILES)
 
 
 def test_a_release_that_cannot_be_loaded_is_one_line(
-    cache_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    two_releases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A future file that this torch cannot run makes the exit code 2 and is named."""
     stock.put("9.2.0", "from torch.optim import nobody_has_this\n")
@@ -113,7 +78,7 @@ def test_a_release_that_cannot_be_loaded_is_one_line(
 
 
 @pytest.fixture
-def committed(cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def committed(two_releases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in the place of results/atlas that lists both cached releases and one more; there are no others."""
     folder = tmp_path / "committed"
     folder.mkdir()
@@ -169,7 +134,7 @@ def test_a_partial_atlas_goes_elsewhere_on_demand(
         assert line.startswith("partial must come with --out FOLDER")
     assert [path.name for path in committed.iterdir()] == ["releases.csv"]
     assert command("--out", str(tmp_path / "out")) == 1  # the planted deviation
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(ATLAS_FILES)
     assert [path.name for path in committed.iterdir()] == ["releases.csv"]
 
 
@@ -177,12 +142,12 @@ def test_a_complete_atlas_is_written_to_its_place(committed: Path) -> None:
     """Every release is there: results/atlas is written without being asked twice."""
     stock.put("9.2.0", stock.WRONG_EXPONENTIAL)
     assert whole_command() == 1  # the planted deviation
-    assert sorted(path.name for path in committed.iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in committed.iterdir()) == sorted(ATLAS_FILES)
     assert atlas.committed_releases() == [RIGHT, WRONG, "9.2.0"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(
-    cache_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    two_releases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A file in the place of the folder: exit code 2, and the line names it."""
     (tmp_path / "out").write_text("")

@@ -34,14 +34,6 @@ def has_warm_restarts(case: Case) -> bool:
 
 
 @pytest.fixture
-def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache with the files of the installed torch under its own number."""
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
-    stock.put(HERE)
-    return tmp_path / "cache"
-
-
-@pytest.fixture
 def some(monkeypatch: pytest.MonkeyPatch) -> tuple[Case, ...]:
     """All cases with the changed class, and some without it."""
     cases = tuple(case for i, case in enumerate(all_cases()) if has_warm_restarts(case) or i % STRIDE == 0)
@@ -134,7 +126,7 @@ KINDS = {
 
 @pytest.mark.parametrize("what", KINDS)
 def test_each_kind_of_change_is_named(
-    cache_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
+    one_release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
     """Rates, momenta, reported rates, errors and warnings: each kind of change is detected and named."""
     slug, method, before, after, words = KINDS[what]
@@ -148,7 +140,7 @@ def test_each_kind_of_change_is_named(
 
 
 def test_rates_that_are_not_numbers_can_be_equal(
-    cache_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    one_release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """NaN under both releases is no change; under one of them it is, and the JSON stays JSON."""
     nan = stock.planted(tmp_path, "ExponentialLR", "get_lr", "", "result = [lr * float('nan') for lr in result]")
@@ -159,7 +151,7 @@ def test_rates_that_are_not_numbers_can_be_equal(
     assert change["after"] == [None, None, None]
 
 
-def test_a_composition_is_run_as_long_as_asked(cache_folder: Path, tmp_path: Path) -> None:
+def test_a_composition_is_run_as_long_as_asked(one_release: Path, tmp_path: Path) -> None:
     """A difference after the last step does not count."""
     other = stock.planted(tmp_path, "ExponentialLR", "step", "assert self.last_epoch != 9")
     words = ["upgrade", HERE, other, "--composition", "seq2_m4.constantlr4_f0p3.exponentiallr0p9"]
@@ -189,7 +181,7 @@ def test_a_composition_is_run_as_long_as_asked(cache_folder: Path, tmp_path: Pat
     ],
 )
 def test_bad_input_is_one_line(
-    cache_folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], line: str
+    one_release: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], line: str
 ) -> None:
     """Exit code 2, nothing on standard output, and one line that starts with the value and its rule."""
     assert main(["upgrade", *words, "--offline"]) == 2

@@ -17,18 +17,10 @@ from suite.cases.catalogue import all_cases
 from suite.commands import upgrade
 from suite.engine.case import Case
 from suite.engine.subject import installed
-from suite.releases import cache, index
+from suite.releases import index
 from suite.tests import stock
 
 HERE = installed().release
-
-
-@pytest.fixture
-def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache with the files of the installed torch under its own number."""
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
-    stock.put(HERE)
-    return tmp_path / "cache"
 
 
 @pytest.fixture
@@ -41,7 +33,7 @@ def some(monkeypatch: pytest.MonkeyPatch) -> tuple[Case, ...]:
 
 @pytest.mark.slow
 def test_learning_rates_lead_and_warnings_are_summed(
-    cache_folder: Path, tmp_path: Path, some: tuple[Case, ...], capsys: pytest.CaptureFixture[str]
+    one_release: Path, tmp_path: Path, some: tuple[Case, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Rates, an error and a warning change: counted apart, groups in that order, one line for all warnings."""
     other = tmp_path / "lr_scheduler.py"
@@ -74,7 +66,7 @@ def test_learning_rates_lead_and_warnings_are_summed(
 
 
 def test_a_change_of_warnings_alone_says_so(
-    cache_folder: Path, tmp_path: Path, some: tuple[Case, ...], capsys: pytest.CaptureFixture[str]
+    one_release: Path, tmp_path: Path, some: tuple[Case, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Only a warning goes: exit code 1, the first line says that nothing else changes, and no group is listed."""
     other = stock.planted(tmp_path, "ExponentialLR", "step", "warnings.warn('Beware.')")
@@ -93,7 +85,7 @@ def test_every_effect_has_its_verdicts() -> None:
     assert sorted(pairs) == sorted(itertools.product(kinds, kinds))
 
 
-def test_the_changing_releases_are_named(cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_changing_releases_are_named(one_release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault that comes and goes: both releases; where one before it is not cached, a range."""
     for release, fault in (("9.0.0", ""), ("9.1.0", stock.WRONG_EXPONENTIAL), ("9.10.0", "")):
         stock.put(release, fault)
