@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ LONG = {"suite": ["show", "linear5", "--steps", "30000", "--json"], "bench": ["d
 SLOW = {"suite": ["check"], "bench": ["score", "--seeds", "0", "100000"]}
 PROGRAMS = ("suite", "bench")
 PIPES = pytest.mark.skipif(os.name == "nt", reason="needs /dev/full and signals as on Unix")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc to see what a process has loaded")
 pytestmark = pytest.mark.slow
 
 
@@ -94,15 +97,47 @@ def test_a_closed_output_is_one_line(program: str, folder: Path) -> None:
         assert child.stderr == ("the output cannot be written: standard output is closed\n" if expected else "")
 
 
-@PIPES
+@contextlib.contextmanager
+def interruptible(line: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A child in a process group of its own that obeys Ctrl-C, and does not outlive the block.
+
+    Whoever runs the tests in the background may have made us ignore SIGINT, and children inherit that.
+    """
+    with subprocess.Popen(
+        line,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env=environment(),
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Wait for a state, however slow the machine is."""
+    deadline = time.monotonic() + 120
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def loads_torch(pid: int) -> bool:
+    """Whether a process has begun to load torch's libraries: by then our handler of Ctrl-C is in place."""
+    return "libtorch" in Path(f"/proc/{pid}/maps").read_text()
+
+
+@LINUX
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_ctrl_c_is_one_line(program: str, folder: Path) -> None:
-    """SIGINT during the work, or while torch is imported: 130, no traceback."""
-    with subprocess.Popen(
-        command(program, SLOW[program]),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder, env=environment(),
-    ) as child:  # fmt: skip
-        time.sleep(1.5)
+    """SIGINT while torch is imported, or during the work: 130, no traceback."""
+    with interruptible(command(program, SLOW[program]), folder) as child:
+        wait_until(lambda: loads_torch(child.pid))
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=60)
     assert (child.returncode, out, err) == (130, "", "interrupted\n")
@@ -111,22 +146,16 @@ def test_ctrl_c_is_one_line(program: str, folder: Path) -> None:
 @PIPES
 def test_ctrl_c_reaches_a_module_under_test(folder: Path) -> None:
     """SIGINT to the whole process group, as a terminal sends it: one line, and the child is gone too."""
-    module = folder / "lr_scheduler.py"
+    module, pid = folder / "lr_scheduler.py", folder / "pid"
     module.write_text("import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(1000)\n")
-    with subprocess.Popen(
-        command("suite", ["check", "--only", "steplr5", "--module", str(module)]),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder, env=environment(),
-        start_new_session=True,
-    ) as child:  # fmt: skip
-        deadline = time.monotonic() + 120
-        while not (folder / "pid").exists() or not (folder / "pid").read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+    line = command("suite", ["check", "--only", "steplr5", "--module", str(module)])
+    with interruptible(line, folder) as child:
+        wait_until(lambda: pid.exists() and pid.read_text() != "")
         os.killpg(child.pid, signal.SIGINT)
         out, err = child.communicate(timeout=60)
     assert (child.returncode, out, err) == (130, "", "interrupted\n")
     with pytest.raises(ProcessLookupError):
-        os.kill(int((folder / "pid").read_text()), 0)
+        os.kill(int(pid.read_text()), 0)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
