@@ -19,6 +19,8 @@ from reference.scan import affine_scan
 from suite.cases import strategies as random
 from suite.cases.hypothesis_profiles import budget, defined
 
+pytestmark = pytest.mark.slow  # draws many compositions
+
 #: The steps to compare; they extend past every random milestone.
 T = np.arange(24)
 #: The largest relative error of a correctly rounded operation.
@@ -57,7 +59,6 @@ def within(actual: Rates, expected: Rates, allowed: Any) -> None:
 # -- composition ----------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @budget(60)
 @given(some, bases)
 def test_sequence_of_one_is_its_part(part: Schedule, base: float) -> None:
@@ -65,7 +66,6 @@ def test_sequence_of_one_is_its_part(part: Schedule, base: float) -> None:
     assert_same(at(SequentialLR((part,)), base), at(part, base))
 
 
-@pytest.mark.slow
 @budget(80)
 @given(st.tuples(some, some, some), st.integers(0, 12), st.integers(0, 12), bases)
 def test_regrouping_a_sequence_changes_nothing(
@@ -78,7 +78,6 @@ def test_regrouping_a_sequence_changes_nothing(
     assert_same(at(SequentialLR((a, SequentialLR((b, c), (more,))), (first,)), base), flat)
 
 
-@pytest.mark.slow
 @budget(60)
 @given(random.sequentials(some), bases)
 def test_each_phase_is_its_part_from_its_milestone_on(whole: SequentialLR, base: float) -> None:

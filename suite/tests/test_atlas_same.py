@@ -18,6 +18,8 @@ from suite.engine.verdict import verdict_of
 from suite.known.deviations import entry_for
 from suite.tests import stock
 
+pytestmark = pytest.mark.slow  # makes pictures
+
 RELEASE = installed().release
 
 
@@ -74,7 +76,6 @@ ALTERATIONS: dict[str, list[Callable[[bytes], bytes]]] = {
 }
 
 
-@pytest.mark.slow
 def test_each_alteration_is_a_difference(made: dict[str, bytes], tmp_path: Path) -> None:
     """Changed values, lost lines, truncation and flipped bytes: each is a difference; the unaltered file is none."""
     path = tmp_path / "absent.csv.gz"

@@ -17,6 +17,8 @@ from suite.releases.cache import numbers
 from suite.releases.groups import chosen_groups
 from suite.tests import stock
 
+pytestmark = pytest.mark.slow  # runs real releases
+
 #: First and last releases of the behaviours below, and the newest that was known when this was written.
 NEEDED = (
     *("1.11.0", "1.12.1", "1.13.0", "2.0.0", "2.1.2", "2.2.0", "2.3.1", "2.4.0", "2.5.1", "2.6.0", "2.7.1", "2.8.0"),
@@ -123,7 +125,6 @@ def groups() -> list[tuple[str, ...]]:
     return chosen_groups(True)[0]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", HISTORIES)
 def test_history_of_torch(groups: list[tuple[str, ...]], case: str) -> None:
     """The behaviours of a composition start in the releases known from other sources."""

@@ -18,7 +18,7 @@ from bench.toy.rules import WARMUPS, WAYS, Rule, by_warmup, by_way, effective
 from bench.toy.stopwatch import FIRST_STEPS
 from suite.engine.tolerances import of_peak
 
-pytestmark = pytest.mark.usefixtures(one_thread.__name__)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures(one_thread.__name__)]  # trains
 
 WARMUP, STEPS, PEAK = 7, 23, 3e-3
 

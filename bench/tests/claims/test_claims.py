@@ -19,6 +19,8 @@ from bench.sweep.train import Result
 from bench.toy.config import named
 from bench.toy.measures import Estimate
 
+pytestmark = pytest.mark.slow  # trains and draws
+
 pandas = pytest.importorskip("pandas")
 
 SEEDS = 5
@@ -42,7 +44,6 @@ def made(module, monkeypatch: pytest.MonkeyPatch, **options: float) -> Claim:  #
     return claim
 
 
-@pytest.mark.slow
 def test_longer_warmup_lowers_the_sensitivity(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the edge rises with W, the claim says so for both LayerNorm positions, and that it does not saturate."""
     answer = "\n".join(made(warmup_length, monkeypatch).answer)
@@ -51,7 +52,6 @@ def test_longer_warmup_lowers_the_sensitivity(monkeypatch: pytest.MonkeyPatch) -
     assert answer.count("It keeps falling up to the longest warmup tried, 75%") == 2
 
 
-@pytest.mark.slow
 def test_a_warmup_without_benefit(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the edge does not depend on W, no warmup is measurably better than none, and only a lower peak is advised."""
     answer = "\n".join(made(warmup_length, monkeypatch, slope=0.0).answer)

@@ -19,7 +19,7 @@ from bench.tests.sweeps import GRID, TINY, InlineExecutor
 from bench.tests.toy_models import one_thread
 from bench.toy.plain import train as train_plainly
 
-pytestmark = pytest.mark.usefixtures(one_thread.__name__)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures(one_thread.__name__)]  # trains sweeps
 
 #: float32 through about 20 layers and 6 steps; the plain trainer sums in another order.
 SAME = 1e-4
@@ -53,7 +53,6 @@ def test_cut_keeps_norms_apart_and_every_run() -> None:
     assert cut([], 5) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 5, 24])
 def test_results_do_not_depend_on_the_cut(uncut: dict[Run, Result], size: int, tmp_path: Path) -> None:
     """Shards of any size give bit-identical results."""
@@ -63,7 +62,6 @@ def test_results_do_not_depend_on_the_cut(uncut: dict[Run, Result], size: int, t
     assert executor.jobs == len(list(tmp_path.iterdir()))
 
 
-@pytest.mark.slow
 def test_threads_give_the_same(uncut: dict[Run, Result], tmp_path: Path) -> None:
     """Worker threads share torch's generator, but do not draw each other's weights."""
     with ThreadPoolExecutor(4) as threads:

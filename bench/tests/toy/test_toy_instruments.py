@@ -19,7 +19,7 @@ from bench.toy.plain import adam, token_loss
 from bench.toy.rates import grid
 from bench.toy.task import PAD, Task, batch_order, encode
 
-pytestmark = pytest.mark.usefixtures(one_thread.__name__)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures(one_thread.__name__)]  # compiles and trains
 
 STEPS = 6
 RISING = ref.parse("linear20+hold")
@@ -163,7 +163,6 @@ def test_first_step_at_target() -> None:
     assert first_at_or_below(losses, 0.5).tolist() == [3, -1, -1]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("instruments", [False, True])
 def test_compiled_function_trains_the_same(instruments: bool) -> None:
     """The pass as traced by the compiler agrees up to rounding, also for a padded group."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,10 +32,11 @@ def python_files(*packages: str) -> list[str]:
 
     Read from the disk: a module obeys the rules before it is committed.
     """
-    found = (path for name in packages or PACKAGES for path in (ROOT / name).rglob("*.py"))
-    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+    paths = (path for name in packages or PACKAGES for path in (ROOT / name).rglob("*.py"))
+    return sorted(path.relative_to(ROOT).as_posix() for path in paths)
 
 
+@functools.cache
 def parse(path: str) -> ast.Module:
     """The syntax tree of one file."""
     return ast.parse((ROOT / path).read_text(encoding="utf-8"), filename=path)
