@@ -135,7 +135,7 @@ def test_a_missing_wheel_is_not_asked_for_again() -> None:
 
 def test_downloads_run_side_by_side() -> None:
     """As many downloads run at once as were asked for: each waits for the others to start."""
-    meeting = threading.Barrier(3, timeout=30.0)
+    meeting = threading.Barrier(3, timeout=300.0)
 
     def together(release: str, work: Path) -> dict[str, bytes]:
         meeting.wait()

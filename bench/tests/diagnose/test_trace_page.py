@@ -31,6 +31,7 @@ from bench.diagnose.show.picture import (
     zoomed,
 )
 from reference import OneCycleLR, parse
+from suite.cases.hypothesis_profiles import budget
 from suite.shared.plots import house_style
 
 pytestmark = pytest.mark.slow  # draws pages
@@ -151,6 +152,7 @@ def test_a_page_is_written_whole(tmp_path: Path) -> None:
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == "<p>≠</p>"
 
 
+@budget(100)
 @given(arrays.arrays(np.float64, st.integers(1, 300), elements=st.floats(-1e3, 1e3)), st.integers(2, 60))
 def test_thinning_keeps_what_stands_out(values: np.ndarray, most: int) -> None:
     """Ends, the smallest and the largest value stay, and no more points than asked for but the two ends."""

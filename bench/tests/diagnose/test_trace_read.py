@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.diagnose.log.read_log import MOST_BYTES, fixed_decimals, read_log
+from suite.cases.hypothesis_profiles import budget
 
 #: The same two steps, as each tool writes them: file name, text, name of the column.
 FORMATS = {
@@ -248,6 +249,7 @@ def test_the_first_step_can_be_given(tmp_path: Path) -> None:
         read_log(path, first_step=-1)
 
 
+@budget(100)
 @given(
     lrs=st.lists(st.floats(-1e9, 1e9, allow_subnormal=False), min_size=2, max_size=20),
     gaps=st.lists(st.integers(1, 1000), min_size=20, max_size=20),

@@ -20,6 +20,7 @@ from bench.diverge.outcome import (
 )
 from bench.tests.diverge_runs import BAD, COLLAPSING, GOOD, LEARNING, MIDDLE, PLATEAU, STEPS
 from bench.watch.thresholds import levels
+from suite.cases.hypothesis_profiles import budget
 
 LOSSES = st.lists(st.one_of(st.floats(0, 4), st.sampled_from([float("nan"), float("inf")])), min_size=1, max_size=30)
 
@@ -66,6 +67,7 @@ def test_the_level_is_the_median_of_the_last_losses() -> None:
     assert levels(losses).tolist() == middle
 
 
+@budget(100)
 @given(LOSSES, st.one_of(st.floats(0, 4), st.just(float("nan"))))
 def test_failures_and_their_steps_agree(losses: list[float], final: float) -> None:
     """A run has a failure step, within its length, exactly if it failed; failing is a high or missing last loss."""
