@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.toy.machine import machine
 from bench.toy.measures import FAILED_LOSS, STABLE_LOSS, Estimate
 from suite.shared.files import write_whole
+from suite.shared.markdown import markdown_table
 from suite.shared.plots import house_style, save
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def interval(estimate: Estimate) -> str:
     return f"{value} [{low}, {high}]"
 
 
-def markdown_table(table: DataFrame) -> str:
+def frame_as_markdown(table: DataFrame) -> str:
     """A data frame as a Markdown table; numbers with 3 significant digits, estimates with their intervals."""
 
     def cell(value: Any) -> str:
@@ -78,9 +79,8 @@ def markdown_table(table: DataFrame) -> str:
             return interval(value)
         return "-" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
-    head = [" | ".join(map(str, table.columns)), " | ".join("---" for _ in table.columns)]
-    rows = [" | ".join(cell(value) for value in row) for row in table.itertuples(index=False)]
-    return "\n".join(f"| {row} |" for row in [*head, *rows])
+    rows = [[cell(value) for value in row] for row in table.itertuples(index=False)]
+    return markdown_table([str(column) for column in table.columns], rows)
 
 
 def tidy(table: DataFrame) -> DataFrame:
@@ -110,7 +110,7 @@ def text(claim: Claim) -> str:
             "",
             f"![{claim.alt}]({claim.name}.png)",
             "",
-            markdown_table(claim.table),
+            frame_as_markdown(claim.table),
             "",
             *how,
             f"* **Command**: `{command}`",

@@ -7,7 +7,6 @@ import io
 import math
 import re
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from suite.engine.subject import installed
@@ -17,6 +16,7 @@ from suite.known.report import print_entry, summary_line
 from suite.known.severity import worst, worst_factor
 from suite.shared.console import plain_console
 from suite.shared.files import write_whole
+from suite.shared.markdown import markdown_table
 
 ROOT = Path(__file__).parents[2]
 README, DEVIATIONS = ROOT / "README.md", ROOT / "results" / "deviations.md"
@@ -65,17 +65,12 @@ def _links(entry: Known) -> str:
     return ", ".join(f"[#{n}]({link})" for n, link in zip(entry.upstream, entry.links, strict=True)) or "none found"
 
 
-def _markdown(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [header, tuple("---" for _ in header), *rows]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
-
-
 def worst_table() -> str:
     """The worst deviations that somebody reported upstream."""
     known = _groups()
     header = ("deviation", "off by up to", "what happens", "what to write instead", "upstream")
     rows = [(f"**{e.title}**", _off(known[e.id]), e.symptom, e.workaround, _links(e)) for e in worst(known, SHOWN)]
-    return _markdown(header, rows)
+    return markdown_table(header, rows) + "\n"
 
 
 def deviations() -> str:
@@ -94,7 +89,8 @@ def deviations() -> str:
         "*Off by up to* is the largest factor between an LR and the documented one in the cases that show only this\n"
         "deviation; *not silent* means an error, a warning, or bad arguments that are accepted.\n\n"
         "`python -m suite readme` regenerates this page; `python -m suite check` prints each with a case.\n\n"
-        + _markdown(header, rows)
+        + markdown_table(header, rows)
+        + "\n"
     )
 
 

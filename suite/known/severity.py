@@ -22,7 +22,8 @@ def is_silent(finding: Finding) -> bool:
 def factor_off(finding: Finding) -> float:
     """The largest factor between an LR and the documented one: 1 for equal LRs, infinite for an LR of 0."""
     expected, actual = finding.verdict.expected, finding.verdict.actual
-    counted = [(e, a) for e, a in zip(expected, actual, strict=False) if e > COUNTED_SHARE * max(expected)]
+    floor = COUNTED_SHARE * max(expected, default=0.0)
+    counted = [(e, a) for e, a in zip(expected, actual, strict=False) if e > floor]
     return max((math.inf if a <= 0 else max(e / a, a / e) for e, a in counted), default=1.0)
 
 

@@ -37,7 +37,8 @@ def chosen_groups(offline: bool) -> tuple[list[tuple[str, ...]], dict[str, str]]
     index = PipIndex()
     versions, _ = available(offline=offline, index=index)
     failed = fetch_with_progress(versions, offline=offline, index=index)
-    here = [v for v in sorted(versions, key=numbers) if v in cached()]
+    kept = set(cached())
+    here = [v for v in sorted(versions, key=numbers) if v in kept]
     if not here:
         raise ReleaseError("releases=[] must not be empty: none is cached and none could be fetched")
     return distinct(here), failed

@@ -12,7 +12,7 @@ import pytest
 from bench.__main__ import main
 from bench.claims import advice, cost, noam, warmup_kind, warmup_length
 from bench.claims.grid import Curves
-from bench.claims.publish import Claim, markdown_table, publish, tidy
+from bench.claims.publish import Claim, frame_as_markdown, publish, tidy
 from bench.commands.claim import CLAIMS
 from bench.sweep.spec import Run, Spec
 from bench.sweep.train import Result
@@ -141,7 +141,7 @@ def test_estimates_become_columns() -> None:
     """A cell with an interval becomes three cells, a missing one three empty cells; text shows both."""
     table = pandas.DataFrame([{"a": Estimate(0.5, 0.25, 0.75), "b": 1}, {"a": None, "b": 2}])
     assert tidy(table).to_csv(index=False) == "a,a low,a high,b\n0.5,0.25,0.75,1\n,,,2\n"
-    assert markdown_table(table).splitlines()[2:] == ["| 0.5 [0.25, 0.75] | 1 |", "| - | 2 |"]
+    assert frame_as_markdown(table).splitlines()[2:] == ["| 0.5 [0.25, 0.75] | 1 |", "| - | 2 |"]
 
 
 @pytest.mark.parametrize("name", CLAIMS)
