@@ -6,15 +6,17 @@ Grammar (letters, digits and ``_ . +`` only, so that every slug works with ``pyt
     token     = name [value] { "_" key value }  fields at their defaults are omitted
     pair      = warmup "+" decay                a token too, e.g. linear500+cosine9500; a convention other than
                                                 the default is the token before it: familyb.linear4+cosine8
-    value     = number | numbers joined by x | word;   0.1 → 0p1,   1e-06 → 1em06
+    value     = number | numbers joined by x | word;   0.1 → 0p1,   1e-06 → 1em06,   -inf → minf
+                three or more equal numbers in a row: the number, r and how often, 1p0r4 for 1p0x1p0x1p0x1p0
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 PLUS = "+"
 #: Slug name → class, filled by `register`.
 REGISTRY: dict[str, type[Schedule]] = {}
-_NUMBER = re.compile(r"m?\d+(p\d+)?(em?\d+)?")
+_NUMBER = re.compile(r"m?\d+(p\d+)?(em?\d+)?|m?inf|nan")
+#: What the letters of a token may hold after the name: values without a digit, and the sign of a number.
+_WORDLESS = re.compile(r"(m?inf[xr]?|nan[xr]?)*m?$")
 
 
 class SlugError(ValueError):
@@ -47,10 +51,26 @@ def _value_text(value: Any) -> str:
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, tuple):
-        return "x".join(_value_text(v) for v in value)
+        return "x".join(_runs([_value_text(v) for v in value]))
     if isinstance(value, str):
         return value.replace("_", "")  # `_build` finds the word in the class's `words`
     return repr(value).replace(".", "p").replace("-", "m").replace("+", "")
+
+
+def _runs(texts: list[str]) -> Iterator[str]:
+    """The texts with every run of three or more written once."""
+    for text, run in itertools.groupby(texts):
+        count = len(list(run))
+        yield from [f"{text}r{count}"] if count >= 3 else [text] * count
+
+
+def _numbers(text: str, token: str) -> Iterator[int | float]:
+    """The inverse of `_value_text` for a tuple of numbers."""
+    for part in text.split("x"):
+        number, repeated, count = part.partition("r")
+        if repeated and not count.isdecimal():
+            raise SlugError(f"slug={token!r}: {part!r} must end with how often the number occurs, as in 1p0r4")
+        yield from [_number(number, token)] * int(count or 1)
 
 
 def _number(text: str, token: str) -> int | float:
@@ -58,7 +78,7 @@ def _number(text: str, token: str) -> int | float:
     if not _NUMBER.fullmatch(text):
         raise SlugError(f"slug={token!r}: {text!r} must be a number such as 5, 0p1 or 1em06")
     plain = text.replace("m", "-").replace("p", ".")
-    return float(plain) if "p" in text or "e" in text else int(plain)
+    return float(plain) if re.search("[pen]", text) else int(plain)
 
 
 def _fields(cls: type[Schedule]) -> tuple[list[dataclasses.Field[Any]], list[dataclasses.Field[Any]]]:
@@ -127,7 +147,7 @@ def _class_of(token: str) -> type[Schedule]:
     if PLUS in token:
         return REGISTRY[PLUS]
     letters = re.split(r"[^A-Za-z]", token, maxsplit=1)[0]
-    for name in (letters, letters.removesuffix("m")):  # a negative value starts with m
+    for name in (letters, _WORDLESS.sub("", letters, count=1)):
         if name in REGISTRY:
             return REGISTRY[name]
     names = sorted(REGISTRY.keys() - {PLUS})
@@ -185,7 +205,7 @@ def _typed(field: dataclasses.Field[Any], text: str, token: str) -> Any:
     """The value of a field, converted to the field's type."""
     kind = str(field.type)
     if "tuple" in kind:
-        return tuple(_number(part, token) for part in text.split("x")) if text else ()
+        return tuple(_numbers(text, token)) if text else ()
     if "str" in kind and not _NUMBER.fullmatch(text):
         return text
     if not text:

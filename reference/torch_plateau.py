@@ -5,29 +5,29 @@ Source: the docstring in ``torch/optim/lr_scheduler.py``, release 2.13.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from .check import Rates, Steps, integer, one_of, real
+from .check import Rates, Steps, integer, one_of, plain_repr, real
 from .schedule import Schedule, arg, schedule
 from .shapes import staircase
 from .slug import register
 
 
 def _checked_metrics(values: object) -> tuple[float, ...]:
-    """Return the metrics as floats; raise unless all are finite real numbers."""
+    """Return the metrics as floats, infinite ones and NaN included; raise unless all are real numbers."""
     if not isinstance(values, tuple | list):
         raise TypeError(f"metrics={values!r} must be a list or tuple of numbers")
-    array = np.asarray(values)
-    if array.dtype.kind not in "iuf" and array.size:  # let `real` name the first entry that is not a number
-        return tuple(real(f"metrics[{i}]", m) for i, m in enumerate(values))
-    not_finite = ~np.isfinite(array)
-    if not_finite.any():
-        at = int(np.argmax(not_finite))
-        raise ValueError(f"metrics[{at}]={values[at]!r} must be finite")
-    return tuple(array.astype(np.float64).tolist())
+    for i, value in enumerate(values):
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+            raise TypeError(f"metrics[{i}]={plain_repr(value)} must be a real number")
+    # Every NaN becomes the one object math.nan, because a tuple equals another only if its NaNs are the same objects.
+    return tuple(math.nan if value != value else float(value) for value in values)
 
 
 @schedule
@@ -36,8 +36,24 @@ class ReduceLROnPlateau(Schedule):
 
     lr(t) depends on the first t metrics: ``metrics[k]`` is the argument of the (k + 1)th call of step().
     A metric m improves on the best b if m < b·(1 − threshold) (rel) or m < b − threshold (abs);
-    mode "max" mirrors both. After a reduction, the next `cooldown` steps do not count as bad.
-    A reduction goes to max(lr·factor, min_lr) and is skipped if it changes the LR by `eps` or less.
+    in mode "max" if m > b·(1 + threshold) or m > b + threshold. An improvement becomes the best.
+    After a reduction, the next `cooldown` steps do not count as bad.
+    A reduction goes to max(lr·factor, min_lr) and is skipped if it changes the LR by less than `eps`.
+
+    How the docstring of torch is read where it is silent, or contradicts itself:
+
+    * The formulas hold for every metric. For a best below 0, b·(1 − threshold) lies above b, so in "rel" mode a
+      metric that is equal or slightly worse is an improvement, and becomes the best: a constant metric never reduces
+      the LR, and the best may drift the wrong way. After a best of 0 any smaller metric improves.
+    * The first metric is an improvement, whatever it is ("always considered good as there's no previous baseline").
+    * NaN is never less or greater than a number, so it is a bad step. As the first metric it sets no baseline:
+      the next number does.
+    * An infinite metric follows the formulas: nothing improves on the best infinity; after the worst one as the
+      first metric, every finite metric does, as long as ``1 − threshold`` is positive.
+    * Apart from that, a metric equal to the best is no improvement, as `patience` says. (Its example says that the
+      LR is not adjusted if the performance "remains the same"; a schedule for plateaus cannot mean that.)
+    * min_lr limits reductions; an LR that is below it from the start stays there.
+
     Raises TypeError or ValueError for bad arguments, and ValueError for a step beyond the metrics.
 
     >>> ReduceLROnPlateau((1.0, 1.0, 1.0, 1.0), factor=0.5, patience=1).trace(5).tolist()
@@ -59,11 +75,16 @@ class ReduceLROnPlateau(Schedule):
         self._set("metrics", _checked_metrics(self.metrics))
         one_of("mode", self.mode, ("min", "max"))
         one_of("threshold_mode", self.threshold_mode, ("rel", "abs"))
-        self._set("factor", real("factor", self.factor, below=1.0))
+        self._set("factor", real("factor", self.factor, 0.0, below=1.0))
         for name in ("patience", "cooldown"):
             self._set(name, integer(name, getattr(self, name)))
-        for name in ("threshold", "min_lr", "eps"):
-            self._set(name, real(name, getattr(self, name)))
+        for name in ("threshold", "eps"):
+            self._set(name, real(name, getattr(self, name), 0.0))
+        self._set("min_lr", real("min_lr", self.min_lr))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the arguments, so that a NaN among the metrics is still the object that the others have."""
+        return type(self), tuple(getattr(self, field.name) for field in dataclasses.fields(self))
 
     def _bar(self, best: float) -> float:
         """The value that a metric must beat, strictly, to improve on `best`."""
@@ -72,27 +93,26 @@ class ReduceLROnPlateau(Schedule):
             return best * (1.0 - sign * self.threshold)
         return best - sign * self.threshold
 
-    def _improvements(self, metrics: Rates) -> Iterator[int]:
-        """The indices of the metrics that improve on the best before them.
+    def _improves(self, metric: float, best: float) -> bool:
+        """Whether `metric` is an improvement on `best`; a `best` of NaN means that there is no baseline yet."""
+        if math.isnan(best):
+            return not math.isnan(metric)
+        return metric < self._bar(best) if self.mode == "min" else metric > self._bar(best)
 
-        The first metric to beat the bar is also a new running best, so bisection in the running best
-        finds it without looking at every metric.
-        """
-        sign = 1.0 if self.mode == "min" else -1.0
-        running_best = np.minimum.accumulate(sign * metrics)
-        at = 0
-        while at < metrics.size:
-            yield at
-            bar = sign * self._bar(float(metrics[at]))
-            # The first index where running_best < bar, that is −running_best > −bar; −running_best is ascending.
-            at = max(at + 1, int(np.searchsorted(-running_best, -bar, "right")))
+    def _improvements(self) -> Iterator[int]:
+        """The indices of the metrics that improve on the best before them; the first always does."""
+        best = math.nan
+        for at, metric in enumerate(self.metrics):
+            if at == 0 or self._improves(metric, best):
+                best = metric
+                yield at
 
     @functools.cached_property
     def _reductions(self) -> list[int]:
         """The calls of step(), counted from 1, at which a reduction is due; computed once."""
         due: list[int] = []
         cooling = 0
-        improved = list(self._improvements(np.array(self.metrics)))
+        improved = list(self._improvements())
         for at, until in zip(improved, [*improved[1:], len(self.metrics)], strict=True):
             cooling = max(0, cooling - 1)  # the improving step counts towards the cooldown too
             bad = until - at - 1
@@ -118,7 +138,7 @@ class ReduceLROnPlateau(Schedule):
         steps, rates, lr = list[int](), [base], base
         for call in self._reductions:
             lower = max(lr * self.factor, self.min_lr)
-            if lr - lower > self.eps:
+            if lower < lr and lr - lower >= self.eps:
                 lr = lower
                 steps.append(call)
                 rates.append(lr)

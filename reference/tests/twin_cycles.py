@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import mpmath
 import numpy as np
 
 from reference import SWALR, CyclicLR, ExponentialLR, OneCycleLR, ReduceLROnPlateau
@@ -99,38 +100,59 @@ def _swa(strategy: str) -> Callable[[Random], Exact]:
     return make
 
 
-def _plateau(mode: str, relation: str) -> Callable[[Random], Exact]:
+def _falling(draw: Random, count: int) -> list[float]:
+    """Positive metrics that fall with noise, as a loss does."""
+    trend = np.exp(-np.arange(count) / draw.uniform(50, 2000))
+    return [float(metric) for metric in draw.uniform(0.9, 1.1, count) * trend]
+
+
+def around_zero(draw: Random, count: int) -> list[float]:
+    """Metrics of both signs that fall with noise, among them 0, NaN and, towards the end, both infinities."""
+    start, fall = draw.uniform(0, 2), draw.uniform(0, 4 / count)
+    metrics = [float(m) for m in draw.normal(start, 0.5, count) - fall * np.arange(count)]
+    for k in draw.integers(0, count, count // 20):
+        metrics[k] = float(draw.choice([0.0, -0.0, NAN, 1e300, INF]))
+    metrics[int(draw.integers(count // 2, count))] = -INF
+    return metrics
+
+
+def plateau_rates(twin: ReduceLROnPlateau, base: float) -> tuple[list[Any], list[int]]:
+    """The LR and the number of reductions before the first and after each metric, by the rules of the docstring."""
+    lr, best, bad, cooling, reductions = mpf(base), None, 0, 0, 0
+    lrs, counts = [lr], [0]
+    sign = 1 if twin.mode == "min" else -1
+    for metric in map(mpf, twin.metrics):
+        if best is None or mpmath.isnan(best):
+            good = best is None or not mpmath.isnan(metric)
+        elif twin.threshold_mode == "rel":
+            good = sign * metric < sign * best * (1 - sign * mpf(twin.threshold))
+        else:
+            good = sign * metric < sign * best - mpf(twin.threshold)
+        if good:
+            best, bad = metric, 0
+        else:
+            bad += 1
+        if cooling > 0:
+            cooling, bad = cooling - 1, 0
+        if bad > twin.patience:
+            lower = max(lr * twin.factor, mpf(twin.min_lr))
+            if lr - lower >= twin.eps:
+                lr, reductions = lower, reductions + 1
+            cooling, bad = twin.cooldown, 0
+        lrs.append(lr)
+        counts.append(reductions)
+    return lrs, counts
+
+
+def _plateau(mode: str, relation: str, drawn: Callable[[Random, int], list[float]]) -> Callable[[Random], Exact]:
     def make(draw: Random) -> Exact:
         count, base, shrink = 3000, base_of(draw), float(draw.uniform(0.5, 0.97))
-        trend = np.exp(-np.arange(count) / draw.uniform(50, 2000))
-        metrics = tuple((draw.uniform(0.9, 1.1, count) * (trend if mode == "min" else 1 / trend)).tolist())
+        mirror: Callable[[float], float] = (lambda m: 1 / m) if drawn is _falling else (lambda m: -m)
+        metrics = tuple(metric if mode == "min" else mirror(metric) for metric in drawn(draw, count))
         patience, cooldown = int(draw.integers(0, 20)), int(draw.integers(0, 9))
         threshold, floor, eps = float(draw.uniform(0, 0.02)), base * small(draw), 1e-8
-
-        @functools.cache
-        def rates() -> tuple[list[Any], list[int]]:
-            """The LR and the number of reductions after each metric, by the rules of the docstring."""
-            lr, best, bad, cooling, reductions = mpf(base), None, 0, 0, 0
-            lrs, counts = [lr], [0]
-            for metric in map(mpf, metrics):
-                sign = 1 if mode == "min" else -1
-                margin = threshold * best if best is not None and relation == "rel" else threshold
-                if best is None or sign * (best - metric) > margin:
-                    best, bad = metric, 0
-                else:
-                    bad += 1
-                if cooling > 0:
-                    cooling, bad = cooling - 1, 0
-                if bad > patience:
-                    lower = max(lr * shrink, mpf(floor))
-                    if lr - lower > eps:
-                        lr, reductions = lower, reductions + 1
-                    cooling, bad = cooldown, 0
-                lrs.append(lr)
-                counts.append(reductions)
-            return lrs, counts
-
         schedule = ReduceLROnPlateau(metrics, mode, shrink, patience, threshold, relation, cooldown, floor, eps)
+        rates = functools.cache(lambda: plateau_rates(schedule, base))
         return Exact(schedule, base, lambda t: rates()[0][t], lambda t: rates()[1][t] + 1, count - 1)
 
     return make
@@ -150,7 +172,12 @@ CYCLES: dict[str, Callable[[Random], Exact]] = {
         f"CyclicLR-{mode}-momentum": _cyclic(mode, momentum=True) for mode in ("triangular", "triangular2", "exp_range")
     },
     **{f"SWALR-{strategy}": _swa(strategy) for strategy in ("cos", "linear")},
-    **{f"ReduceLROnPlateau-{mode}-{rel}": _plateau(mode, rel) for mode in ("min", "max") for rel in ("rel", "abs")},
+    **{
+        f"ReduceLROnPlateau-{mode}-{rel}-{drawn.__name__.strip('_')}": _plateau(mode, rel, drawn)
+        for mode in ("min", "max")
+        for rel in ("rel", "abs")
+        for drawn in (_falling, around_zero)
+    },
 }
 
 #: See `exact.Refusals`.
@@ -208,15 +235,19 @@ CYCLE_REFUSALS: list[Refusals] = [
         ReduceLROnPlateau,
         {"metrics": (1.0, 0.5)},
         [
-            ("metrics", (1.0, NAN), "must be finite"),
+            ("metrics", (1.0, "0.5"), "must be a real number"),
+            ("metrics", (NAN, True), "must be a real number"),
             ("mode", "mean", "must be one of min, max"),
             ("factor", 1.0, "must be < 1"),
+            ("factor", -0.5, "must be >= 0"),
             ("patience", -1, "must be >= 0"),
             ("cooldown", 1.5, "must be an integer"),
             ("threshold", NAN, "must be finite"),
+            ("threshold", -0.1, "must be >= 0"),
             ("threshold_mode", "both", "must be one of rel, abs"),
             ("min_lr", INF, "must be finite"),
             ("eps", None, "must be a real number"),
+            ("eps", -1e-8, "must be >= 0"),
         ],
     ),
 ]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import Any
 
 import pytest
 import torch
+
+from reference import ReduceLROnPlateau
 
 from .support import fresh, make, rates
 
@@ -102,10 +105,44 @@ def test_no_rate_falls_below_min_lr() -> None:
 def test_not_a_number_is_a_bad_epoch() -> None:
     """NaN is never an improvement, so a diverged run is reduced like a stalled one."""
     scheduler = plateau(patience=1, factor=0.5)
-    for _ in range(3):
-        scheduler.step(math.nan)
+    for metric in (2.0, math.nan, math.nan, math.nan):
+        scheduler.step(metric)
     assert (rates(scheduler.optimizer), scheduler.num_bad_epochs) == ([0.15], 1)
-    assert scheduler.best == math.inf
+    assert scheduler.best == 2.0
+
+
+#: Random lists of metrics for each mode and threshold mode.
+LISTS = 500
+
+
+@pytest.mark.parametrize("threshold_mode", ["rel", "abs"])
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_random_metrics_of_any_sign(mode: str, threshold_mode: str) -> None:
+    """Every LR is the reference's, for metrics around 0 with 0, NaN and infinity among them; the first is a number."""
+    draw = random.Random(f"{mode} {threshold_mode}")
+    optimizer, reduced = fresh(), 0
+    for _ in range(LISTS):
+        metrics = [draw.choice((1.0, 0.01, -1e-4)) * draw.uniform(-1, 1) for _ in range(14)]
+        for at in draw.sample(range(1, 14), 3):
+            metrics[at] = draw.choice((0.0, -0.0, metrics[at - 1], math.nan, math.inf, -math.inf, 1e300))
+        given: dict[str, Any] = {
+            "factor": draw.uniform(0.1, 0.9),
+            "patience": draw.randrange(7),
+            "threshold": draw.choice((0.0, 1e-4, draw.uniform(0, 0.5))),
+            "cooldown": draw.randrange(3),
+            "min_lr": draw.choice((0.0, 0.05)),
+            "eps": draw.choice((1e-8, 0.01)),
+        }
+        optimizer.param_groups[0]["lr"] = 0.3
+        scheduler = make("ReduceLROnPlateau", optimizer, mode=mode, threshold_mode=threshold_mode, **given)
+        lrs = []
+        for metric in metrics:
+            lrs.append(rates(optimizer)[0])
+            scheduler.step(metric)
+        expected = ReduceLROnPlateau(tuple(metrics), mode, threshold_mode=threshold_mode, **given).trace(14, 0.3)
+        assert lrs == expected.tolist(), (metrics, given)
+        reduced += lrs[-1] < 0.3
+    assert 0 < reduced < LISTS  # both outcomes are tested
 
 
 def test_metrics_may_be_anything_with_a_float() -> None:
