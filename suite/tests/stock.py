@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -52,10 +53,12 @@ def some_cases() -> tuple[Case, ...]:
 
 def changed(text: str, owner: str, old: str, new: str) -> str:
     """The text with one place of one class changed."""
-    begin = text.index(f"\nclass {owner}(")
-    end = text.index("\nclass ", begin + 1)
-    assert text[begin:end].count(old) == 1
-    return text[:begin] + text[begin:end].replace(old, new) + text[end:]
+    begin = re.search(rf"\nclass {owner}[(:]", text)
+    assert begin is not None
+    start = begin.start()
+    end = text.find("\nclass ", start + 1) % (len(text) + 1)  # the last class ends with the file
+    assert text[start:end].count(old) == 1
+    return text[:start] + text[start:end].replace(old, new) + text[end:]
 
 
 #: A method that does more before and after itself.

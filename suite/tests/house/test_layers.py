@@ -20,6 +20,7 @@ ORDER = (
     ("reference",),
     ("suite.shared",),
     ("suite.engine",),
+    ("suite.engine.docstrings",),
     ("suite.tutorials",),
     ("suite.cases",),
     ("suite.known", "suite.releases"),
