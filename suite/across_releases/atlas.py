@@ -26,7 +26,7 @@ import torch
 from suite.cases.catalogue import all_cases
 from suite.engine.case import Case
 from suite.engine.verdict import Verdict, verdict_of
-from suite.known.deviations import Known, entry_for, table
+from suite.known.deviations import Known, explained, table
 from suite.releases import cache
 from suite.releases.load import load_release
 from suite.shared.files import end_with_parent, write_whole
@@ -34,10 +34,16 @@ from suite.shared.files import end_with_parent, write_whole
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results" / "atlas"
 #: The code that a verdict depends on.
-SOURCES = ("reference/*.py", *(f"suite/{name}/*.py" for name in ("engine", "cases", "tutorials", "releases")))
+SOURCES = (
+    "reference/*.py",
+    *(
+        f"suite/{name}/*.py"
+        for name in ("engine", "cases", "cases/schedules", "cases/experiments", "tutorials", "releases")
+    ),
+)
 #: Releases measured at a time, at most: each takes about 240 MiB.
 WORKERS = 4
-COLUMNS = ("case", "family", "release", "verdict", "shape", "step", "size", "entry", "detail")
+COLUMNS = ("case", "family", "release", "verdict", "channel", "shape", "step", "size", "entry", "detail")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +53,12 @@ class AtlasRow:
     case: Case
     release: str
     verdict: Verdict
-    entry: Known | None
+    causes: tuple[tuple[Known, ...], ...] = ()  # for each deviation, the entries that explain it
+
+    @property
+    def entries(self) -> tuple[Known, ...]:
+        """Every entry that the case shows, the most important first."""
+        return tuple(dict.fromkeys(entry for entries in self.causes for entry in entries))
 
 
 def committed_releases() -> list[str]:
@@ -75,15 +86,16 @@ def _shard_path(release: str, key: str) -> Path:
 
 
 def _packed(verdict: Verdict) -> dict[str, Any]:
-    plain = dataclasses.asdict(verdict)
+    plain = dataclasses.asdict(dataclasses.replace(verdict, others=()))
     plain["expected"] = [value.hex() for value in verdict.expected]
     plain["actual"] = [value.hex() for value in verdict.actual]
-    return plain
+    return plain | {"others": [_packed(other) for other in verdict.others]}
 
 
 def _unpacked(plain: dict[str, Any]) -> Verdict:
     hexes = {name: tuple(float.fromhex(text) for text in plain[name]) for name in ("expected", "actual")}
-    return Verdict(**{**plain, **hexes})
+    others = {"others": tuple(map(_unpacked, plain["others"]))}
+    return Verdict(**{**plain, **hexes, **others})
 
 
 def _measure(release: str, key: str) -> dict[str, Verdict]:
@@ -126,19 +138,19 @@ def measure(chosen: Iterable[str], done: Callable[[str], None] = lambda release:
 
 
 def _row(case: Case, release: str, verdict: Verdict) -> AtlasRow:
-    return AtlasRow(case, release, verdict, entry_for(case, verdict, release) if verdict.kind == "deviates" else None)
+    return AtlasRow(case, release, verdict, explained(case, verdict, release))
 
 
 def unexplained(rows: dict[str, list[AtlasRow]]) -> list[AtlasRow]:
-    """Deviations that no entry of known.toml explains in their release."""
-    return [row for group in rows.values() for row in group if row.verdict.kind == "deviates" and row.entry is None]
+    """Deviations that no entry of suite/known/entries explains in their release."""
+    return [row for group in rows.values() for row in group if not all(row.causes)]
 
 
 def ranges_off(rows: dict[str, list[AtlasRow]]) -> list[str]:
-    """Entries of known.toml whose range differs from the releases that show them, in words."""
+    """Known deviations whose range differs from the releases that show them, in words."""
     shown: dict[str, list[str]] = {name: [] for name in table()}
     for release, group in rows.items():
-        for name in {row.entry.id for row in group if row.entry is not None}:
+        for name in {entry.id for row in group for entry in row.entries}:
             shown[name].append(release)
     lines = []
     for name, entry in table().items():
@@ -160,12 +172,14 @@ def _compressed(header: Iterable[str], lines: Iterator[list[str]]) -> bytes:
 def _table_lines(rows: dict[str, list[AtlasRow]]) -> Iterator[list[str]]:
     for release, group in rows.items():
         for row in group:
-            verdict = row.verdict
-            step = "" if verdict.step is None else str(verdict.step)
-            size = f"{verdict.size:.9g}" if verdict.kind == "deviates" else ""
-            entry = row.entry.id if row.entry else ""
             case = [row.case.id, row.case.family, release]
-            yield [*case, verdict.kind, verdict.shape, step, size, entry, verdict.detail]
+            if not row.verdict.deviations:
+                yield [*case, row.verdict.kind, "", "", "", "", "", row.verdict.detail]
+            for verdict, entries in zip(row.verdict.deviations, row.causes, strict=True):
+                step = "" if verdict.step is None else str(verdict.step)
+                causes = "+".join(entry.id for entry in entries)
+                size = f"{verdict.size:.9g}"
+                yield [*case, verdict.kind, verdict.channel, verdict.shape, step, size, causes, verdict.detail]
 
 
 def _trace_lines(rows: dict[str, list[AtlasRow]]) -> Iterator[list[str]]:

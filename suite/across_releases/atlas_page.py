@@ -55,6 +55,7 @@ THEMES = (
     Theme("step(epoch=N)", lambda c: bool(c.setup.jumps)),
     Theme("tensor LR", lambda c: c.setup.lr_type != "float"),
     Theme("invalid arguments", lambda c: c.family == "refused"),
+    Theme("step() in the wrong order, skipped updates", lambda c: c.family == "order"),
     Theme("lengths of 0 and other edge cases", lambda c: c.family == "edge"),
     Theme("milestones at the edges, equal or invalid", lambda c: c.family == "milestones"),
     Theme("SequentialLR as first phase of SequentialLR", _nested(SequentialLR, SequentialLR, later=False)),
@@ -106,12 +107,12 @@ def cells(rows: dict[str, list[AtlasRow]]) -> dict[str, dict[str, Cell]]:
 
 
 def entry_counts(rows: dict[str, list[AtlasRow]]) -> dict[str, dict[str, int]]:
-    """Entry of known.toml → release → number of cases that show it."""
+    """Entry → release → number of cases that show it."""
     counts = {name: dict.fromkeys(rows, 0) for name in table()}
     for release, group in rows.items():
         for row in group:
-            if row.entry is not None:
-                counts[row.entry.id][release] += 1
+            for entry in row.entries:
+                counts[entry.id][release] += 1
     return counts
 
 
@@ -190,7 +191,7 @@ def _shade(share: float) -> str:
 def _example(rows: dict[str, list[AtlasRow]], entry: Known) -> AtlasRow | None:
     """The shortest case that shows the entry, in the newest release that has one."""
     for group in reversed(rows.values()):
-        own = [row for row in group if row.entry is entry]
+        own = [row for row in group if entry in row.entries]
         if own:
             return min(own, key=lambda row: (len(row.case.id), row.case.id))
     return None

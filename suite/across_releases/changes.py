@@ -9,7 +9,8 @@ import textwrap
 import numpy as np
 
 from suite.engine.case import Case
-from suite.engine.loop import CaseRun, run_case
+from suite.engine.loop import run_case
+from suite.engine.run import CaseRun
 from suite.engine.subject import Subject
 from suite.engine.verdict import Verdict, close, judge
 from suite.known.deviations import Known, entry_for

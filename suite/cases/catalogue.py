@@ -7,53 +7,18 @@ import difflib
 import functools
 from collections.abc import Iterator
 
-from reference import (
-    ChainedScheduler,
-    ConstantLR,
-    CosineAnnealingLR,
-    CosineAnnealingWarmRestarts,
-    ExponentialLR,
-    LambdaLR,
-    LinearLR,
-    MultiplicativeLR,
-    OneCycleLR,
-    ReduceLROnPlateau,
-    Schedule,
-    SequentialLR,
-    StepLR,
-)
+from reference import CosineAnnealingWarmRestarts, OneCycleLR, ReduceLROnPlateau, Schedule
 from suite.engine.axes import Setup
 from suite.engine.case import Case, is_composite
 from suite.engine.loop import restores
 from suite.tutorials import outcomes
 
-from . import compositions
+from .experiments import CASES
+from .schedules import compositions
+from .schedules.sample import crossed
 
 #: Cuts before, at and after step 6, where the compositions below have a milestone, and two in one run.
 CUTS = ((3,), (6,), (7,), (3, 9))
-
-
-def _crossed() -> tuple[Schedule, ...]:
-    """The composites that are crossed with every axis; each has a milestone or a drop at step 6."""
-    linear = LinearLR(0.13, 1.0, 6)
-    return (
-        SequentialLR((linear, CosineAnnealingLR(11)), (6,)),
-        SequentialLR((linear, CosineAnnealingLR(11, 1e-3)), (6,)),
-        SequentialLR((linear, ConstantLR(1.0, 3), CosineAnnealingLR(7, 1e-3)), (6, 9)),
-        SequentialLR((ConstantLR(0.37, 6), ExponentialLR(0.89)), (6,)),
-        SequentialLR((linear, StepLR(3, 0.7)), (6,)),
-        SequentialLR((linear, LambdaLR(ExponentialLR(0.83))), (6,)),
-        SequentialLR((linear, MultiplicativeLR(ExponentialLR(0.83))), (6,)),
-        SequentialLR((linear, CosineAnnealingWarmRestarts(3, 2)), (6,)),
-        SequentialLR((linear, OneCycleLR(0.23, 40)), (6,)),
-        ChainedScheduler((linear, ExponentialLR(0.89))),
-        ChainedScheduler((linear, CosineAnnealingLR(11, 1e-3))),
-        ChainedScheduler((ConstantLR(0.37, 6), StepLR(3, 0.7), ExponentialLR(0.97))),
-        ChainedScheduler((linear, LambdaLR(ExponentialLR(0.83)))),
-        SequentialLR((ChainedScheduler((linear, StepLR(4, 0.7))), CosineAnnealingLR(11)), (6,)),
-        ChainedScheduler((SequentialLR((linear, ConstantLR(1.0, 3)), (6,)), ExponentialLR(0.89))),
-        SequentialLR((SequentialLR((linear, ConstantLR(1.0, 3)), (6,)), CosineAnnealingLR(11)), (9,)),
-    )
 
 
 def _setups(schedule: Schedule) -> Iterator[Setup]:
@@ -109,12 +74,14 @@ def _all() -> Iterator[Case]:
         yield Case("milestones", schedule)
     for family, schedule in compositions.nested():
         yield Case(family, schedule)
-    for schedule in _crossed():
+    for schedule in crossed():
         yield Case("crossed", schedule)
         for setup in _setups(schedule):
             yield Case("crossed", schedule, setup, _steps(setup))
     for schedule, steps in outcomes.compositions():
         yield Case("tutorial", schedule, steps=steps)
+    for cases in CASES:
+        yield from cases()
 
 
 @functools.cache

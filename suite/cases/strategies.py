@@ -41,7 +41,7 @@ from suite.engine.axes import OPTIMIZERS, Setup
 from suite.engine.case import Case, is_composite
 from suite.engine.loop import restores
 
-from .compositions import singles
+from .schedules.compositions import singles
 
 Schedules = st.SearchStrategy[Schedule]
 

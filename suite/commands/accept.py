@@ -1,4 +1,4 @@
-"""Accept the installed torch's deviations as known: each must have an entry in known.toml."""
+"""Accept the installed torch's deviations as known: each must have an entry in suite/known/entries."""
 
 from __future__ import annotations
 

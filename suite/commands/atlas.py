@@ -123,7 +123,7 @@ def _print(summary: dict[str, object], written_to: Path | None) -> None:
     )
     for name, lines in (
         ("unexplained deviation", summary["unexplained"]),
-        ("range in known.toml is wrong", summary["ranges_off"]),
+        ("release range of a known deviation is wrong", summary["ranges_off"]),
         ("differs from the committed file", summary["different_files"]),
     ):
         assert isinstance(lines, list)

@@ -63,7 +63,11 @@ def run(args: argparse.Namespace) -> int:
             watchdog = stack.enter_context(Watchdog(args.module, cases))
             name, missing, verdicts = f"{args.module} on {subject.name}", watchdog.missing(), watchdog.verdicts()
         findings = list(judged(cases, verdicts, subject.release, args.json))
-    stale = [] if args.only or args.module else stale_entries(subject.release, (f.entry for f in findings))
+    stale = (
+        []
+        if args.only or args.module
+        else stale_entries(subject.release, (entry for f in findings for entry in f.entries))
+    )
     news = [f for f in findings if f.standing in ("news", "fixed")]
     code = FINDING if news or stale or missing else AS_EXPECTED
     if args.json:
@@ -81,12 +85,15 @@ def as_json(
     for f in findings:
         if f.standing == "follows":
             continue
-        row: dict[str, object] = {"case": f.case.id, "family": f.case.family, "standing": f.standing}
-        row |= dataclasses.asdict(f.verdict)
-        row["entry"] = f.entry.id if f.entry else None
-        row["size"], row["actual"] = finite([f.verdict.size])[0], finite(f.verdict.actual)
-        deviations.append(row)
-    entries = {f.entry.id: dataclasses.asdict(f.entry) for f in findings if f.entry}
+        for deviation, causes in zip(f.verdict.deviations or (f.verdict,), f.causes or ((),), strict=True):
+            row: dict[str, object] = {"case": f.case.id, "family": f.case.family, "standing": f.standing}
+            row |= dataclasses.asdict(dataclasses.replace(deviation, others=()))
+            row["entry"] = causes[0].id if causes else None
+            row["entries"] = [entry.id for entry in causes]
+            row["size"], row["actual"] = finite([deviation.size])[0], finite(deviation.actual)
+            del row["others"]
+            deviations.append(row)
+    entries = {entry.id: dataclasses.asdict(entry) for f in findings for entry in f.entries}
     return {
         "subject": name,
         "release": release,

@@ -17,7 +17,7 @@ from suite.engine.case import Case
 from suite.engine.loader import load
 from suite.engine.subject import Subject
 from suite.engine.user_factory import run_factory
-from suite.known.predicates import places
+from suite.known.entries.places import places
 from suite.releases.cache import numbers
 from suite.releases.load import subject
 from suite.shared.cli import InputError, checked_input

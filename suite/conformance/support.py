@@ -10,7 +10,7 @@ import torch
 
 import reference
 from reference import Schedule
-from suite.cases import compositions
+from suite.cases.schedules import compositions
 from suite.engine.axes import Setup
 from suite.engine.build import arguments
 from suite.engine.subject import installed

@@ -8,7 +8,7 @@ from suite.cases.catalogue import all_cases
 from suite.engine.case import Case
 from suite.engine.subject import installed
 from suite.engine.verdict import verdict_of
-from suite.known.deviations import standing
+from suite.known.deviations import entry_for, records, standing
 
 CASES = all_cases()
 assert len(CASES) >= 1500  # an empty or truncated list must not look like a clean run
@@ -19,9 +19,10 @@ def test_case_follows_the_reference_or_deviates_as_known(case: Case) -> None:
     """In a correct loop the LRs, the reported LRs, the momenta and the warnings are as expected."""
     subject = installed()
     verdict = verdict_of(case, subject)
-    status, entry = standing(case, verdict, subject.release)
+    status = standing(case, verdict, subject.release)
     if status == "fixed":
-        pytest.fail(f"{entry and entry.id} no longer affects [{case.id}, {subject.name}]: python -m suite accept")
-    hint = f"like {entry.id}, but not as recorded" if entry else "no entry of suite/known/known.toml explains it"
-    message = f"{verdict.shape}: {verdict.detail} [{case.id}, {subject.name}]; {hint}"
-    assert status in ("follows", "known", "absent"), message
+        pytest.fail(f"{records()[case.id].entry} no longer affects [{case.id}, {subject.name}]: python -m suite accept")
+    entry = entry_for(case, verdict, subject.release)
+    hint = f"like {entry.id}, but not as recorded" if entry else "no entry of suite/known/entries explains it"
+    details = "; ".join(f"{deviation.label}: {deviation.detail}" for deviation in verdict.deviations)
+    assert status in ("follows", "known", "absent"), f"{details} [{case.id}, {subject.name}]; {hint}"

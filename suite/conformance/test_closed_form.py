@@ -24,7 +24,7 @@ from reference import (
     Schedule,
     SequentialLR,
 )
-from suite.cases import compositions
+from suite.cases.schedules import compositions
 from suite.engine import tolerances
 from suite.engine.axes import Setup
 from suite.engine.build import build

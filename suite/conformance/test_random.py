@@ -20,7 +20,7 @@ from suite.known.deviations import entry_for
 @budget(300)
 @given(cases())
 def test_random_case_follows_or_deviates_for_a_known_cause(case: Case) -> None:
-    """Every deviation of a random composition matches the predicate and shapes of an entry of known.toml."""
+    """Every deviation of a random composition matches the predicate and shapes of an entry of suite/known/entries."""
     subject = installed()
     with defined():
         verdict = verdict_of(case, subject)

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from .action import Action
+
 #: Base LRs of the parameter groups: no two in a simple ratio, so that swapped groups are noticed.
 BASE_LRS = (0.3, 0.07, 0.011)
 #: Optimizer → its class and arguments.
@@ -32,6 +34,7 @@ class Setup:
     saved: bool = False  # the states pass through torch.save
     jumps: tuple[int, ...] = ()  # step(epoch) is called with these after the first updates
     device: str = "cpu"
+    actions: tuple[Action, ...] = ()  # what else the script does
 
     @property
     def marks(self) -> list[str]:
@@ -45,6 +48,7 @@ class Setup:
         marks += [f"{self.resume}_at" + "x".join(map(str, self.cuts))] if self.resume else []
         marks += ["saved"] if self.saved else []
         marks += ["epoch" + "x".join(map(str, self.jumps))] if self.jumps else []
+        marks += [action.mark for action in self.actions]
         marks += [self.device] if self.device != "cpu" else []
         return marks
 

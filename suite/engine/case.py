@@ -7,9 +7,9 @@ import functools
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reference import ChainedScheduler, CyclicLR, OneCycleLR, Schedule, SequentialLR
+from reference.check import Rates
 
 from .axes import Setup
 from .build import for_group
@@ -57,23 +57,44 @@ def validated(schedule: Schedule) -> Schedule:
         raise Refused(str(error)) from None
 
 
-def expected(case: Case, positions: list[int]) -> NDArray[np.float64]:
+def expected(case: Case, positions: list[int]) -> Rates:
     """The rates that the reference gives at these steps of the schedule: one row per step, one column per group."""
     steps = np.array(positions, dtype=np.int64)
     rows = [
         (for_group(case.schedule, g) if case.setup.lists else case.schedule)(steps, base)
         for g, base in enumerate(case.setup.base_lrs())
     ]
-    return np.stack(rows, axis=1)
+    rates = np.stack(rows, axis=1)
+    for action in case.setup.actions:
+        rates = action.expected(case, positions, rates)
+    return rates
 
 
-def expected_momenta(case: Case, positions: list[int]) -> NDArray[np.float64] | None:
-    """The same for momentum, or None where no scheduler cycles it."""
-    if not isinstance(case.schedule, OneCycleLR | CyclicLR) or not case.schedule.cycle_momentum:
-        return None
-    steps = np.array(positions, dtype=np.int64)
-    rows = []
+def expected_momenta(case: Case, positions: list[int], own: float) -> Rates:
+    """The same for momentum; `own` is the optimizer's, which stays where no scheduler cycles it."""
+    columns = []
     for g in range(case.setup.groups):
-        own: Any = for_group(case.schedule, g) if case.setup.lists else case.schedule
-        rows.append(own.momentum(steps))
-    return np.stack(rows, axis=1)
+        schedule = for_group(case.schedule, g) if case.setup.lists else case.schedule
+        cycled = _cycled(schedule, max(positions, default=0) + 1)
+        # A phase that does not cycle the momentum leaves it where the phase before it did.
+        last = np.maximum.accumulate(np.where(np.isnan(cycled), -1, np.arange(cycled.size)))
+        columns.append(np.where(last < 0, own, cycled[last])[positions])
+    return np.stack(columns, axis=1)
+
+
+def _cycled(schedule: Schedule, steps: int) -> Rates:
+    """The momentum that the schedule sets at each step; NaN where it sets none."""
+    none = np.full(steps, np.nan)
+    if isinstance(schedule, OneCycleLR | CyclicLR):
+        return schedule.momentum(np.arange(steps)) if schedule.cycle_momentum else none
+    if isinstance(schedule, ChainedScheduler):
+        for part in schedule.schedulers:
+            cycled = _cycled(part, steps)
+            none = np.where(np.isnan(cycled), none, cycled)
+    if isinstance(schedule, SequentialLR):
+        starts = [0, *schedule.milestones, steps]
+        for i, part in enumerate(schedule.schedulers):
+            start, end = min(starts[i], steps), min(starts[i + 1], steps)
+            if end > start:
+                none[start:end] = _cycled(part, end - start)
+    return none

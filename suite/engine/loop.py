@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import warnings
 from collections.abc import Iterator, Mapping
@@ -14,8 +13,11 @@ import torch
 from reference import ReduceLROnPlateau, Schedule, SequentialLR
 from reference.check import Rates
 
+from .action import compiled, outcome_of
 from .axes import Setup
+from .bookkeeping import bookkeeping, settings_check
 from .build import MissingScheduler, build
+from .run import CaseRun, momentum_of, settings_of
 from .subject import Subject, installed
 
 #: How a run is restored: the order of building the scheduler and loading the two states.
@@ -36,24 +38,6 @@ def restores(schedule: Schedule) -> list[str]:
         "lastepochouter": isinstance(schedule, SequentialLR),
     }
     return [order for order in RESTORES if takes.get(order, True)]
-
-
-@dataclasses.dataclass
-class CaseRun:
-    """What happened in a case: one row per optimizer step, one column per parameter group."""
-
-    lrs: list[list[float]] = dataclasses.field(default_factory=list)
-    last_lrs: list[list[float]] = dataclasses.field(default_factory=list)
-    momenta: list[list[float]] = dataclasses.field(default_factory=list)
-    positions: list[int] = dataclasses.field(default_factory=list)  # the schedule's own step of each row
-    warned: list[str] = dataclasses.field(default_factory=list)
-    error: BaseException | None = None
-    built: bool = False
-    absent: str = ""
-
-
-def _momentum(group: dict[str, Any]) -> float:
-    return float(group["betas"][0] if "betas" in group else group["momentum"])
 
 
 def _through_file(state: Any) -> Any:
@@ -87,8 +71,12 @@ class TrainingLoop:
         for update in range(steps):
             self.before(update)
             yield [float(group[key]) for group in self.optimizer.param_groups]
-            self.optimizer.step()
+            self.update(update)
             self.advance(update)
+
+    def update(self, update: int) -> None:
+        """One update of the parameters."""
+        self.optimizer.step()
 
 
 class CaseLoop(TrainingLoop):
@@ -100,6 +88,8 @@ class CaseLoop(TrainingLoop):
         self.calls = 0  # scheduler.step() calls so far
         self.position = 0  # the step of the schedule that those calls lead to
         self.jumps = list(setup.jumps)
+        self.run_so_far = CaseRun()
+        self.names: dict[str, Any] = {}  # what the lines of the actions see
 
     def fresh_optimizer(self) -> torch.optim.Optimizer:
         """The optimizer that a restored run starts with."""
@@ -119,9 +109,14 @@ class CaseLoop(TrainingLoop):
         )
 
     def before(self, update: int) -> None:
-        """At a cut, discard optimizer and scheduler and restore them from their states."""
-        if update not in self.setup.cuts:
-            return
+        """The lines of the actions; at a cut, discard optimizer and scheduler and restore them from their states."""
+        self.do("before", update)
+        self.run_so_far.stage = "update"
+        if update in self.setup.cuts:
+            self.restore()
+
+    def restore(self) -> None:
+        """Discard optimizer and scheduler and restore them from their states."""
         states = {"optimizer": self.optimizer.state_dict(), "scheduler": self.scheduler.state_dict()}
         if self.setup.saved:
             states = {name: _through_file(state) for name, state in states.items()}
@@ -137,8 +132,42 @@ class CaseLoop(TrainingLoop):
             else:
                 self.scheduler.load_state_dict(states["scheduler"])
 
+    def do(self, place: str, update: int = -1) -> bool:
+        """Execute the lines that the actions have at this place; True if there are any."""
+        texts = [text for action in self.setup.actions if (text := getattr(action, place))]
+        if not texts:
+            return False
+        if not self.names:
+            self.names = self.vocabulary()
+        self.run_so_far.stage = place
+        self.names.update(optimizer=self.optimizer, scheduler=self.scheduler, step=update)
+        for text in texts:
+            exec(compiled(text), self.names)
+        self.optimizer, self.scheduler = self.names["optimizer"], self.names["scheduler"]
+        return True
+
+    def vocabulary(self) -> dict[str, Any]:
+        """The names that an action may use, beside those that change from line to line."""
+        classes = {name: self.subject.scheduler_class(name) for name in self.subject.public_names()}
+        functions = {"make_optimizer": self.fresh_optimizer, "make_scheduler": self.build_on}
+        return {"torch": torch, **classes, **functions}
+
+    def build_on(self, optimizer: torch.optim.Optimizer) -> Any:
+        """The scheduler on another optimizer."""
+        self.optimizer = optimizer
+        return self.build()
+
+    def update(self, update: int) -> None:
+        if not self.do("update", update):
+            self.optimizer.step()
+
     def advance(self, update: int) -> None:
         """Step the scheduler as often as its clock says after this update."""
+        if self.do("advance", update):
+            self.position += 1
+            self.do("after", update)
+            return
+        self.run_so_far.stage = "update"
         clock = self.setup.clock
         times = {"step": 1, "micro": 2, "epoch": 1 if update % 3 == 2 else 0}[clock]
         for _ in range(times):
@@ -152,26 +181,46 @@ class CaseLoop(TrainingLoop):
                 self.scheduler.step()
                 self.position += 1
             self.calls += 1
+        self.do("after", update)
 
     def run(self, steps: int) -> CaseRun:
         """Train for `steps` updates; whatever torch raises ends the run and is kept in it."""
-        run = CaseRun()
+        run = self.run_so_far = CaseRun()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
+                before = [settings_of(group) for group in self.optimizer.param_groups]
+                run.own_momentum = momentum_of(self.optimizer.param_groups[0])
+                self.do("prepare")
+                run.stage = "construction"
                 self.scheduler = self.build()
                 run.built = True
+                self.do("built")
                 for lrs in self.lrs(steps):
                     run.lrs.append(lrs)
                     run.last_lrs.append([float(lr) for lr in self.scheduler.get_last_lr()])
-                    run.momenta.append([_momentum(group) for group in self.optimizer.param_groups])
+                    run.momenta.append([momentum_of(group) for group in self.optimizer.param_groups])
                     run.positions.append(self.position)
+                self._inspect(before)
             except MissingScheduler as missing:
                 run.absent = str(missing)
             except Exception as error:  # noqa: BLE001 - any failure of the subject is a verdict, not a crash
                 run.error = error
         run.warned = [f"{w.category.__name__}: {w.message}" for w in caught]
         return run
+
+    def _inspect(self, before: list[dict[str, Any]]) -> None:
+        """What is left after the last update: settings of the groups, bookkeeping, the checks of the actions."""
+        self.do("finish")
+        checks = bookkeeping(self.schedule, self.setup, self.position)
+        checks += [check for action in self.setup.actions for check in action.checks]
+        for i, (group, settings) in enumerate(zip(self.optimizer.param_groups, before, strict=False)):
+            now = settings_of(group)
+            if not now.items() >= settings.items():
+                checks += [settings_check(name, i, value) for name, value in settings.items() if now.get(name) != value]
+        self.names = self.names or self.vocabulary()
+        self.names.update(optimizer=self.optimizer, scheduler=self.scheduler)
+        self.run_so_far.checks = [(check, *outcome_of(check, self.names)) for check in checks]
 
 
 def run_case(schedule: Schedule, setup: Setup, steps: int, subject: Subject) -> CaseRun:

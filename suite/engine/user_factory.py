@@ -13,7 +13,8 @@ import torch
 
 from suite.shared.cli import InputError
 
-from .loop import CaseRun, TrainingLoop, dummy_optimizer
+from .loop import TrainingLoop, dummy_optimizer
+from .run import CaseRun
 from .subject import Subject
 
 _ABSENT = object()

@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reference.check import Rates
+
 from . import tolerances
 from .case import Case, Refused, expected, expected_momenta, validated
-from .loop import CaseRun, run_case
+from .loop import run_case
+from .run import CaseRun
 from .subject import Subject
 
-Rates = NDArray[np.float64]
+#: What is judged, each on its own, in the order of importance.
+CHANNELS = {
+    "refusal": "a composition or an argument that must be refused",
+    "lr": "the learning rate of each update",
+    "bounds": "never negative, never above the peak that was asked for",
+    "error": "no exception",
+    "applied": "the learning rate that the update of the parameters used",
+    "reported": "get_last_lr()",
+    "momentum": "momentum or beta1",
+    "settings": "every other setting of the groups",
+    "bookkeeping": "last_epoch, base_lrs, initial_lr",
+    "warnings": "a warning where one is due, and none elsewhere",
+    "type": "the types in the groups",
+    "state": "the state: its types, whether it can be saved and loaded",
+    "objects": "identity, repr, pickling, copying",
+    "docs": "docstrings against signatures and behaviour",
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
     """The result of one case.
 
-    `kind` is follows, deviates or absent.  For a deviation, `shape` is one of: shifted, scaled, stuck, reset,
-    differs, error, accepted, warns, reported, momentum; `step` is the first deviating update (None if
-    there is none), `size` the largest error as a share of the largest expected rate, `detail` a sentence for people.
+    `kind` is follows, deviates or absent.  A deviation is in one of `CHANNELS`; a case that deviates in several has
+    the most important one here and the others in `others`.  `shape` is one of: shifted, scaled, stuck, reset, differs,
+    negative, above, error, accepted, warns, silent, or what a check of an action names; `step` is the first deviating
+    update (None if there is none), `size` the largest error as a share of the largest expected rate, `detail` a
+    sentence for people.
     """
 
     kind: str
@@ -31,11 +54,23 @@ class Verdict:
     detail: str = ""
     expected: tuple[float, ...] = ()
     actual: tuple[float, ...] = ()
+    channel: str = ""
+    others: tuple[Verdict, ...] = ()
 
     @property
     def follows(self) -> bool:
         """True where the subject does what its documentation promises."""
         return self.kind == "follows"
+
+    @property
+    def label(self) -> str:
+        """The shape of an LR, an error, a refusal or a warning; for every other channel its name."""
+        return self.shape if self.channel in ("", "lr", "error", "refusal", "warnings") else self.channel
+
+    @property
+    def deviations(self) -> tuple[Verdict, ...]:
+        """Every deviation of the case, each in its own channel; none where it follows or is absent."""
+        return (self, *self.others) if self.kind == "deviates" else ()
 
 
 def close(actual: Rates, target: Rates, kind: str) -> NDArray[np.bool_]:
@@ -76,9 +111,10 @@ def shape_of(actual: Rates, target: Rates, first: int, kind: str) -> tuple[str, 
     return "differs", "the LR leaves the schedule"
 
 
-def _deviation(case: Case, actual: Rates, target: Rates, kind: str) -> Verdict | None:
-    wrong = ~close(actual, target, kind)
-    wrong |= ~np.isfinite(actual)
+def _deviation(case: Case, actual: Rates, target: Rates, kind: str, channel: str = "lr") -> Verdict | None:
+    gone = np.isnan(target)  # a group that does not exist at this step
+    wrong = np.where(gone | np.isnan(actual), np.isnan(actual) != gone, ~close(actual, target, kind))
+    wrong |= np.isinf(actual)
     if not wrong.any():
         return None
     first = int(np.argmax(wrong.any(axis=1)))
@@ -86,61 +122,137 @@ def _deviation(case: Case, actual: Rates, target: Rates, kind: str) -> Verdict |
     first_here = int(np.argmax(wrong[:, group]))
     shape, words = shape_of(actual[:, group], target[:, group], first_here, kind)
     # The error as a share of the largest expected rate, or of the base LR where all expected rates are 0.
-    peak = max(np.abs(target).max(initial=0.0), max(case.setup.base_lrs()) if not target.any() else 0.0)
-    size = float(np.abs(np.nan_to_num(actual - target, nan=np.inf)).max() / peak)
+    peak = np.nanmax(np.abs(target), initial=0.0) or max(case.setup.base_lrs())
+    size = float(np.abs(np.nan_to_num(actual - target, nan=np.inf))[wrong].max() / peak)
     detail = f"step {first_here}: LR {actual[first_here, group]:.6g}, expected {target[first_here, group]:.6g}; {words}"
-    if case.setup.groups > 1:
+    if target.shape[1] > 1:
         detail += f" (group {group})"
-    return Verdict(
-        "deviates", shape, first, size, detail, tuple(target[:, group].tolist()), tuple(actual[:, group].tolist())
-    )
+    traces = tuple(target[:, group].tolist()), tuple(actual[:, group].tolist())
+    return Verdict("deviates", shape, first, size, detail, *traces, channel)
+
+
+def _bounds(case: Case, actual: Rates, target: Rates) -> Verdict | None:
+    """An LR below zero, or above every LR that was asked for; `actual` is known to deviate."""
+    peak = max(float(np.nanmax(target, initial=0.0)), *case.setup.base_lrs())
+    if not np.isfinite(actual).any():
+        return None
+    lowest, highest = float(np.nanmin(actual)), float(np.nanmax(actual))
+    if lowest < 0 <= np.nanmin(target):
+        step = int(np.nanargmin(actual) // actual.shape[1])
+        return Verdict("deviates", "negative", step, -lowest / peak, f"step {step}: LR {lowest:.6g}", channel="bounds")
+    if highest > peak * (1 + tolerances.relative(len(actual), case.setup.precision)):
+        step = int(np.nanargmax(actual) // actual.shape[1])
+        detail = f"step {step}: LR {highest:.6g}, above the highest LR that was asked for, {peak:.6g}"
+        return Verdict("deviates", "above", step, highest / peak, detail, channel="bounds")
+    return None
 
 
 def _refusal(run: CaseRun, rule: str) -> Verdict:
     """The reference refuses this composition: torch must too, clearly and before training starts."""
-    if not run.built and isinstance(run.error, TypeError | ValueError | NotImplementedError | KeyError):
+    clear = isinstance(run.error, TypeError | ValueError | NotImplementedError | KeyError)
+    if clear and run.stage != "update":
         return Verdict("follows", detail=f"refused: {rule}")
     if run.error is None:
-        return Verdict("deviates", "accepted", None, 0.0, f"accepted without a word, although {rule}")
+        return Verdict("deviates", "accepted", detail=f"accepted without a word, although {rule}", channel="refusal")
     when = f"at step {len(run.lrs)}" if run.built else "at construction"
     detail = f"{type(run.error).__name__} {when} ({run.error}), although a clear refusal is due: {rule}"
-    return Verdict("deviates", "error", len(run.lrs) if run.built else None, 0.0, detail)
+    return Verdict("deviates", "error", len(run.lrs) if run.built else None, detail=detail, channel="refusal")
 
 
-def judge(case: Case, run: CaseRun) -> Verdict:
-    """The verdict on a finished run."""
-    if run.absent:
-        return Verdict("absent", detail=f"{run.absent} does not exist in this release")
+def rule_of(case: Case) -> str:
+    """Why the case must be refused; empty where it must run."""
     try:
         validated(case.schedule)
     except Refused as refused:
-        return _refusal(run, str(refused))
-    kind = case.setup.precision
-    if run.lrs:
-        actual = np.array(run.lrs)
-        deviation = _deviation(case, actual, expected(case, run.positions), kind)
-        if deviation is not None:
-            return deviation
+        return str(refused)
+    return next((action.refusal for action in case.setup.actions if action.refusal), "")
+
+
+def judge(case: Case, run: CaseRun) -> Verdict:
+    """The verdict on a finished run: each channel on its own, together in the order of `CHANNELS`."""
+    if run.absent:
+        return Verdict("absent", detail=f"{run.absent} does not exist in this release")
+    rule = rule_of(case)
+    if rule:
+        return _refusal(run, rule)
+    refusable = next((action.refusable for action in case.setup.actions if action.refusable), "")
+    if refusable and run.error is not None and run.stage != "update":
+        return Verdict("follows", detail=f"refused: {refusable}")
+    found = [*_in_rows(case, run), *_in_the_rest(case, run)]
+    if not found:
+        return Verdict("follows")
+    found.sort(key=lambda verdict: list(CHANNELS).index(verdict.channel))
+    return dataclasses.replace(found[0], others=tuple(found[1:]))
+
+
+def table_of(rows: list[list[float]]) -> Rates:
+    """The rows as an array; where a group was added later, NaN before."""
+    width = max(map(len, rows))
+    return np.array([row + [math.nan] * (width - len(row)) for row in rows])
+
+
+def _in_rows(case: Case, run: CaseRun) -> Iterator[Verdict]:
+    """Deviations of what is read at each update."""
+    rows = len(run.positions)  # a row whose get_last_lr() failed is left out
+    if not rows:
+        return
+    kind, actual, reported = case.setup.precision, table_of(run.lrs[:rows]), table_of(run.last_lrs[:rows])
+    target = expected(case, run.positions)
+    off = _deviation(case, *_as_wide(actual, target), kind)
+    if off is not None:
+        yield off
+        bounds = _bounds(case, actual, target)
+        if bounds is not None:
+            yield bounds
+    off = _deviation(case, *_as_wide(reported, actual), kind, "reported")
+    if off is not None:
+        yield dataclasses.replace(off, detail=f"get_last_lr() is not the LR in force; {off.detail}")
+    momenta = table_of(run.momenta)[:, : case.setup.groups]
+    if not np.isnan(run.own_momentum):
+        off = _deviation(case, momenta, expected_momenta(case, run.positions, run.own_momentum), "float", "momentum")
+        if off is not None:
+            detail = f"momentum leaves its schedule; {off.detail.replace('LR', 'momentum', 1)}"
+            yield dataclasses.replace(off, detail=detail)
+
+
+def _as_wide(actual: Rates, target: Rates) -> tuple[Rates, Rates]:
+    """Both with as many columns: a group that one of them lacks is NaN there."""
+    width = max(actual.shape[1], target.shape[1])
+    pair = (np.pad(rows, ((0, 0), (0, width - rows.shape[1])), constant_values=np.nan) for rows in (actual, target))
+    return next(pair), next(pair)
+
+
+def _in_the_rest(case: Case, run: CaseRun) -> Iterator[Verdict]:
+    """Deviations of what is read once: errors, warnings, and the checks after the last update."""
     if run.error is not None:
         when = f"before update {len(run.lrs)}" if run.built else "at construction"
         text = str(run.error).splitlines()[0] if str(run.error) else ""
         detail = f"{type(run.error).__name__} {when}: {text}"
-        return Verdict("deviates", "error", len(run.lrs) if run.built else None, 0.0, detail)
-    for name, rows, target in (
-        ("reported", run.last_lrs, np.array(run.lrs)),
-        ("momentum", run.momenta, expected_momenta(case, run.positions)),
-    ):
-        if target is not None:
-            off = _deviation(case, np.array(rows), target, kind if name == "reported" else "float")
-            if off is not None:
-                what = "get_last_lr() is not the LR in force" if name == "reported" else "momentum leaves its schedule"
-                return dataclasses.replace(off, shape=name, detail=f"{what}; {off.detail}")
-    unexpected = [w for w in run.warned if not (case.setup.jumps and "epoch parameter" in w)]
-    if unexpected:
-        return Verdict("deviates", "warns", None, 0.0, f"a correct loop is warned: {unexpected[0][:160]}")
-    return Verdict("follows")
+        yield Verdict("deviates", "error", len(run.lrs) if run.built else None, detail=detail, channel="error")
+    yield from _warnings(case, run)
+    channels = set()
+    for check, actual, target in run.checks:
+        if actual != target and check.channel not in channels:
+            channels.add(check.channel)
+            detail = f"{check.what} is {actual!r}, expected {target!r}"
+            yield Verdict("deviates", check.shape, detail=detail, channel=check.channel)
+
+
+def _warnings(case: Case, run: CaseRun) -> Iterator[Verdict]:
+    """Warnings of correct code, and promised warnings that do not come."""
+    due = [text for action in case.setup.actions for text in action.warns]
+    allowed = [*due, *(text for action in case.setup.actions for text in action.may_warn)]
+    allowed += ["epoch parameter"] if case.setup.jumps else []
+    for warning in run.warned:
+        if not any(text in warning for text in allowed):
+            detail = f"a correct loop is warned: {warning[:160]}"
+            yield Verdict("deviates", "warns", detail=detail, channel="warnings")
+            break
+    missing = [text for text in due if not any(text in warning for warning in run.warned)]
+    if missing and run.error is None:
+        yield Verdict("deviates", "silent", detail=f"no warning: {missing[0]}", channel="warnings")
 
 
 def verdict_of(case: Case, subject: Subject) -> Verdict:
-    """CaseRun the case and judge it."""
+    """Run the case and judge it."""
     return judge(case, run_case(case.schedule, case.setup, case.steps, subject))

@@ -20,7 +20,8 @@ import torch
 
 from suite.cases.catalogue import all_cases
 from suite.engine.case import Case
-from suite.engine.loop import CaseRun, run_case
+from suite.engine.loop import run_case
+from suite.engine.run import CaseRun
 from suite.engine.subject import Subject, installed
 
 #: What happened in one case, as plain data: see `as_row`.

@@ -1,4 +1,8 @@
-"""The known deviations: the table (known.toml) and, for one release, the cases that show them (known_cases.csv)."""
+"""The known deviations: the tables in entries/ and, for one release, the cases that show them (known_cases.csv).
+
+The tables are checked in both directions: a deviation that matches no entry is news, and so is an entry whose
+deviation no longer appears.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +17,16 @@ from suite.engine.case import Case
 from suite.engine.verdict import Verdict
 from suite.shared.toml_file import read_toml
 
-from .predicates import PREDICATES
+from .entries import PREDICATES, SUBJECTS
 
 HERE = Path(__file__).parent
-TABLE, READINGS, CASES = HERE / "known.toml", HERE / "readings.toml", HERE / "known_cases.csv"
+ENTRIES, READINGS, CASES = HERE / "entries", HERE / "readings.toml", HERE / "known_cases.csv"
 ISSUES = "https://github.com/pytorch/pytorch/issues/"
 
 
 @dataclasses.dataclass(frozen=True)
 class Known:
-    """One entry of known.toml, where the fields are explained."""
+    """One entry of a table; suite/known/entries/__init__.py explains the fields."""
 
     id: str
     title: str
@@ -34,11 +38,16 @@ class Known:
     workaround: str
     upstream: tuple[int, ...]
     reading: str
+    who: str = ""
 
     @property
     def links(self) -> list[str]:
         """The URLs of the upstream threads."""
         return [f"{ISSUES}{number}" for number in self.upstream]
+
+    def shows(self, deviation: Verdict) -> bool:
+        """Whether the deviation looks like one of this entry."""
+        return deviation.label in self.shapes
 
     def covers(self, release: str) -> bool:
         """Whether the release is in the entry's range."""
@@ -54,10 +63,12 @@ def _numbers(release: str) -> tuple[int, ...]:
 @functools.cache
 def table() -> dict[str, Known]:
     """Every entry by its id, in the order of the predicates; raises ValueError if the two tables do not match."""
-    rows = read_toml(TABLE)
-    for home, missing in ((TABLE.name, PREDICATES.keys() - rows), ("predicates.py", rows.keys() - PREDICATES)):
+    rows: dict[str, Any] = {}
+    for subject in SUBJECTS:
+        rows |= read_toml(ENTRIES / f"{subject}.toml")
+    for kind, missing in (("toml", PREDICATES.keys() - rows), ("py", rows.keys() - PREDICATES)):
         if missing:
-            raise ValueError(f"entries={sorted(missing)} must be in suite/known/{home} too")
+            raise ValueError(f"entries={sorted(missing)} must be in a .{kind} of suite/known/entries too")
     entries = {}
     for entry_id in PREDICATES:
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in rows[entry_id].items()}
@@ -71,23 +82,55 @@ def readings() -> dict[str, dict[str, str]]:
     return read_toml(READINGS)
 
 
-def entry_for(case: Case, verdict: Verdict, release: str) -> Known | None:
-    """The entry that explains this deviation: the first whose predicate, shapes and releases match."""
+def entries_for(case: Case, deviation: Verdict, release: str) -> tuple[Known, ...]:
+    """The entries that explain this deviation, the most important first; empty where none does."""
     for entry_id, predicate in PREDICATES.items():
         entry = table()[entry_id]
-        if verdict.shape in entry.shapes and entry.covers(release) and predicate(case):
-            return entry
-    return None
+        if entry.shows(deviation) and entry.covers(release) and predicate(case):
+            return (entry,)
+    return ()
+
+
+def explained(case: Case, verdict: Verdict, release: str) -> tuple[tuple[Known, ...], ...]:
+    """For each deviation of the verdict, the entries that explain it."""
+    return tuple(entries_for(case, deviation, release) for deviation in verdict.deviations)
+
+
+def entry_for(case: Case, verdict: Verdict, release: str) -> Known | None:
+    """The first entry that explains the most important deviation; None where one of the deviations has no entry."""
+    entries = explained(case, verdict, release)
+    return entries[0][0] if entries and all(entries) else None
 
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """One line of known_cases.csv: a case that is known to deviate in the recorded release, and how."""
+    """One line of known_cases.csv: a deviation of a case in the recorded release, and the entries that explain it."""
 
     case: str
-    entry: str
+    channel: str
+    entries: str  # joined by +
     shape: str
     step: str
+
+    @property
+    def entry(self) -> str:
+        """The most important entry."""
+        return self.entries.split("+")[0]
+
+
+def records_of(case: Case, verdict: Verdict, release: str) -> list[Record]:
+    """The lines for a case; raises ValueError for a deviation that no entry explains."""
+    lines = []
+    for deviation, entries in zip(verdict.deviations, explained(case, verdict, release), strict=True):
+        if not entries:
+            raise ValueError(
+                f"case={case.id} deviates ({deviation.label}: {deviation.detail}): it must match an entry of "
+                "suite/known/entries, a table and a predicate"
+            )
+        step = "" if deviation.step is None else str(deviation.step)
+        causes = "+".join(entry.id for entry in entries)
+        lines.append(Record(case.id, deviation.channel, causes, deviation.shape, step))
+    return lines
 
 
 @functools.cache
@@ -98,54 +141,51 @@ def recorded_release() -> str:
 
 
 @functools.cache
-def records() -> dict[str, Record]:
-    """The known cases of the recorded release by case id."""
+def record_lines() -> dict[str, list[Record]]:
+    """The known deviations of the recorded release by case id, the most important of a case first."""
+    by_case: dict[str, list[Record]] = {}
     with CASES.open(newline="") as file:
         rows = csv.reader(file)
         next(rows), next(rows)
-        return {row[0]: Record(*row) for row in rows}
+        for row in rows:
+            by_case.setdefault(row[0], []).append(Record(*row))
+    return by_case
+
+
+def records() -> dict[str, Record]:
+    """The most important known deviation of each case in the recorded release."""
+    return {case: lines[0] for case, lines in record_lines().items()}
 
 
 def write_records(release: str, verdicts: Iterable[tuple[Case, Verdict]]) -> int:
-    """Overwrite known_cases.csv; raises ValueError for a deviation that no entry explains."""
-    lines = []
-    for case, verdict in verdicts:
-        if verdict.kind == "deviates":
-            entry = entry_for(case, verdict, release)
-            if entry is None:
-                raise ValueError(
-                    f"case={case.id} deviates ({verdict.shape}): it must match an entry of suite/known/known.toml "
-                    "and its predicate in suite/known/predicates.py"
-                )
-            lines.append((case.id, entry.id, verdict.shape, "" if verdict.step is None else str(verdict.step)))
+    """Overwrite known_cases.csv, return the number of cases; raises ValueError for an unexplained deviation."""
+    lines = [record for case, verdict in verdicts for record in records_of(case, verdict, release)]
     with CASES.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["release", release])
-        writer.writerow(["case", "entry", "shape", "step"])
-        writer.writerows(lines)
-    return len(lines)
+        writer.writerow([field.name for field in dataclasses.fields(Record)])
+        writer.writerows(dataclasses.astuple(line) for line in lines)
+    return len({line.case for line in lines})
 
 
-def standing(case: Case, verdict: Verdict, release: str) -> tuple[str, Known | None]:
+def standing(case: Case, verdict: Verdict, release: str) -> str:
     """Compare a verdict with what is known: follows, absent, known, fixed or news.
 
-    In the recorded release each case must do exactly what its line of known_cases.csv says.
+    In the recorded release each case must do exactly what its lines of known_cases.csv say.
     In any other release a deviation is known if an entry explains it.
     """
     if verdict.kind == "absent":
-        return "absent", None
-    exact = release == recorded_release()
-    record = records().get(plain_id(case)) if exact else None
+        return "absent"
+    recorded = record_lines().get(plain_id(case), []) if release == recorded_release() else None
     if verdict.follows:
-        return ("fixed", table()[record.entry]) if record else ("follows", None)
-    entry = entry_for(case, verdict, release)
-    if entry is None:
-        return "news", None
-    if exact:
-        step = "" if verdict.step is None else str(verdict.step)
-        if record is None or (record.entry, record.shape, record.step) != (entry.id, verdict.shape, step):
-            return "news", entry
-    return "known", entry
+        return "fixed" if recorded else "follows"
+    if not all(explained(case, verdict, release)):
+        return "news"
+    if recorded is None or [dataclasses.replace(r, case="") for r in recorded] == [
+        dataclasses.replace(r, case="") for r in records_of(case, verdict, release)
+    ]:
+        return "known"
+    return "news"
 
 
 def plain_id(case: Case) -> str:
@@ -153,7 +193,7 @@ def plain_id(case: Case) -> str:
     return dataclasses.replace(case, setup=dataclasses.replace(case.setup, device="cpu")).id
 
 
-def stale_entries(release: str, shown: Iterable[Known | None]) -> list[str]:
+def stale_entries(release: str, shown: Iterable[Known]) -> list[str]:
     """The ids of the entries that cover this release although no case shows them."""
-    shown_ids = {entry.id for entry in shown if entry is not None}
+    shown_ids = {entry.id for entry in shown}
     return [entry.id for entry in table().values() if entry.covers(release) and entry.id not in shown_ids]

@@ -14,17 +14,30 @@ from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, verdict_of
 from suite.shared.console import progress_bar
 
-from .deviations import Known, standing
+from .deviations import Known, explained, standing
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One case, its verdict, and where that leaves it: follows, absent, known, fixed or news."""
+    """One case, its verdict, and where that leaves it: follows, absent, known, fixed or news.
+
+    `causes` has, for each of the verdict's deviations, the entries that explain it.
+    """
 
     case: Case
     verdict: Verdict
     standing: str
-    entry: Known | None
+    causes: tuple[tuple[Known, ...], ...] = ()
+
+    @property
+    def entries(self) -> tuple[Known, ...]:
+        """Every entry that the case shows, the most important first."""
+        return tuple(dict.fromkeys(entry for entries in self.causes for entry in entries))
+
+    @property
+    def entry(self) -> Known | None:
+        """The most important entry; None where there is none."""
+        return next(iter(self.entries), None)
 
 
 def judged(cases: Iterable[Case], verdicts: Iterable[Verdict], release: str, quiet: bool) -> Iterator[Finding]:
@@ -33,7 +46,7 @@ def judged(cases: Iterable[Case], verdicts: Iterable[Verdict], release: str, qui
     with progress_bar(quiet=quiet, clock=TimeRemainingColumn()) as progress:
         task = progress.add_task("checking", total=len(cases))
         for case, verdict in zip(cases, verdicts, strict=True):
-            yield Finding(case, verdict, *standing(case, verdict, release))
+            yield Finding(case, verdict, standing(case, verdict, release), explained(case, verdict, release))
             progress.advance(task)
 
 
@@ -45,9 +58,9 @@ def all_findings() -> tuple[Finding, ...]:
 
 
 def by_entry(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
-    """The known deviations among the findings, grouped by the id of their entry."""
+    """The known deviations among the findings, grouped by the entries that explain them."""
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
-        if finding.standing == "known" and finding.entry:
-            groups.setdefault(finding.entry.id, []).append(finding)
+        for entry in finding.entries if finding.standing == "known" else ():
+            groups.setdefault(entry.id, []).append(finding)
     return groups

@@ -10,7 +10,7 @@ import numpy as np
 from reference import ChainedScheduler, CosineAnnealingLR
 from suite.engine.case import Case
 
-from .predicates import places
+from .entries.places import places
 
 
 @dataclasses.dataclass(frozen=True)

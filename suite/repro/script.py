@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
+import math
+import re
 import textwrap
 from collections.abc import Iterator
-from typing import Any
 
 from suite.engine import tolerances
-from suite.engine.case import Case, Refused, expected, expected_momenta, validated
-from suite.engine.loop import RESTORES, CaseLoop
+from suite.engine.case import Case, expected, expected_momenta
+from suite.engine.loop import RESTORES
+from suite.engine.run import momentum_of
+from suite.engine.statements import Schedulers, listed, optimizer_code, printed
 from suite.engine.subject import installed
-from suite.engine.verdict import Verdict, verdict_of
+from suite.engine.verdict import Verdict, rule_of, verdict_of
 from suite.known.deviations import entry_for, readings
 
-from .code import Schedulers, listed, optimizer_code, printed
+from .measured import failed_check, positions_of
 
 #: A script treats two floats as equal within these: rounder and wider than `tolerances`, so easier to read.
+#: Modules of the standard library that a script may need.
+STANDARD = ("copy", "fractions", "functools", "io", "math", "pickle", "warnings")
 REL_TOL, ABS_TOL = "1e-6", "1e-9"
 
 
@@ -34,19 +39,21 @@ class _Script:
     def __init__(self, case: Case, verdict: Verdict) -> None:
         self.case, self.setup, self.verdict = case, case.setup, verdict
         self.entry = entry_for(case, verdict, installed().release) if verdict.kind == "deviates" else None
-        self.positions = _positions(case)
+        self.positions = positions_of(case)
         self.schedulers = Schedulers(case, max(self.positions))
-        self.rule = ""
-        try:
-            validated(case.schedule)
-        except Refused as refused:
-            self.rule = str(refused)
+        self.rule = rule_of(case)
+        self.label = verdict.label
+        self.failed = failed_check(case, verdict) if verdict.kind == "deviates" else None
+        self.many = self.setup.groups > 1
+        if not self.rule:
+            self.many |= expected(case, self.positions).shape[1] > 1
+        self.rebuilds = bool(self.setup.resume) or any(action.rebuilds for action in self.setup.actions)
 
     def text(self) -> str:
         """The whole script."""
         constants = [*self.schedulers.constants(), *([] if self.rule else [self.expected()])]
-        functions = [optimizer_code(self.setup), self.make_scheduler()] if self.setup.resume else []
-        functions += [] if self.rule or self.setup.groups == 1 else self.helpers()
+        functions = [optimizer_code(self.setup, self.rebuilds), self.make_scheduler()] if self.rebuilds else []
+        functions += [] if self.rule or not self.many else self.helpers()
         body = self.refusal() if self.rule else self.comparison()
         top = "\n".join([*self.header(), "", *self.imports(body, functions)])
         blocks = [top + "\n\n" + "\n".join(constants) if constants else top, *functions]
@@ -59,7 +66,7 @@ class _Script:
         """What is expected, by which reading of the documentation, and what torch does."""
         entry, release = self.entry, installed().release
         title = entry.title if entry else f"A case of {type(self.case.schedule).__name__}"
-        free = {"error": ", without an exception", "warns": ", without a warning"}.get(self.verdict.shape, "")
+        free = {"error": ", without an exception", "warns": ", without a warning"}.get(self.label, "")
         expectation = f"{self.quantity} of the list below in {len(self.positions)} updates{free}"
         if self.rule:
             expectation = f"an exception at construction, because {self.rule}"
@@ -67,19 +74,21 @@ class _Script:
         if entry and entry.reading:
             lines.append(f"Why: {readings()[entry.reading]['reading']}")
         actual = self.verdict.detail.rstrip(".: ") or "exactly that"
-        if self.verdict.shape == "warns":
+        if self.label == "warns":
             actual = actual.split(". ")[0]  # the first sentence of the warning
         lines.append(f"Actual, with torch {release}: {actual}.")
+        lines += [f"Also: {other.detail.rstrip('.: ')}." for other in self.verdict.others]
         lines += entry.links if entry else []
         return [f"# {row}" for line in lines for row in textwrap.wrap(line, 86, break_long_words=False)]
 
     def imports(self, body: str, functions: list[str]) -> Iterator[str]:
         """The standard library first, then torch."""
         code = "\n".join([body, *functions])
-        standard = [f"import {name}" for name in ("io", "math", "warnings") if f"{name}." in code]
+        standard = [f"import {name}" for name in STANDARD if re.search(rf"(?<![\w.]){name}\.", code)]
         yield from [*standard, ""] if standard else []
+        yield from ["import numpy as np"] if re.search(r"\bnp\.", code) else []
         yield "import torch"
-        yield from self.schedulers.imports()
+        yield from self.schedulers.imports(code)
 
     # -- values -------------------------------------------------------------------
 
@@ -87,7 +96,7 @@ class _Script:
     def quantity(self) -> str:
         """What the table compares, in words."""
         other = {"momentum": "the momenta", "reported": "from get_last_lr() the LRs"}
-        return other.get(self.verdict.shape, "the LRs")
+        return other.get(self.label, "the LRs")
 
     @property
     def close(self) -> str:
@@ -112,18 +121,15 @@ class _Script:
     def expected(self) -> str:
         """The exact expected values of each update."""
         values = expected(self.case, self.positions)
-        if self.verdict.shape == "momentum":
-            momenta = expected_momenta(self.case, self.positions)
-            if momenta is None:
-                raise ValueError(f"case={self.case.id!r} must cycle momentum to deviate in it")
-            values = momenta
-        rows = values.tolist()
-        many = self.setup.groups > 1
-        return listed("EXPECTED = ", [repr(row if many else row[0]) for row in rows])
+        if self.label == "momentum":
+            own = momentum_of(self.setup.make_optimizer().param_groups[0])
+            values = expected_momenta(self.case, self.positions, own)
+        rows = [[value for value in row if not math.isnan(value)] for row in values.tolist()]
+        return listed("EXPECTED = ", [repr(row if self.many else row[0]) for row in rows])
 
     def reading(self) -> list[str]:
         """Read the value in force, inside the loop: a number for one group, a list for more."""
-        many, shape = self.setup.groups > 1, self.verdict.shape
+        many, shape = self.many, self.label
         if shape == "reported":
             source, value = "lr in scheduler.get_last_lr()", "lr" if many else "scheduler.get_last_lr()[0]"
         else:
@@ -135,6 +141,11 @@ class _Script:
             value = f"float({value})"
         return [f"    actual = [{value} for {source}]" if many else f"    actual = {value}"]
 
+    def lines(self, place: str, indent: str = "    ") -> list[str]:
+        """The lines of the actions at a place."""
+        texts = [text for action in self.setup.actions if (text := getattr(action, place))]
+        return [indent + line for text in texts for line in text.splitlines()]
+
     # -- the run ------------------------------------------------------------------
 
     def make_scheduler(self) -> str:
@@ -145,10 +156,12 @@ class _Script:
 
     def start(self) -> list[str]:
         """Optimizer and scheduler before the first update."""
-        if self.setup.resume:
-            return ["optimizer = make_optimizer()", "scheduler = make_scheduler(optimizer)"]
+        prepare, built = self.lines("prepare", ""), self.lines("built", "")
+        if self.rebuilds:
+            return ["optimizer = make_optimizer()", *prepare, "scheduler = make_scheduler(optimizer)", *built]
         order = ["# the parts are built last to first"] if self.setup.reverse else []
-        return [optimizer_code(self.setup), *order, *self.schedulers.statements("scheduler = ")]
+        start = [optimizer_code(self.setup, False), *prepare, *order]
+        return [*start, *self.schedulers.statements("scheduler = "), *built]
 
     def restore(self) -> list[str]:
         """Stop and resume from the states, inside the loop."""
@@ -178,6 +191,10 @@ class _Script:
 
     def advance(self) -> list[str]:
         """The calls of scheduler.step() after an update, inside the loop."""
+        return [*(self.lines("advance") or self.clock()), *self.lines("after")]
+
+    def clock(self) -> list[str]:
+        """The calls of scheduler.step() that the clock of the setup makes."""
         at = {"step": ("step",), "micro": ("2 * step", "2 * step + 1"), "epoch": ("step // 3",)}[self.setup.clock]
         calls = [f"scheduler.step({f'METRICS[{i}]' if self.schedulers.metrics else ''})" for i in at]
         if self.setup.clock == "micro":
@@ -191,62 +208,67 @@ class _Script:
 
     def loop(self) -> list[str]:
         """The training loop; it prints its table row by row, so an exception does not lose it."""
-        lines = ["for step, expected in enumerate(EXPECTED):", *self.restore(), *self.reading()]
-        if self.setup.groups > 1:
-            lines.append("    same = all(map(close, actual, expected))")
+        lines = ["for step, expected in enumerate(EXPECTED):", *self.lines("before"), *self.restore(), *self.reading()]
+        if self.many:
+            length = "len(actual) == len(expected) and " if self.setup.actions else ""
+            lines.append(f"    same = {length}all(map(close, actual, expected))")
             row = "{show(expected)} {show(actual)}"
         else:
             lines += [f"    # {self.rounding}", f"    same = math.isclose(actual, expected, {self.close})"]
             row = "{expected:<12.6g} {actual:<12.6g}"
         lines += ["    if not same:", "        wrong.append(step)", '    mark = "" if same else "<-- differs"']
-        return [*lines, f'    print(f"{{step:4}} {row} {{mark}}")', "    optimizer.step()", *self.advance()]
+        return [*lines, f'    print(f"{{step:4}} {row} {{mark}}")', *self.update(), *self.advance()]
+
+    def update(self) -> list[str]:
+        """The update of the parameters, inside the loop."""
+        return self.lines("update") or ["    optimizer.step()"]
+
+    def ending(self) -> list[str]:
+        """What is looked at after the last update, and the last line of output."""
+        lines = self.lines("finish", "")
+        if self.failed is None:
+            return [*lines, 'print(f"first deviation: step {wrong[0]}" if wrong else "no deviation")']
+        what, deviation = self.failed.what, f"first deviation: {self.failed.what}"
+        lines += [f"actual = {self.failed.actual}", f"expected = {self.failed.expected}"]
+        lines += [f'print("{what}:", actual, "expected:", expected)']
+        return [*lines, f'print("no deviation" if actual == expected else {json.dumps(deviation)})']
 
     # -- the two forms of a script ------------------------------------------------
 
     def comparison(self) -> str:
         """A table of expected and actual values, or the warning or error of the verdict."""
         before = ["wrong = []", f'print("step {"expected":<{13 * self.setup.groups}}actual")']
-        end = 'print(f"first deviation: step {wrong[0]}" if wrong else "no deviation")'
+        end = self.ending()
         code = [*self.start(), "", *before, *self.loop()]
-        if self.verdict.shape == "warns":
+        if self.label in ("warns", "silent"):
             context = "with warnings.catch_warnings(record=True) as caught:"
             report = ["for warning in caught:", '    print(f"{warning.category.__name__}: {warning.message}")']
-            end = 'print("first deviation: a warning about correct calls" if caught else "no deviation")'
-            return "\n".join([context, _indented(['warnings.simplefilter("always")', *code]), *report, end])
-        if self.verdict.shape == "error":
+            code = [*code, *self.lines("finish", "")]
+            return "\n".join([context, _indented(['warnings.simplefilter("always")', *code]), *report, *self.warned()])
+        if self.label == "error":
             message = f"expected: {self.quantity} below in {len(self.positions)} updates, without an exception"
-            return "\n".join([f'print("{message}")', "print(*EXPECTED)", *code, end])
+            return "\n".join([f'print("{message}")', "print(*EXPECTED)", *code, *end])
         if 0 < len(self.verdict.expected) < self.case.steps:  # it deviates first and fails later
-            attempt = ["try:", _indented(self.loop()), "finally:", f"    {end}"]
+            attempt = ["try:", _indented(self.loop()), "finally:", _indented(end)]
             return "\n".join([*self.start(), "", *before, *attempt])
-        return "\n".join([*code, end])
+        return "\n".join([*code, *end])
+
+    def warned(self) -> list[str]:
+        """The last line of a script about a warning that came, or that did not."""
+        if self.label == "warns":
+            return ['print("first deviation: a warning about correct calls" if caught else "no deviation")']
+        text = json.dumps(self.verdict.detail.removeprefix("no warning: "))
+        lines = [f"due = {text}", "came = any(due in str(warning.message) for warning in caught)"]
+        return [*lines, 'print("no deviation" if came else "first deviation: no warning")']
 
     def refusal(self) -> str:
         """An exception is expected, no LRs: print why, then build the composition and show its LRs."""
         lines = [printed(f"expected: an exception, because {self.rule}"), *self.start(), ""]
         lines += ['print("accepted; the LRs are")', f"for step in range({len(self.positions)}):"]
-        lines += [*self.restore(), *self.reading(), "    print(step, actual)"]
-        lines += ["    optimizer.step()", *self.advance()]
+        lines += [*self.lines("before"), *self.restore(), *self.reading(), "    print(step, actual)"]
+        lines += [*self.update(), *self.advance()]
         return "\n".join([*lines, 'print("first deviation: accepted at construction")'])
 
 
 def _indented(lines: list[str]) -> str:
     return textwrap.indent("\n".join(lines), "    ")
-
-
-class _NoScheduler:
-    """A scheduler that does nothing, so that only the loop's clock advances."""
-
-    def step(self, *_: Any) -> None:
-        """Do nothing."""
-
-
-def _positions(case: Case) -> list[int]:
-    """The step of the schedule at each update of an uninterrupted run."""
-    loop = CaseLoop(case.schedule, dataclasses.replace(case.setup, device="cpu"), installed())
-    loop.scheduler = _NoScheduler()
-    positions = []
-    for update in range(case.steps):
-        positions.append(loop.position)
-        loop.advance(update)
-    return positions

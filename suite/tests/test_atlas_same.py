@@ -15,7 +15,7 @@ from suite.across_releases.same_result import same
 from suite.commands import atlas as atlas_run
 from suite.engine.subject import installed
 from suite.engine.verdict import verdict_of
-from suite.known.deviations import entry_for
+from suite.known.deviations import explained
 from suite.tests import stock
 
 pytestmark = pytest.mark.slow  # makes pictures
@@ -27,11 +27,7 @@ RELEASE = installed().release
 def rows() -> dict[str, list[AtlasRow]]:
     """Some cases on the installed torch."""
     verdicts = [(case, verdict_of(case, installed())) for case in stock.some_cases()]
-    return {
-        RELEASE: [
-            AtlasRow(c, RELEASE, v, entry_for(c, v, RELEASE) if v.kind == "deviates" else None) for c, v in verdicts
-        ]
-    }
+    return {RELEASE: [AtlasRow(c, RELEASE, v, explained(c, v, RELEASE)) for c, v in verdicts]}
 
 
 @pytest.fixture(scope="module")

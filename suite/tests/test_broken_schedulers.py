@@ -17,12 +17,13 @@ from reference import (
     Schedule,
     SequentialLR,
 )
+from reference.check import Rates
 from suite.engine import tolerances
 from suite.engine.axes import Setup
 from suite.engine.build import unvalidated
 from suite.engine.case import Case
 from suite.engine.subject import installed
-from suite.engine.verdict import Rates, close, shape_of, verdict_of
+from suite.engine.verdict import close, shape_of, verdict_of
 from suite.tests import broken
 
 EXPO, LINEAR, COSINE = ExponentialLR(0.89), LinearLR(0.13, 1.0, 6), CosineAnnealingLR(13, 1e-3)
@@ -68,7 +69,7 @@ def test_a_planted_fault_is_found(
     verdict = verdict_of(case, broken.subject(name, cls))
     assert verdict_of(case, installed()).follows
     assert verdict.kind == "deviates"
-    assert (verdict.shape, verdict.step) == (shape or verdict.shape, step), verdict.detail
+    assert (verdict.label, verdict.step) == (shape or verdict.label, step), verdict.detail
 
 
 @pytest.mark.parametrize("name", ["ExponentialLR", "SequentialLR"])

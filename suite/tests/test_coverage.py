@@ -18,17 +18,28 @@ from reference import (
     Schedule,
     SequentialLR,
 )
-from suite.cases import compositions
 from suite.cases.catalogue import all_cases
+from suite.cases.schedules import compositions
 from suite.engine.axes import OPTIMIZERS, Setup
 from suite.engine.case import Case
 from suite.engine.loop import RESTORES
 from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, verdict_of
 from suite.known import deviations
-from suite.known.deviations import Known, entry_for, readings, recorded_release, records, stale_entries, standing, table
+from suite.known.deviations import (
+    Known,
+    entry_for,
+    readings,
+    record_lines,
+    recorded_release,
+    records,
+    stale_entries,
+    standing,
+    table,
+)
+from suite.known.entries import PREDICATES
+from suite.known.entries.places import places
 from suite.known.pitfalls import PITFALLS, Pitfall, pitfalls_of
-from suite.known.predicates import PREDICATES, places
 
 CASES = all_cases()
 NAMES = installed().public_names()
@@ -43,7 +54,7 @@ def test_every_public_scheduler_has_a_twin_and_parameters(name: str) -> None:
     """Each class of torch is in the reference, and once among the parts of the pairs."""
     assert hasattr(reference, name), f"write {name} in reference/torch_*.py and export it in reference/__init__.py"
     parts = [part for part in compositions.PARTS if type(part).__name__ == name]
-    assert len(parts) == 1, f"add {name} with parameters to PARTS in suite/cases/compositions.py"
+    assert len(parts) == 1, f"add {name} with parameters to PARTS in suite/cases/schedules/compositions.py"
 
 
 @pytest.mark.parametrize("name", sorted({type(schedule).__name__ for schedule in compositions.singles()}))
@@ -53,7 +64,7 @@ def test_every_argument_differs_from_its_default_in_a_case(name: str) -> None:
     for field in dataclasses.fields(twins[0]):  # type: ignore[arg-type]  # every Schedule is a dataclass
         values = [getattr(twin, field.name) for twin in twins]
         assert values != [field.default] * len(values), (
-            f"add {name} with {field.name} off its default to singles() in suite/cases/compositions.py"
+            f"add {name} with {field.name} off its default to singles() in suite/cases/schedules/compositions.py"
         )
 
 
@@ -66,13 +77,13 @@ def test_every_ordered_pair_of_public_names_is_a_case(composite: type[Schedule])
         if isinstance(c.schedule, composite)
     }
     missing = [(a, b) for a in NAMES for b in NAMES if (a, b) not in pairs]
-    assert missing == [], "every class must be in PARTS of suite/cases/compositions.py"
+    assert missing == [], "every class must be in PARTS of suite/cases/schedules/compositions.py"
 
 
 def test_every_public_name_is_a_case_by_itself() -> None:
     """Including LRScheduler, which must be refused."""
     alone = {type(c.schedule).__name__ for c in CASES}
-    assert set(NAMES) - alone == set(), "add them to singles() in suite/cases/compositions.py"
+    assert set(NAMES) - alone == set(), "add them to singles() in suite/cases/schedules/compositions.py"
 
 
 def test_nesting_reaches_depth_three() -> None:
@@ -108,7 +119,7 @@ def test_ids_are_unique_and_every_runner_can_select_them() -> None:
 def test_an_entry_matches_a_case_and_is_complete(entry: Known) -> None:
     """An entry that no case can show is stale; every field that a reader needs is present."""
     assert any(PREDICATES[entry.id](c) for c in CASES)
-    assert entry.kind in ("defect", "surprise")
+    assert entry.kind in ("defect", "surprise", "change")
     assert re.match(r"[A-Z]|[a-z]+_", entry.title), "a title starts with a capital letter or an argument's name"
     assert not entry.title.endswith(".")
     assert entry.symptom.endswith(".")
@@ -126,13 +137,16 @@ def test_the_record_names_cases_and_entries_that_exist() -> None:
     """A line of known_cases.csv for a case that no longer exists fails."""
     ids = {c.id for c in CASES}
     assert [r.case for r in records().values() if r.case not in ids] == [], "run python -m suite accept"
-    assert {r.entry for r in records().values()} <= set(table()), "run python -m suite accept"
+    named = {entry for lines in record_lines().values() for line in lines for entry in line.entries.split("+")}
+    assert named <= set(table()), "run python -m suite accept"
 
 
 def test_every_entry_of_the_recorded_release_is_recorded() -> None:
     """An entry that covers the recorded release has at least one line."""
-    shown = [table()[r.entry] for r in records().values()]
-    assert stale_entries(recorded_release(), shown) == [], "run python -m suite accept, or set `until` in known.toml"
+    shown = [table()[entry] for lines in record_lines().values() for r in lines for entry in r.entries.split("+")]
+    assert stale_entries(recorded_release(), shown) == [], (
+        "run python -m suite accept, or set `until` in suite/known/entries"
+    )
 
 
 @pytest.mark.parametrize("pitfall", PITFALLS, ids=lambda p: p.id)
@@ -157,12 +171,13 @@ def _plain(slug: str) -> Case:
 def test_the_two_tables_must_name_the_same_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     """An entry without a predicate, or a predicate without an entry, is refused with the file to edit."""
     # Copies: putting an item back would move it to the end, and the first match wins.
-    monkeypatch.setattr(deviations, "PREDICATES", {**PREDICATES, "no-entry": lambda case: False})
-    with pytest.raises(ValueError, match=r"^entries=\['no-entry'\] must be in suite/known/known.toml too$"):
+    everything = PREDICATES
+    monkeypatch.setattr(deviations, "PREDICATES", {**everything, "no-entry": lambda case: False})
+    with pytest.raises(ValueError, match=r"^entries=\['no-entry'\] must be in a .toml of suite/known/entries too$"):
         table.__wrapped__()
-    without = {name: predicate for name, predicate in PREDICATES.items() if name != "empty-rise"}
+    without = {name: predicate for name, predicate in everything.items() if name != "empty-rise"}
     monkeypatch.setattr(deviations, "PREDICATES", without)
-    with pytest.raises(ValueError, match=r"^entries=\['empty-rise'\] must be in suite/known/predicates.py too$"):
+    with pytest.raises(ValueError, match=r"^entries=\['empty-rise'\] must be in a .py of suite/known/entries too$"):
         table.__wrapped__()
 
 
@@ -171,13 +186,13 @@ def test_news_and_fixes_are_distinguished_from_known_deviations() -> None:
     release = recorded_release()
     clean, wrong = _plain("steplr3_g0p7"), _plain("linearlr0_s0p01")
     record = records()[wrong.id]
-    recorded = Verdict("deviates", record.shape, int(record.step), 0.99)
-    assert standing(clean, Verdict("follows"), release)[0] == "follows"
-    assert standing(clean, Verdict("deviates", "scaled", 3, 0.1), release) == ("news", None)
-    assert standing(wrong, Verdict("follows"), release)[0] == "fixed"
-    assert standing(wrong, recorded, release)[0] == "known"
-    assert standing(wrong, Verdict("deviates", record.shape, int(record.step) + 1, 0.99), release)[0] == "news"
-    assert standing(wrong, Verdict("deviates", "reset", 0, 0.99), release)[0] == "news"
+    recorded = Verdict("deviates", record.shape, int(record.step), 0.99, channel="lr")
+    assert standing(clean, Verdict("follows"), release) == "follows"
+    assert standing(clean, Verdict("deviates", "scaled", 3, 0.1), release) == "news"
+    assert standing(wrong, Verdict("follows"), release) == "fixed"
+    assert standing(wrong, recorded, release) == "known"
+    assert standing(wrong, Verdict("deviates", record.shape, int(record.step) + 1, 0.99), release) == "news"
+    assert standing(wrong, Verdict("deviates", "reset", 0, 0.99), release) == "news"
 
 
 def test_an_entry_explains_nothing_outside_its_releases() -> None:

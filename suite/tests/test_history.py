@@ -219,7 +219,7 @@ def test_an_empty_cache_is_one_line(
 
 
 def test_every_history_has_its_entries(groups: list[tuple[str, ...]]) -> None:
-    """Each behaviour that deviates is explained by an entry of known.toml in its first and in its last release."""
+    """An entry of suite/known/entries explains each deviating behaviour in its first and in its last release."""
     for case in HISTORIES:
         for stretch in stretches(find(case), groups):
             if stretch.verdict.kind == "deviates":

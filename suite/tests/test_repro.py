@@ -53,9 +53,15 @@ def last_line(verdict: Verdict) -> str:
     """The line with which a script of this verdict must end."""
     if verdict.follows:
         return "no deviation"
-    if verdict.shape in ("accepted", "warns"):
-        what = {"accepted": "accepted at construction", "warns": "a warning about correct calls"}[verdict.shape]
-        return f"first deviation: {what}"
+    special = {
+        "accepted": "accepted at construction",
+        "warns": "a warning about correct calls",
+        "silent": "no warning",
+    }
+    if verdict.label in special:
+        return f"first deviation: {special[verdict.label]}"
+    if verdict.step is None:  # a check after the last update; its detail starts with what it looks at
+        return f"first deviation: {verdict.detail.split(' is ')[0]}"
     return f"first deviation: step {verdict.step}"
 
 
@@ -76,7 +82,7 @@ def complaint(text: str, verdict: Verdict) -> str:
         return f"ends with {lines[-1]!r}, not {last_line(verdict)!r}"
     marked = [int(line.split()[0]) for line in lines if line.endswith("<-- differs")]
     # A deviation of rows marks its first row, any other marks none.
-    if marked[:1] != ([verdict.step] if "step" in lines[-1] else []):
+    if marked[:1] != ([verdict.step] if verdict.step is not None else []):
         return f"marks the rows {marked}"
     return ""
 
@@ -188,7 +194,7 @@ def test_wrong_report_of_the_lr_is_shown(monkeypatch: pytest.MonkeyPatch) -> Non
     for case_id in ("steplr3_g0p7", "steplr3_g0p7-3groups", "steplr3_g0p7-tensor"):
         verdict = verdict_of(cases()[case_id], installed())
         text = script(cases()[case_id], verdict)
-        assert verdict.shape == "reported"
+        assert verdict.label == "reported"
         assert "get_last_lr()" in text
         assert complaint(text, verdict) == ""
 
@@ -208,7 +214,7 @@ def test_wrong_momentum_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     for mark in ("", "-3groups", "-adam"):
         case = cases()["cycliclr0p017_h0p19_u3" + mark]
         verdict = verdict_of(case, installed())
-        assert (verdict.shape, verdict.step) == ("momentum", 4)
+        assert (verdict.label, verdict.step) == ("momentum", 4)
         assert complaint(script(case, verdict), verdict) == ""
 
 

@@ -17,7 +17,7 @@ from suite.engine.loader import load
 from suite.engine.loop import run_case
 from suite.engine.subject import installed
 from suite.known.deviations import table
-from suite.known.predicates import places
+from suite.known.entries.places import places
 from suite.releases import cache
 from suite.releases.cache import numbers
 from suite.releases.load import load_release

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from reference import ChainedScheduler, ExponentialLR, LinearLR, ReduceLROnPlateau, Schedule
-from suite.engine.axes import BASE_LRS, OPTIMIZERS, Setup
-from suite.engine.build import arguments, for_group
-from suite.engine.case import Case
+
+from .axes import BASE_LRS, OPTIMIZERS, Setup
+from .build import arguments, for_group
+from .case import Case
+from .subject import installed
 
 #: The formatter's default line length.
 WIDTH = 88
@@ -68,12 +71,12 @@ def printed(text: str) -> str:
     return "\n".join(["print(", *(f"    {json.dumps(row, ensure_ascii=False)}" for row in rows), ")"])
 
 
-def optimizer_code(setup: Setup) -> str:
-    """The optimizer: a function if the case rebuilds it, else plain statements."""
+def optimizer_code(setup: Setup, function: bool) -> str:
+    """The optimizer, as a function or as plain statements."""
     device = "" if setup.device == "cpu" else f', device="{setup.device}"'
-    zeros, indent = f"torch.zeros(1{device})", "    " if setup.resume else ""
+    zeros, indent = f"torch.zeros(1{device})", "    " if function else ""
     rates = [repr(r) if setup.lr_type == "float" else f"torch.tensor({r}{device})" for r in BASE_LRS]
-    lines = ["def make_optimizer():"] if setup.resume else []
+    lines = ["def make_optimizer():"] if function else []
     if setup.lr_type == "shared":
         lines.append(f"{indent}lr = {rates[0]}  # one tensor for all groups")
         rates = ["lr"] * setup.groups
@@ -84,7 +87,7 @@ def optimizer_code(setup: Setup) -> str:
         args = ["groups"]
     cls, options = OPTIMIZERS[setup.optimizer]
     args += [f"{key}={value}" for key, value in options.items()]
-    target = f"{indent}{'return ' if setup.resume else 'optimizer = '}"
+    target = f"{indent}{'return ' if function else 'optimizer = '}"
     lines.append(call(target, f"torch.optim.{cls.__name__}", args, indent))
     return "\n".join(lines)
 
@@ -124,8 +127,9 @@ class Schedulers:
             constants["METRICS"] = list(self.case.schedule.metrics)
         return [listed(f"{name} = ", [repr(value) for value in values]) for name, values in constants.items()]
 
-    def imports(self) -> list[str]:
-        """The lines that import the scheduler classes."""
+    def imports(self, code: str) -> list[str]:
+        """The lines that import the scheduler classes, and those that other lines of the script name."""
+        self.kinds |= {name for name in installed().public_names() if re.search(rf"\b{name}\b", code)}
         names = sorted(self.kinds - {"SWALR"}, key=lambda name: (name.lower(), name))
         line = f"from torch.optim.lr_scheduler import {', '.join(names)}"
         if len(line) > WIDTH:

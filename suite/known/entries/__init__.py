@@ -1,0 +1,21 @@
+"""The known deviations by subject: NAME.toml says what each is, NAME.py which cases it can affect.
+
+title: a fragment that makes sense alone in a table.  symptom, workaround: full sentences.
+who: who is affected, after "if": "you resume a run".
+kind: defect (contradicts the documentation), surprise (documented or arguable, but silently loses LRs), change.
+since / until: first release with it, first release without it ("" = not fixed yet).  `python -m suite atlas` measures
+both on the scheduler file of every release from 1.11 on and fails where they differ from the values here.
+shapes: what it may look like, the labels of suite/engine/verdict.py.
+reading: the entry of readings.toml that it rests on.
+upstream: issues and pull requests of pytorch/pytorch; empty = none known.
+"""
+
+from . import composites, lengths, order, resuming
+from .places import Predicate
+
+#: The subjects, in the order in which causes are looked for: those in the composition before those in the loop.
+SUBJECTS = {"lengths": lengths, "composites": composites, "order": order, "resuming": resuming}
+#: Entry → the cases that it can affect.
+PREDICATES: dict[str, Predicate] = {
+    entry: predicate for subject in SUBJECTS.values() for entry, predicate in subject.PREDICATES.items()
+}
