@@ -101,6 +101,6 @@ def test_metrics_in_slugs(slug: str, metrics: tuple[float, ...]) -> None:
 
 
 def test_a_run_without_a_count_is_refused() -> None:
-    """The number after r must be a whole number."""
+    """The number after r must be an integer."""
     with pytest.raises(SlugError, match="'1p0r' must end with how often the number occurs, as in 1p0r4"):
         parse("reducelronplateau1p0r")
