@@ -97,7 +97,7 @@ class DocTrial:
     warned: tuple[str, ...] = ()
 
 
-def trial(subject: Subject, name: str, argument: str = "", **changes: Any) -> DocTrial:
+def trial(subject: Subject, name: str, argument: str = "", *, updates: int = STEPS, **changes: Any) -> DocTrial:
     """Build with valid arguments apart from `changes` and step; whatever the subject raises is part of the result."""
     lrs: list[float] = []
     step = 0
@@ -110,7 +110,7 @@ def trial(subject: Subject, name: str, argument: str = "", **changes: Any) -> Do
             make(subject, name, optimizer)
         try:
             scheduler = make(subject, name, optimizer, argument, **changes)
-            while step < STEPS:
+            while step < updates:
                 step += 1
                 lrs.append(float(optimizer.param_groups[0]["lr"]))
                 optimizer.step()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 import warnings
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from .finding import BASE_LR, make
 
 Trace = NDArray[np.float64]
 STEPS = 20
+STEPS_PRINTED = 4
 
 
 def trace(subject: Subject, name: str, metrics: list[float] | None = None, key: str = "lr", **changes: Any) -> Trace:
@@ -193,3 +196,27 @@ def decays(subject: Subject) -> str:
     actual = trace(subject, "LinearLR")
     rise = int(np.argmax(np.diff(actual) > 0))
     return f"by default it rises from {actual[rise]:.6g} to {actual[rise + 1]:.6g}" if np.diff(actual).max() > 0 else ""
+
+
+def only_initial(subject: Subject) -> str:
+    """The LR after the first one stays."""
+    actual = trace(subject, "LambdaLR", lr_lambda=lambda epoch: 1 / (1 + epoch))
+    return "" if np.ptp(actual) == 0 else "it sets the LR of every epoch"
+
+
+def printed_updates(name: str) -> Callable[[Subject], str]:
+    """With verbose=True, at least one line for each of four steps; ReduceLROnPlateau reduces from the second on."""
+
+    def check(subject: Subject) -> str:
+        output = io.StringIO()
+        optimizer = dummy_optimizer(BASE_LR)
+        with contextlib.redirect_stdout(output), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scheduler = make(subject, name, optimizer, verbose=True)
+            for _ in range(STEPS_PRINTED + 1):
+                optimizer.step()
+                scheduler.step(*[1.0] if name == "ReduceLROnPlateau" else [])
+        lines = len(output.getvalue().splitlines())
+        return "" if lines >= STEPS_PRINTED else f"verbose=True prints {lines} lines in {STEPS_PRINTED} steps"
+
+    return check

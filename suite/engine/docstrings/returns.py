@@ -33,7 +33,7 @@ def returns(subject: Subject, name: str) -> list[DocFinding]:
     """Returned LRs that are not of the documented type or not copies; states without a documented entry."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return [*_rates(subject, name), *_state(subject, name), *_functions(subject, name)]
+        return [*_rates(subject, name), *_counts(subject, name), *_state(subject, name), *_functions(subject, name)]
 
 
 def _rates(subject: Subject, name: str) -> Iterator[DocFinding]:
@@ -62,6 +62,22 @@ def _rates(subject: Subject, name: str) -> Iterator[DocFinding]:
                 )
                 break
             _advance(scheduler, name)
+
+
+def _counts(subject: Subject, name: str) -> Iterator[DocFinding]:
+    """An entry for each parameter group, also where one was added since the last step."""
+    says = " ".join((inspect.getdoc(getattr(subject.scheduler_class(name), "get_last_lr", None)) or "").split())
+    if "with entries for each of the optimizer's" not in says:
+        return
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=BASE_LR, momentum=0.9)
+    scheduler = make(subject, name, optimizer)
+    optimizer.add_param_group({"params": [torch.zeros(1)]})
+    count, groups = len(scheduler.get_last_lr()), len(optimizer.param_groups)
+    if count != groups:
+        sentence = f"{name}.get_last_lr() has an entry for each group, but {count} of {groups} after add_param_group()"
+        added = 'optimizer.add_param_group({"params": [torch.zeros(1)]})'
+        code = f"{construction(name)}\n{added}\nprint(scheduler.get_last_lr(), len(optimizer.param_groups))"
+        yield DocFinding("return-count", "get_last_lr", sentence, code)
 
 
 def _state(subject: Subject, name: str) -> Iterator[DocFinding]:

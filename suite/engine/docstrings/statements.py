@@ -10,7 +10,7 @@ from suite.engine.subject import Subject
 from . import cyclic_formulas as c
 from . import formulas as f
 from . import plateau_formulas as p
-from .finding import METHODS, DocFinding
+from .finding import METHODS, DocFinding, construction
 from .parse import parse
 
 
@@ -36,6 +36,13 @@ for step in range(12):
     scheduler.step({})"""
 
 STATEMENTS: tuple[Statement, ...] = (
+    Statement(
+        "LambdaLR",
+        "",
+        "Sets the initial learning rate.",
+        f.only_initial,
+        "scheduler = LambdaLR(optimizer, lambda epoch: 1 / (1 + epoch))" + LOOP.format(""),
+    ),
     Statement("LambdaLR", "lr_lambda", "times a given function", f.lambda_product),
     Statement("LambdaLR", "lr_lambda", "given an integer parameter epoch", f.integer_epochs),
     Statement("StepLR", "", "by gamma every step_size epochs", f.step),
@@ -189,8 +196,15 @@ def statements(subject: Subject, name: str) -> list[DocFinding]:
     owners = [cls, *(vars(cls)[method] for method in METHODS if method in vars(cls))]
     text = _squeezed(" ".join(parse(owner).text for owner in owners))
     findings = []
-    initial = Statement(name, "", "initial lr as lr", f.initial_rate(name))
-    known = [row for row in (*STATEMENTS, initial) if row.owner == name and _squeezed(row.text) in text]
+    metric = "1.0" if name == "ReduceLROnPlateau" else ""
+    printing = construction(name, verbose=True) + LOOP.replace(
+        '    print(step, optimizer.param_groups[0]["lr"])\n', ""
+    ).format(metric)
+    every_class = (
+        Statement(name, "", "initial lr as lr", f.initial_rate(name)),
+        Statement(name, "verbose", "prints a message to stdout for each update", f.printed_updates(name), printing),
+    )
+    known = [row for row in (*STATEMENTS, *every_class) if row.owner == name and _squeezed(row.text) in text]
     for row in known:
         try:
             difference = row.check(subject)

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import torch
+
 from suite.engine.loop import REFUSALS, dummy_optimizer
 from suite.engine.subject import Subject
 
-from .finding import BASE_LR, NEEDED, DocFinding, construction, make, parameters, shown, trial
+from .finding import BASE_LR, NEEDED, DocFinding, DocTrial, construction, make, parameters, shown, trial
 from .parse import DocumentedArgument, parse
 
 #: Documented types → values that are none of them. An int passes for a float, and a bool for an int.
@@ -27,6 +29,8 @@ WRONG: tuple[tuple[frozenset[str], tuple[Any, ...]], ...] = (
 )
 #: Values for arguments of "Raises:", of which at least one should be refused.
 BAD: tuple[Any, ...] = (-3, 0, 2.5, "nonsense", None)
+#: Longer than any schedule of `NEEDED`.
+MANY_STEPS = 40
 #: How the text of an int says that it counts something, so that -3 makes no sense.
 COUNTS = re.compile(r"(?:(?:the )?(?:total |maximum |allowed )*number of|period of|maximum number)", re.IGNORECASE)
 #: How a text says a numeric range, in words or as a comparison.
@@ -40,6 +44,12 @@ BOUNDS = (("base_lr", "max_lr", (0.5, 0.1)), ("base_momentum", "max_momentum", (
 def _twice(x: float) -> float:
     """Above every documented maximum of a scale."""
     return 2.0
+
+
+def _with(subject: Subject, name: str, argument: str, value: Any) -> DocTrial:
+    """A trial with one value."""
+    changes: dict[str, Any] = {argument: value}
+    return trial(subject, name, argument, **changes)
 
 
 def _taken(subject: Subject, name: str) -> Iterator[tuple[DocumentedArgument, Any]]:
@@ -88,6 +98,7 @@ def ranges(subject: Subject, name: str) -> list[DocFinding]:
             findings += check(subject, name, argument, default)
     findings += _bounds(subject, name)
     findings += _chainable(subject, name)
+    findings += _optimizers(subject, name)
     return findings
 
 
@@ -97,7 +108,7 @@ def _choices(subject: Subject, name: str, argument: DocumentedArgument, default:
     listed = f"one of {', '.join(argument.choices)} in the documentation"
     yield from _unchecked(subject, name, argument.name, "nonsense", "choice", listed)
     for choice in argument.choices:
-        outcome = trial(subject, name, argument.name, **{argument.name: choice})
+        outcome = _with(subject, name, argument.name, choice)
         if outcome.error is not None:
             sentence = f"{argument.name}={choice!r} of {name} is documented, but fails: {outcome.error}"
             code = construction(name, argument.name, **{argument.name: choice})
@@ -116,7 +127,7 @@ def _lists(subject: Subject, name: str, argument: DocumentedArgument, default: A
         cls_default = default if default is not None and not isinstance(default, type) else None
         single = NEEDED.get(name, {}).get(argument.name, cls_default)
         yield from _unchecked(subject, name, argument.name, [single] * 2, "length", "a list of one value per group")
-        outcome = trial(subject, name, argument.name, **{argument.name: [single]})
+        outcome = _with(subject, name, argument.name, [single])
         if outcome.error is not None:
             sentence = (
                 f"{argument.name} of {name} is documented as {argument.type_text}, but a list fails: {outcome.error}"
@@ -149,7 +160,7 @@ def _unsaid(subject: Subject, name: str, argument: DocumentedArgument, default: 
     if argument.kinds != {"float"} or SAYS_A_RANGE.search(argument.text):
         return
     for value in (2.0, 0.0, -0.5):
-        outcome = trial(subject, name, argument.name, **{argument.name: value})
+        outcome = _with(subject, name, argument.name, value)
         if isinstance(outcome.error, ValueError) and outcome.step == 0:
             sentence = f"{argument.name} of {name} has no documented range, but {value} is refused: {outcome.error}"
             code = construction(name, argument.name, **{argument.name: value})
@@ -159,7 +170,7 @@ def _unsaid(subject: Subject, name: str, argument: DocumentedArgument, default: 
 
 def _percentage(subject: Subject, name: str, argument: DocumentedArgument, default: Any) -> Iterator[DocFinding]:
     if "percentage" in argument.text.lower() and isinstance(default, float) and default <= 1:
-        outcome = trial(subject, name, argument.name, **{argument.name: 100 * default})
+        outcome = _with(subject, name, argument.name, 100 * default)
         if outcome.error is not None:
             value = f"{100 * default:g}"
             sentence = (
@@ -176,7 +187,7 @@ def _minimum(subject: Subject, name: str, argument: DocumentedArgument, default:
     if "float" not in argument.kinds or argument.name not in ("eta_min", "min_lr"):
         return
     bound = 2 * BASE_LR
-    outcome = trial(subject, name, argument.name, **{argument.name: bound})
+    outcome = _with(subject, name, argument.name, bound)
     if outcome.error is None and min(outcome.lrs) < bound:
         sentence = (
             f"{argument.name} of {name} is documented as the lowest LR, but {bound} is accepted for a base LR of "
@@ -210,6 +221,28 @@ def _chainable(subject: Subject, name: str) -> Iterator[DocFinding]:
     yield DocFinding("chainable", "", sentence, f"{construction(name)}\nChainedScheduler([scheduler])")
 
 
+def _optimizers(subject: Subject, name: str) -> Iterator[DocFinding]:
+    """With its default arguments, the class refuses an optimizer that has no momentum, and no text says so."""
+    documented = next((a for a, _ in _taken(subject, name) if a.name == "optimizer"), None)
+    if documented is None or "momentum" in documented.text or name in ("SequentialLR", "ChainedScheduler"):
+        return
+    try:
+        make(subject, name, torch.optim.Adagrad([torch.zeros(1)], lr=BASE_LR))
+    except REFUSALS as error:
+        sentence = f"optimizer of {name} is documented as any Optimizer, but Adagrad is refused: {error}"
+        code = f"optimizer = torch.optim.Adagrad([torch.zeros(1)], lr=0.3)\n{construction(name)}"
+        yield DocFinding("range-unsaid", "optimizer", sentence, code)
+
+
+def _ends(subject: Subject, name: str) -> Iterator[DocFinding]:
+    """A step that is refused after a number of others, although no text says that the schedule ends."""
+    outcome = trial(subject, name, updates=MANY_STEPS)
+    if outcome.error is not None:
+        sentence = f"{name}.step() fails at call {outcome.step}, and its docstring names no end: {outcome.error}"
+        code = f"{construction(name)}\nfor _ in range({MANY_STEPS}):\n    optimizer.step()\n    scheduler.step()"
+        yield DocFinding("end-unsaid", "step", sentence, code)
+
+
 def raises(subject: Subject, name: str) -> list[DocFinding]:
     """An exception of "Raises:" that no bad value of the named argument causes."""
     cls = subject.scheduler_class(name)
@@ -220,4 +253,6 @@ def raises(subject: Subject, name: str) -> list[DocFinding]:
         if not any(type(outcome.error).__name__ == exception for outcome in outcomes):
             sentence = f"{name} is documented to raise {exception} ({text}), but accepts {', '.join(map(repr, BAD))}"
             findings.append(DocFinding("not-raised", ", ".join(named), sentence))
+    if not re.search(r"exceed|no more than|at most", parse(cls).flat, re.IGNORECASE):
+        findings += _ends(subject, name)
     return findings
