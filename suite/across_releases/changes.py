@@ -7,6 +7,7 @@ import itertools
 import textwrap
 
 import numpy as np
+from numpy.typing import NDArray
 
 from suite.engine.case import Case
 from suite.engine.loop import run_case
@@ -64,11 +65,19 @@ def failure(run: CaseRun) -> str:
     """The class of the error that ended a run, when, and its first line; empty where there was none."""
     if run.absent:
         return f"{run.absent} does not exist"
-    if run.error is None:
-        return ""
-    text = str(run.error).splitlines()
-    when = f"at step {len(run.lrs)}" if run.built else "at construction"
-    return f"{type(run.error).__name__} {when}" + (f": {text[0][:120]}" if text else "")
+    return "" if run.error is None else error_in_words(run.error, len(run.lrs) if run.built else None)
+
+
+def error_in_words(error: BaseException, step: int | None) -> str:
+    """The class of an error, when it came (None: at construction), and its first line."""
+    text = str(error).splitlines()
+    when = "at construction" if step is None else f"at step {step}"
+    return f"{type(error).__name__} {when}" + (f": {text[0][:120]}" if text else "")
+
+
+def differs(old: NDArray[np.float64], new: NDArray[np.float64], kind: str) -> NDArray[np.bool_]:
+    """Where two arrays of one row per step differ by more than rounding; NaN equals NaN."""
+    return np.asarray(~(close(new, old, kind) | (old == new) | (np.isnan(old) & np.isnan(new))))
 
 
 def first_difference(before: CaseRun, after: CaseRun, kind: str) -> tuple[str, int | None, str] | None:
@@ -78,10 +87,10 @@ def first_difference(before: CaseRun, after: CaseRun, kind: str) -> tuple[str, i
         if not shared:
             continue
         old, new = (np.array(getattr(run, what)[:shared]) for run in (before, after))
-        differs = ~(close(new, old, kind) | (old == new) | (np.isnan(old) & np.isnan(new)))
-        if differs.any():
-            step = int(np.argmax(differs.any(axis=1)))
-            group = int(np.argmax(differs[step]))
+        different = differs(old, new, kind)
+        if different.any():
+            step = int(np.argmax(different.any(axis=1)))
+            group = int(np.argmax(different[step]))
             where = f" (group {group})" if old.shape[1] > 1 else ""
             return what, step, f"step {step}: {name} {old[step, group]:.6g} becomes {new[step, group]:.6g}{where}"
     failed, fails = failure(before), failure(after)

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
-import math
 from pathlib import Path
 
 from reference import Schedule, parse
 from suite.across_releases.change_report import as_record, print_changes, side_by_side
-from suite.across_releases.changes import Change, change_of, changed_in, failure, first_difference
+from suite.across_releases.changes import Change, change_of, changed_in
+from suite.across_releases.user_history import (
+    FACTORY_HELP,
+    STEPS,
+    add_factory_arguments,
+    change_lines,
+    changes_between,
+    checked,
+    plain,
+    plain_run,
+    precision,
+    request,
+)
+from suite.across_releases.user_run import Request, run_user
 from suite.cases.catalogue import all_cases
 from suite.engine.axes import Setup
 from suite.engine.case import Case
 from suite.engine.loader import load
 from suite.engine.subject import Subject
-from suite.engine.user_factory import run_factory
 from suite.known.entries.places import places
 from suite.releases.cache import numbers
 from suite.releases.load import subject
 from suite.shared.cli import InputError, checked_input
-from suite.shared.console import finite, plain_console, progress_bar
-
-#: Default steps of a run for --composition and --factory.
-STEPS = 64
+from suite.shared.console import plain_console, progress_bar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,28 +44,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     only.add_argument(
         "--composition", metavar="SLUG", help="only this composition, e.g. seq2_m4.linearlr4.cosineannealinglr8"
     )
-    only.add_argument(
-        "--factory", metavar="MODULE:FACTORY", help="your own scheduler: a function that takes an optimizer"
-    )
+    only.add_argument("--factory", metavar="MODULE:FACTORY", help=FACTORY_HELP)
     parser.add_argument(
         "--steps", type=int, default=None, metavar="N", help=f"steps for --composition and --factory (default: {STEPS})"
     )
-    parser.add_argument("--lr", type=float, default=0.1, help="the optimizer's lr for --factory (default: 0.1)")
-    parser.add_argument("--offline", action="store_true", help="only releases in the cache, no network")
+    add_factory_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print every change as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare and print; exit code 0 when nothing changes, 1 when something does, 2 for bad input."""
-    steps = STEPS if args.steps is None else args.steps
-    if steps < 1:
-        raise InputError(f"steps={steps} must be >= 1")
-    if not (args.lr >= 0 and math.isfinite(args.lr)):
-        raise InputError(f"lr={args.lr} must be finite and >= 0")
+    wanted = request(args)
     old, new = _side(args.before, args.offline), _side(args.after, args.offline)
-    if args.factory:
-        return _run_factory(args, old, new, steps)
-    cases = _cases(args, old, new, steps)
+    if args.factory is not None:
+        return _run_factory(args, wanted, old, new)
+    cases = _cases(args, old, new, wanted.steps)
     with progress_bar(quiet=args.json) as progress:
         compared = progress.track(cases, description="comparing")
         changes = [change for case in compared if (change := change_of(case, old, new)) is not None]
@@ -107,20 +109,26 @@ def _print(args: argparse.Namespace, changes: list[Change], total: int, old: Sub
     print_changes(console, changes, total, f"from {old.name} to {new.name}", since)
 
 
-def _run_factory(args: argparse.Namespace, old: Subject, new: Subject, steps: int) -> int:
-    before, after = (run_factory(args.factory, side, args.lr, steps) for side in (old, new))
-    if not (before.built or after.built) and type(before.error) is type(after.error):
-        raise InputError(f"factory={args.factory!r} must build a scheduler, but raises {failure(before)}")
-    difference = first_difference(before, after, "float")
-    lrs = [[row[0] for row in run.lrs] for run in (before, after)]
+def _run_factory(args: argparse.Namespace, wanted: Request, old: Subject, new: Subject) -> int:
+    sides = (functools.partial(_side, text, args.offline) for text in (args.before, args.after))
+    before, after = checked([run_user(wanted, side) for side in sides], args.factory)
+    changes = changes_between(before, after)
     if args.json:
-        rates = {"before": finite(lrs[0]), "after": finite(lrs[1])}
-        changed = difference is not None
-        print(json.dumps({"changed": changed, "words": difference[2] if difference else "", **rates}))
-    elif difference is None:
-        plain_console().print(f"no change in {steps} steps of {args.factory} from {old.name} to {new.name}")
+        words = changes[0].words if changes else ""
+        runs = {"before": plain_run(before), "after": plain_run(after)}
+        print(json.dumps({"changed": bool(changes), "words": words, "changes": plain(changes), **runs}))
+        return 1 if changes else 0
+    console = plain_console()
+    if changes:
+        console.print(f"{args.factory} changes from {old.name} to {new.name}")
+        for line in change_lines(changes):
+            console.print(f"  {line}")
     else:
-        plain_console().print(f"{args.factory}: {difference[2]}")
-        if difference[0] == "lrs":
-            plain_console().print(side_by_side(lrs[0], lrs[1]))
-    return 1 if difference else 0
+        console.print(f"no change in {after.steps} steps of {args.factory} from {old.name} to {new.name}")
+        if after.error:
+            console.print(f"  both end with {after.error}")
+    for change in changes[:1]:
+        if change.group is not None:
+            old_values, new_values = (run.group(change.what, change.group) for run in (before, after))
+            console.print(side_by_side(old_values, new_values, precision(before, after)))
+    return 1 if changes else 0

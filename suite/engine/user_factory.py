@@ -1,9 +1,10 @@
-"""A user's own scheduler, named as module:factory, built and stepped under the schedulers of a release."""
+"""A user's own code, named as module:name, under the schedulers of a release."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import operator
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,6 @@ import torch
 
 from suite.shared.cli import InputError
 
-from .loop import TrainingLoop, dummy_optimizer
-from .run import CaseRun
 from .subject import Subject
 
 _ABSENT = object()
@@ -55,27 +54,11 @@ def current_folder_first() -> Iterator[None]:
         sys.path[:] = path
 
 
-@contextlib.contextmanager
-def _fresh_imports(module: str) -> Iterator[None]:
-    """Import the user's module, and all that it imports, again for each release."""
-    top = module.split(".")[0]
-    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == top}
-    before = set(sys.modules)
-    try:
-        with current_folder_first():
-            yield
-    finally:
-        for name in set(sys.modules) - before:
-            if name.split(".")[0] != "torch":
-                del sys.modules[name]
-        sys.modules.update(kept)
-
-
 def split_spec(spec: str, option: str, form: str = "module:factory") -> tuple[str, str]:
     """The module and the name in it; raises BadSpec, which names the option, unless both are there."""
     module, colon, name = spec.partition(":")
     if not colon or not module or not name:
-        raise BadSpec(f"{option}={spec!r} must be {form}, a function that takes an optimizer")
+        raise BadSpec(f"{option}={spec!r} must be {form}, a function that builds a scheduler")
     return module, name
 
 
@@ -88,35 +71,13 @@ def load_named(spec: str, option: str, form: str = "module:factory") -> Any:
         if error.name is not None and f"{module}.".startswith(f"{error.name}."):
             raise BadSpec(f"{option}={spec!r} must name a module, but there is no {error.name}") from None
         raise
-    if not hasattr(home, name):
-        raise BadSpec(f"{option}={spec!r} must name something in {module}, but it has no {name}")
-    return getattr(home, name)
+    try:
+        return operator.attrgetter(name)(home)  # dotted names too: model.configure_optimizers
+    except AttributeError:
+        raise BadSpec(f"{option}={spec!r} must name something in {module}, but it has no {name}") from None
 
 
 def short_repr(value: object) -> str:
     """The value in one line of at most 80 characters."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def run_factory(spec: str, side: Subject, lr: float, steps: int) -> CaseRun:
-    """Step the scheduler that the user's factory builds under a release; raises BadSpec for a bad spec."""
-    module, _ = split_spec(spec, "factory")
-    run = CaseRun()
-    optimizer = dummy_optimizer(lr)
-    with _fresh_imports(module), as_installed(side):
-        try:
-            factory = load_named(spec, "factory")
-            if not callable(factory):
-                raise BadSpec(f"factory={spec!r} must name a function, but names {short_repr(factory)}")
-            scheduler = factory(optimizer)
-            if not hasattr(scheduler, "step"):
-                raise BadSpec(f"factory={spec!r} must return a scheduler, but returned {short_repr(scheduler)}")
-            run.built = True
-            for lrs in TrainingLoop(optimizer, scheduler).lrs(steps):
-                run.lrs.append(lrs)
-        except BadSpec:
-            raise
-        except Exception as error:  # noqa: BLE001 - what the user's code raises under a release is the answer
-            run.error = error
-    return run

@@ -39,7 +39,7 @@ def _work(path: Path, cases: tuple[Case, ...], pipe: Connection) -> None:
 
 
 @contextlib.contextmanager
-def _signals_blocked() -> Iterator[None]:
+def signals_blocked() -> Iterator[None]:
     """Keep Ctrl-C from a child that is started in the block: the parent ends it, without a second traceback."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
@@ -60,7 +60,7 @@ class Watchdog:
         context = multiprocessing.get_context("spawn")
         self.pipe, child_end = context.Pipe(duplex=False)
         self.process = context.Process(target=_work, args=(path, cases, child_end), daemon=True)
-        with _signals_blocked():
+        with signals_blocked():
             self.process.start()
         child_end.close()
 

@@ -1,18 +1,21 @@
-"""`upgrade --factory`: a user's own module under two releases, and nothing of it left behind."""
+"""`upgrade --factory`: a user's own module under two releases, in a process that it may do anything to."""
 
 from __future__ import annotations
 
 import importlib
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from suite.__main__ import main
+from suite.across_releases import user_run
+from suite.across_releases.user_run import Request, run_user
 from suite.engine.subject import Subject
-from suite.engine.user_factory import as_installed
+from suite.engine.user_factory import BadSpec, as_installed
 from suite.releases import cache
 from suite.releases.load import load_release
 from suite.tests import stock
@@ -20,6 +23,7 @@ from suite.tests import stock
 OLD, NEW = "9.0.0", "9.1.0"
 #: Three ways to name a scheduler; each must find the release's own.
 TRAIN = """
+import os
 import torch
 from torch.optim import lr_scheduler
 from torch.optim.lr_scheduler import ExponentialLR
@@ -56,6 +60,19 @@ def strict(optimizer):
 def hopeless(optimizer):
     raise RuntimeError("always")
 
+def exits(optimizer):
+    raise SystemExit("done")
+
+def kills(optimizer):
+    os._exit(7)
+
+def prints(optimizer):
+    print("not JSON")
+    return ExponentialLR(optimizer, 0.9)
+
+def ends_early(optimizer):
+    return lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=4)
+
 def no_scheduler(optimizer):
     return None
 
@@ -84,14 +101,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def nothing_left(project: Path) -> object:
     """After each test torch's modules, the search path and the imported modules are those of before."""
     importlib.import_module("suite.commands.upgrade")
-    torch.optim.SGD([torch.zeros(1)], lr=0.1)  # for its first optimizer torch imports 800 modules, which stay
+    run_user(Request("train:untouched", 0.1, 1), partial(load_release, OLD))  # what is imported for it stays
     optim = (torch.optim.lr_scheduler, torch.optim.swa_utils)
     path, before = list(sys.path), set(sys.modules)
     yield
     assert (torch.optim.lr_scheduler, torch.optim.swa_utils) == optim
     assert [importlib.import_module(f"torch.optim.{name}") for name in ("lr_scheduler", "swa_utils")] == list(optim)
     assert sys.path == path
-    assert [name for name in set(sys.modules) - before if not name.startswith("torch")] == []
+    assert [name for name in set(sys.modules) - before if not name.startswith(("torch", "multiprocessing"))] == []
 
 
 def mine(spec: str, *words: str) -> int:
@@ -105,10 +122,9 @@ def test_every_way_to_import_finds_the_release(capsys: pytest.CaptureFixture[str
     assert mine(f"train:{name}", "--json", "--lr", "0.5", "--steps", "6") == 1
     result = json.loads(capsys.readouterr().out)
     expected = [0.5 * 0.9**t for t in range(6)]
-    assert result["before"] == pytest.approx(expected, rel=1e-12)
-    assert result["after"] == pytest.approx(
-        [lr * (1.01 if t >= 3 else 1.0) for t, lr in enumerate(expected)], rel=1e-12
-    )
+    lrs = {side: result[side]["values"]["LR"][0] for side in ("before", "after")}
+    assert lrs["before"] == pytest.approx(expected, rel=1e-12)
+    assert lrs["after"] == pytest.approx([lr * (1.01 if t >= 3 else 1.0) for t, lr in enumerate(expected)], rel=1e-12)
     assert result["changed"] is True
     assert result["words"].startswith("step 3: LR 0.3645 becomes 0.368145")
 
@@ -156,6 +172,8 @@ def test_an_import_that_one_release_lacks_is_a_change(project: Path, capsys: pyt
         ("broken:make", "must build a scheduler, but raises SyntaxError at construction"),
         ("train.absent:make", "must name a module, but there is no train.absent"),
         ("train:no_scheduler", "must return a scheduler, but returned None"),
+        ("train:exits", "must build a scheduler, but raises SystemExit at construction: done"),
+        ("train:kills", "ended the process (code 7)"),
     ],
 )
 def test_bad_factories_are_one_line(project: Path, capsys: pytest.CaptureFixture[str], spec: str, words: str) -> None:
@@ -194,3 +212,52 @@ def test_a_module_already_imported_is_imported_again(project: Path, capsys: pyte
     finally:
         sys.path.remove(str(project))
         del sys.modules["helper_of_train"]
+
+
+def test_prints_are_not_our_output(capfd: pytest.CaptureFixture[str]) -> None:
+    """What a factory prints goes to standard error, and the JSON stays JSON."""
+    assert mine("train:prints", "--json") == 1
+    output = capfd.readouterr()
+    assert json.loads(output.out)["changed"] is True
+    assert output.err.splitlines() == ["not JSON"] * 2
+
+
+def test_a_script_meets_no_options_of_ours(project: Path) -> None:
+    """A module that parses its arguments when it is imported gets its defaults."""
+    parse = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--epochs', default=3)\n"
+    (project / "script.py").write_text(f"{parse}parser.parse_args()\n{HELPER}")
+    assert mine("script:late") == 1
+
+
+def test_what_a_process_does_once_is_done_for_each_release(project: Path) -> None:
+    """Operators are registered with torch once in a process, so each release needs its own."""
+    once = "import torch\nlibrary = torch.library.Library('warmup_bench_test', 'DEF')\n"
+    make = "def make(optimizer):\n    return torch.optim.lr_scheduler.StepLR(optimizer, 3)\n"
+    (project / "operators.py").write_text(once + make)
+    assert mine("operators:make") == 0
+
+
+def test_a_factory_that_hangs_is_one_line(project: Path) -> None:
+    """The child process is given up."""
+    (project / "slow.py").write_text("import time\ndef make(optimizer):\n    time.sleep(60)\n")
+    with pytest.raises(BadSpec, match=r"^factory='slow:make' gave no answer within 1 s$"):
+        run_user(Request("slow:make", 0.1, 1), partial(load_release, OLD), patience=1.0)
+
+
+def test_a_common_end_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that ends before the last step, with the same error under both releases, says so.
+
+    OneCycleLR(total_steps=4) takes four calls of step(), so the fifth, after update 4, fails.
+    """
+    assert mine("train:ends_early", "--steps", "20") == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("no change in 5 steps of train:ends_early")
+    assert last.startswith("  both end with ValueError at step 5: Tried to step 5 times")
+
+
+@pytest.mark.slow
+def test_a_new_interpreter_gives_the_same(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a process with torch cannot fork, a new one is started."""
+    monkeypatch.setattr(user_run, "METHOD", "spawn")
+    assert mine("train:by_attribute", "--steps", "5") == 1
+    assert "step 3: LR 0.0729 becomes 0.073629" in capsys.readouterr().out
