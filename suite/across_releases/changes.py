@@ -7,7 +7,6 @@ import itertools
 import textwrap
 
 import numpy as np
-from numpy.typing import NDArray
 
 from suite.engine.case import Case
 from suite.engine.loop import run_case
@@ -75,11 +74,6 @@ def error_in_words(error: BaseException, step: int | None) -> str:
     return f"{type(error).__name__} {when}" + (f": {text[0][:120]}" if text else "")
 
 
-def differs(old: NDArray[np.float64], new: NDArray[np.float64], kind: str) -> NDArray[np.bool_]:
-    """Where two arrays of one row per step differ by more than rounding; NaN equals NaN."""
-    return np.asarray(~(close(new, old, kind) | (old == new) | (np.isnan(old) & np.isnan(new))))
-
-
 def first_difference(before: CaseRun, after: CaseRun, kind: str) -> tuple[str, int | None, str] | None:
     """What differs between two runs, from which step, in words; None where nothing does."""
     for what, name in (("lrs", "LR"), ("momenta", "momentum"), ("last_lrs", "get_last_lr()")):
@@ -87,10 +81,10 @@ def first_difference(before: CaseRun, after: CaseRun, kind: str) -> tuple[str, i
         if not shared:
             continue
         old, new = (np.array(getattr(run, what)[:shared]) for run in (before, after))
-        different = differs(old, new, kind)
-        if different.any():
-            step = int(np.argmax(different.any(axis=1)))
-            group = int(np.argmax(different[step]))
+        differs = ~(close(new, old, kind) | (old == new) | (np.isnan(old) & np.isnan(new)))
+        if differs.any():
+            step = int(np.argmax(differs.any(axis=1)))
+            group = int(np.argmax(differs[step]))
             where = f" (group {group})" if old.shape[1] > 1 else ""
             return what, step, f"step {step}: {name} {old[step, group]:.6g} becomes {new[step, group]:.6g}{where}"
     failed, fails = failure(before), failure(after)

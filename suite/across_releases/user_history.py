@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.engine.tolerances import between_releases
 from suite.releases.cache import numbers
 from suite.releases.load import load_release
 from suite.shared.cli import InputError, checked_input
 from suite.shared.console import finite
 
-from .changes import differs
 from .user_run import Request, UserRun, run_user
 
 #: Default steps of a run.
@@ -98,10 +98,10 @@ def changes_between(before: UserRun, after: UserRun) -> list[UserChange]:
         groups = max(len(run.columns(what)) for run in (before, after))
         for group in range(groups):
             old, new = (_column(run.group(what, group), min(before.steps, after.steps)) for run in (before, after))
-            different = differs(old, new, precision(before, after))[:, 0]
+            different = _differs(old, new, precision(before, after))
             if different.any():
                 step = int(np.argmax(different))
-                values = (f"{side[step, 0]:.6g}" if not math.isnan(side[step, 0]) else "nothing" for side in (old, new))
+                values = (f"{side[step]:.6g}" if not math.isnan(side[step]) else "nothing" for side in (old, new))
                 where = f" (group {group})" if groups > 1 else ""
                 words = f"step {step}: {what} {' becomes '.join(values)}{where}"
                 found.append(UserChange(what, step, group, words))
@@ -117,8 +117,18 @@ def precision(before: UserRun, after: UserRun) -> str:
 
 
 def _column(values: list[float], steps: int) -> NDArray[np.float64]:
-    """One group as a column of `steps` rows, NaN where the run has no such value."""
-    return np.array([*values[:steps], *[math.nan] * (steps - len(values))]).reshape(-1, 1)
+    """One group at the first `steps` steps, NaN where the run has no such value."""
+    return np.array([*values[:steps], *[math.nan] * (steps - len(values))])
+
+
+def _differs(old: NDArray[np.float64], new: NDArray[np.float64], kind: str) -> NDArray[np.bool_]:
+    """Where two runs differ by more than rounding; NaN equals NaN."""
+    with np.errstate(invalid="ignore"):  # infinite minus infinite
+        sizes = np.maximum(np.abs(old), np.abs(new))
+        finite_sizes = sizes[np.isfinite(sizes)]
+        allowed = between_releases(old.size, kind) * (sizes + finite_sizes.max(initial=0.0))
+        near = np.isfinite(sizes) & (np.abs(old - new) <= allowed)
+    return np.asarray(~(near | (old == new) | (np.isnan(old) & np.isnan(new))))
 
 
 def checked(runs: list[UserRun], spec: str) -> list[UserRun]:

@@ -30,3 +30,12 @@ def of_peak(steps: int, kind: str = "float") -> float:
     so a rate that should be exactly 0 may keep a few units in the last place of the peak.
     """
     return (steps + 1) * ROUNDINGS_PER_STEP * UNIT[kind]
+
+
+def between_releases(steps: int, kind: str = "float") -> float:
+    """Allowed difference of two runs of one scheduler, as a share of the rate and once more of the largest rate.
+
+    Releases differ in the order of a few operations. What CosineAnnealingLR amplifies next to its zero is a share
+    of the largest rate, so that `CONDITION`, 1 % of a float32 rate after 64 steps, would hide real changes.
+    """
+    return of_peak(steps, kind)

@@ -167,6 +167,24 @@ def test_a_tensor_lr_of_the_factorys_own_optimizer(project: Path, capsys: pytest
     assert ["4", "0.082", "0.082"] in [line.split() for line in lines]
 
 
+#: Factor on every LR that torch computes, kind of LR → whether it is a change: rounding is 2⁻²⁴ of a float32.
+FACTORS = {
+    (1 + 1e-7, "0.5"): True,
+    (1 + 1e-7, "torch.tensor(0.5)"): False,
+    (1 + 1e-3, "torch.tensor(0.5)"): True,
+    (1 + 1e-14, "0.5"): False,
+}
+
+
+@pytest.mark.parametrize(("factor", "lr"), FACTORS)
+def test_rounding_is_no_change(project: Path, factor: float, lr: str) -> None:
+    """What a tensor rounds to is no change, what a float would show is one, and so is a thousandth of a tensor."""
+    stock.put(NEW, f"_kept = StepLR.get_lr\nStepLR.get_lr = lambda self: [lr * {factor!r} for lr in _kept(self)]\n")
+    make = f"torch.optim.lr_scheduler.StepLR(torch.optim.SGD([torch.zeros(1)], lr={lr}), 99)"
+    (project / "rounding.py").write_text(f"import torch\ndef make():\n    return {make}\n")
+    assert upgrade("rounding:make", "--steps", "4") == FACTORS[factor, lr]
+
+
 #: Weight decay, beta1 and beta2 follow the LR of their group, by different factors.
 COUPLED = """
 import torch
