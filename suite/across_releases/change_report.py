@@ -136,7 +136,12 @@ def side_by_side(before: list[float], after: list[float], kind: str = "float", r
     size = max(len(before), len(after))
     shared = min(len(before), len(after))
     same = close(np.array(after[:shared]).reshape(-1, 1), np.array(before[:shared]).reshape(-1, 1), kind)[:, 0]
-    differing = {t for t in range(size) if t >= shared or not same[t]}
+    return two_traces(before, after, {t for t in range(size) if t >= shared or not same[t]}, rows)
+
+
+def two_traces(before: list[float], after: list[float], differing: set[int], rows: int = ROWS) -> Table:
+    """Both traces at the steps `differing`, and one step before and after."""
+    size = max(len(before), len(after))
     shown = sorted(t for t in range(size) if {t - 1, t, t + 1} & differing)[:rows]
     table = plain_table()
     for name in ("step", "before", "after"):

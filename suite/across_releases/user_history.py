@@ -101,7 +101,7 @@ def changes_between(before: UserRun, after: UserRun) -> list[UserChange]:
             different = _differs(old, new, precision(before, after))
             if different.any():
                 step = int(np.argmax(different))
-                values = (f"{side[step]:.6g}" if not math.isnan(side[step]) else "nothing" for side in (old, new))
+                values = _apart(old[step], new[step])
                 where = f" (group {group})" if groups > 1 else ""
                 words = f"step {step}: {what} {' becomes '.join(values)}{where}"
                 found.append(UserChange(what, step, group, words))
@@ -119,6 +119,19 @@ def precision(before: UserRun, after: UserRun) -> str:
 def _column(values: list[float], steps: int) -> NDArray[np.float64]:
     """One group at the first `steps` steps, NaN where the run has no such value."""
     return np.array([*values[:steps], *[math.nan] * (steps - len(values))])
+
+
+def _apart(old: float, new: float) -> list[str]:
+    """Both values in six digits, or in as many as tell them apart."""
+    digits = next((digits for digits in (6, 9, 12) if f"{old:.{digits}g}" != f"{new:.{digits}g}"), 17)
+    return ["nothing" if math.isnan(value) else f"{value:.{digits}g}" for value in (old, new)]
+
+
+def differing(old: list[float], new: list[float], kind: str) -> set[int]:
+    """The steps at which one group differs, those that only one run has among them."""
+    shared = min(len(old), len(new))
+    mask = _differs(np.array(old[:shared]), np.array(new[:shared]), kind)
+    return {t for t in range(max(len(old), len(new))) if t >= shared or mask[t]}
 
 
 def _differs(old: NDArray[np.float64], new: NDArray[np.float64], kind: str) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from reference import Schedule, parse
-from suite.across_releases.change_report import as_record, print_changes, side_by_side
+from suite.across_releases.change_report import as_record, print_changes, two_traces
 from suite.across_releases.changes import Change, change_of, changed_in
 from suite.across_releases.user_history import (
     FACTORY_HELP,
@@ -18,6 +18,7 @@ from suite.across_releases.user_history import (
     change_lines,
     changes_between,
     checked,
+    differing,
     plain,
     plain_run,
     precision,
@@ -130,5 +131,6 @@ def _run_factory(args: argparse.Namespace, wanted: Request, old: Subject, new: S
     for change in changes[:1]:
         if change.group is not None:
             old_values, new_values = (run.group(change.what, change.group) for run in (before, after))
-            console.print(side_by_side(old_values, new_values, precision(before, after)))
+            steps = differing(old_values, new_values, precision(before, after))
+            console.print(two_traces(old_values, new_values, steps))
     return 1 if changes else 0

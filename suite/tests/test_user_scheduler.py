@@ -172,17 +172,19 @@ FACTORS = {
     (1 + 1e-7, "0.5"): True,
     (1 + 1e-7, "torch.tensor(0.5)"): False,
     (1 + 1e-3, "torch.tensor(0.5)"): True,
-    (1 + 1e-14, "0.5"): False,
+    (1 + 1e-15, "0.5"): False,
 }
 
 
 @pytest.mark.parametrize(("factor", "lr"), FACTORS)
-def test_rounding_is_no_change(project: Path, factor: float, lr: str) -> None:
+def test_rounding_is_no_change(project: Path, capsys: pytest.CaptureFixture[str], factor: float, lr: str) -> None:
     """What a tensor rounds to is no change, what a float would show is one, and so is a thousandth of a tensor."""
     stock.put(NEW, f"_kept = StepLR.get_lr\nStepLR.get_lr = lambda self: [lr * {factor!r} for lr in _kept(self)]\n")
     make = f"torch.optim.lr_scheduler.StepLR(torch.optim.SGD([torch.zeros(1)], lr={lr}), 99)"
     (project / "rounding.py").write_text(f"import torch\ndef make():\n    return {make}\n")
     assert upgrade("rounding:make", "--steps", "4") == FACTORS[factor, lr]
+    digits = {1 + 1e-7: "0.50000005", 1 + 1e-3: "0.5005"}[factor] if FACTORS[factor, lr] else ""
+    assert (f"  step 0: LR 0.5 becomes {digits}\n" in capsys.readouterr().out) == FACTORS[factor, lr]
 
 
 #: Weight decay, beta1 and beta2 follow the LR of their group, by different factors.
