@@ -13,6 +13,7 @@ Left out, because it would compare nothing or is tested elsewhere:
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from hypothesis import assume
@@ -146,8 +147,9 @@ def triangles(draw: st.DrawFn) -> Schedule:
 
 
 def plateaus(metrics: int = STEPS) -> Schedules:
-    """ReduceLROnPlateau with a metric for each step."""
-    values = st.lists(st.floats(0.1, 2.0), min_size=metrics, max_size=metrics).map(tuple)
+    """ReduceLROnPlateau with a metric for each step: like a loss, of both signs, or not even a number."""
+    any_metric = st.one_of(st.floats(0.1, 2.0), st.floats(-2.0, 2.0), st.sampled_from((math.nan, math.inf, -math.inf)))
+    values = st.lists(any_metric, min_size=metrics, max_size=metrics).map(tuple)
     return st.builds(
         ReduceLROnPlateau,
         values,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import random
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -82,9 +84,9 @@ def test_an_improvement_resets_the_count() -> None:
     assert rates(scheduler.optimizer) == [0.3]
 
 
-@pytest.mark.parametrize(("eps", "lr"), [(0.15, 0.3), (math.nextafter(0.15, 0.0), 0.15), (0.0, 0.15)])
-def test_a_reduction_of_eps_or_less_is_left_out(eps: float, lr: float) -> None:
-    """The LR changes only if the difference exceeds eps."""
+@pytest.mark.parametrize(("eps", "lr"), [(math.nextafter(0.15, 1.0), 0.3), (math.nextafter(0.15, 0.0), 0.15)])
+def test_a_smaller_reduction_than_eps_is_left_out(eps: float, lr: float) -> None:
+    """The LR changes if the difference exceeds eps, and not if it is less; for equality see plateau-eps-reached."""
     scheduler = plateau(patience=0, factor=0.5, eps=eps)
     scheduler.step(1.0)
     scheduler.step(1.0)
@@ -145,13 +147,30 @@ def test_random_metrics_of_any_sign(mode: str, threshold_mode: str) -> None:
     assert 0 < reduced < LISTS  # both outcomes are tested
 
 
-def test_metrics_may_be_anything_with_a_float() -> None:
-    """One-element tensors and integers are accepted by value."""
+NUMBERS = (
+    *(3, True, Fraction(1, 4), np.float32(0.1), np.int64(-2), np.array(0.5)),
+    *(torch.tensor(3.0), torch.tensor([2.0]), torch.tensor(2), torch.tensor(0.1, dtype=torch.float16)),
+)
+
+
+@pytest.mark.parametrize("metric", NUMBERS, ids=lambda m: f"{type(m).__name__}-{m}")
+def test_metrics_may_be_anything_with_a_float(metric: Any) -> None:
+    """Numbers of Python and NumPy, and tensors and arrays of one element, are taken by value and kept as a float."""
     scheduler = plateau()
-    for metric, value in ((torch.tensor(3.0), 3.0), (torch.tensor([2.0]), 2.0), (1, 1.0)):
+    scheduler.step(metric)
+    assert type(scheduler.best) is float
+    assert scheduler.best == metric
+
+
+@pytest.mark.parametrize("metric", [None, [1.0], 1j, torch.ones(2)], ids=str)
+def test_what_is_no_number_is_refused(metric: Any) -> None:
+    """What float() refuses raises, and the scheduler stays as it was."""
+    scheduler = plateau(patience=0)
+    scheduler.step(1.0)
+    before = scheduler.state_dict()
+    with pytest.raises((TypeError, ValueError, RuntimeError)):
         scheduler.step(metric)
-        assert type(scheduler.best) is float
-        assert scheduler.best == value
+    assert scheduler.state_dict() == before
 
 
 def test_an_epoch_may_be_given() -> None:

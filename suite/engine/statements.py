@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -35,6 +36,13 @@ NAMES = {
 }
 
 Argument = str | tuple[str, list[str]]  # a text, or the prefix and items of a list
+
+
+def literal(value: Any) -> str:
+    """A value as Python source: NaN and infinity have no literal of their own."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
 def listed(before: str, items: Sequence[str], indent: str = "", end: str = "") -> str:
@@ -125,7 +133,7 @@ class Schedulers:
         constants = dict(self.tables)
         if isinstance(self.case.schedule, ReduceLROnPlateau):
             constants["METRICS"] = list(self.case.schedule.metrics)
-        return [listed(f"{name} = ", [repr(value) for value in values]) for name, values in constants.items()]
+        return [listed(f"{name} = ", [literal(value) for value in values]) for name, values in constants.items()]
 
     def imports(self, code: str) -> list[str]:
         """The lines that import the scheduler classes, and those that other lines of the script name."""
@@ -188,8 +196,8 @@ class Schedulers:
                 return f"{key}=", [self._function(getattr(own, key)) for own in each]
             return f"{key}={self._function(factor)}"
         if isinstance(value, list):
-            return f"{key}=", [repr(item) for item in value]
-        return f"{key}={json.dumps(value) if isinstance(value, str) else repr(value)}"
+            return f"{key}=", [literal(item) for item in value]
+        return f"{key}={literal(value)}"
 
     def _function(self, factor: Schedule) -> str:
         text = formula(factor)

@@ -7,10 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from reference import ChainedScheduler, CosineAnnealingLR
-from suite.engine.case import Case
-
-from .entries.places import places
+from reference import ChainedScheduler, CosineAnnealingLR, ReduceLROnPlateau
+from suite.engine.case import Case, Refused, validated
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +41,15 @@ def _rises_again(case: Case) -> bool:
     return bool((np.diff(rates)[case.schedule.T_max :] > 0).any())
 
 
+def _negative_plateau(case: Case) -> bool:
+    """A relative threshold, which is there to make improvements rarer, keeps the LR higher than no threshold does."""
+    twin = case.schedule
+    if not isinstance(twin, ReduceLROnPlateau) or twin.threshold_mode != "rel" or not twin.threshold > 0:
+        return False
+    exact = dataclasses.replace(twin, threshold=0.0)
+    return bool((twin.trace(case.steps, 0.3) > exact.trace(case.steps, 0.3)).any())
+
+
 PITFALLS = (
     Pitfall(
         "chain-overwrites",
@@ -58,11 +65,20 @@ PITFALLS = (
         (152081,),
         _rises_again,
     ),
+    Pitfall(
+        "plateau-negative-metric",
+        "ReduceLROnPlateau takes a negative metric that is constant or slightly worse for an improvement",
+        "Pass threshold_mode='abs' with a metric that can be negative; 'rel' is the default.",
+        (47513, 38622),
+        _negative_plateau,
+    ),
 )
 
 
 def pitfalls_of(case: Case) -> list[Pitfall]:
-    """The pitfalls that the case shows; a composite that cannot be evaluated shows none."""
-    if any(type(s).__name__ in ("LRScheduler", "ReduceLROnPlateau") for s, _ in places(case.schedule)):
+    """The pitfalls that the case shows; a composition that the reference refuses shows none."""
+    try:
+        validated(case.schedule)
+    except Refused:
         return []
     return [pitfall for pitfall in PITFALLS if pitfall.shows(case)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -97,12 +98,18 @@ def _given_epochs(evidence: Evidence, schedule: Schedule, base: float) -> Iterat
 
 
 def _plateau(evidence: Evidence, schedule: ReduceLROnPlateau) -> Iterator[Hypothesis]:
-    """One tensor shared as the LR of n groups is reduced n times."""
-    last = len(schedule.metrics)
+    """A first metric counts as bad, a change by eps is left out, or a tensor shared by n groups is reduced n times."""
+    last, base = len(schedule.metrics), evidence.anatomy.base
+    # torch compares the first metric with infinity, as if an epoch with that metric had come before it.
+    worst = math.inf if schedule.mode == "min" else -math.inf
+    late = dataclasses.replace(schedule, metrics=(worst, *schedule.metrics)).trace(last + 2, base)[1:]
+    yield from _made("torch-plateau-first", late, last)
+    above = dataclasses.replace(schedule, eps=math.nextafter(schedule.eps, math.inf))
+    yield from _made("torch-plateau-eps", above.trace(last + 1, base), last)
     free = dataclasses.replace(schedule, min_lr=0.0, eps=0.0).trace(last + 1)
     drops = set((np.flatnonzero(np.diff(free) < 0) + 1).tolist())
     for groups in (2, 3, 4):
-        lrs, rate = np.empty(last + 1), evidence.anatomy.base
+        lrs, rate = np.empty(last + 1), base
         for t in range(last + 1):
             for _ in range(groups if t in drops else 0):
                 lower = max(rate * schedule.factor, schedule.min_lr)
