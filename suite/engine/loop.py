@@ -198,7 +198,7 @@ class CaseLoop(TrainingLoop):
                 self.do("built")
                 for lrs in self.lrs(steps):
                     run.lrs.append(lrs)
-                    run.last_lrs.append([float(lr) for lr in self.scheduler.get_last_lr()])
+                    run.last_lrs.append(self.reported(lrs))
                     run.momenta.append([momentum_of(group) for group in self.optimizer.param_groups])
                     run.positions.append(self.position)
                 self._inspect(before)
@@ -208,6 +208,14 @@ class CaseLoop(TrainingLoop):
                 run.error = error
         run.warned = [f"{w.category.__name__}: {w.message}" for w in caught]
         return run
+
+    def reported(self, lrs: list[float]) -> list[float]:
+        """What get_last_lr() gives; where it fails the LRs in force, so that the run continues and is judged."""
+        try:
+            return [float(lr) for lr in self.scheduler.get_last_lr()]
+        except AttributeError as error:
+            self.run_so_far.unread = self.run_so_far.unread or (len(self.run_so_far.positions), error)
+            return lrs
 
     def _inspect(self, before: list[dict[str, Any]]) -> None:
         """What is left after the last update: settings of the groups, bookkeeping, the checks of the actions."""

@@ -20,6 +20,7 @@ class CaseRun:
     own_momentum: float = math.nan  # the optimizer's, before any scheduler was built
     warned: list[str] = dataclasses.field(default_factory=list)
     error: BaseException | None = None
+    unread: tuple[int, AttributeError] | None = None  # the first row at which get_last_lr() failed
     stage: str = "construction"  # what was being done last: construction, a place of an action, or the update
     built: bool = False
     absent: str = ""

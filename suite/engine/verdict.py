@@ -229,6 +229,10 @@ def _in_the_rest(case: Case, run: CaseRun) -> Iterator[Verdict]:
         text = str(run.error).splitlines()[0] if str(run.error) else ""
         detail = f"{type(run.error).__name__} {when}: {text}"
         yield Verdict("deviates", "error", len(run.lrs) if run.built else None, detail=detail, channel="error")
+    if run.unread is not None:
+        step, error = run.unread
+        detail = f"{type(error).__name__} in get_last_lr() at step {step}: {error}"
+        yield Verdict("deviates", "error", step, detail=detail, channel="reported")
     yield from _warnings(case, run)
     channels = set()
     for check, actual, target in run.checks:

@@ -6,10 +6,14 @@ import itertools
 from typing import Any
 
 import pytest
+import torch
 
 from reference import ReduceLROnPlateau, parse
+from suite.cases.catalogue import find
 from suite.cases.schedules import plateau
 from suite.engine.case import Case, Refused, validated
+from suite.engine.subject import installed
+from suite.engine.verdict import verdict_of
 from suite.known.entries import PREDICATES
 
 GRID = list(plateau.grid())
@@ -55,3 +59,10 @@ def test_a_deviation_is_expected_of_few_cases(entry: str) -> None:
     """A predicate that holds for every case would excuse any deviation."""
     hit = [case for case in plateau.cases() if PREDICATES[entry](case)]
     assert 0 < len(hit) < len(GRID) / 4
+
+
+def test_a_missing_get_last_lr_hides_no_learning_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to release 2.2 it fails before the first step; the LRs are judged all the same, each in its own channel."""
+    monkeypatch.delattr(torch.optim.lr_scheduler.LRScheduler, "get_last_lr")
+    verdict = verdict_of(find("reducelronplateaunanx1p0r3x0p5r4_f0p7_p0_t0p1"), installed())
+    assert [(v.channel, v.shape, v.step) for v in verdict.deviations] == [("lr", "scaled", 1), ("reported", "error", 0)]
