@@ -26,6 +26,7 @@ import torch
 from suite.cases.catalogue import all_cases
 from suite.engine.case import Case
 from suite.engine.verdict import Verdict, verdict_of
+from suite.known.ablation import judge_on
 from suite.known.deviations import Known, explained, table
 from suite.releases import cache
 from suite.releases.load import load_release
@@ -44,6 +45,9 @@ SOURCES = (
 #: Releases measured at a time, at most: each takes about 240 MiB.
 WORKERS = 4
 COLUMNS = ("case", "family", "release", "verdict", "channel", "shape", "step", "size", "entry", "detail")
+
+#: Case → for each of its deviations the ids of the entries that explain it.
+Causes = dict[str, list[list[str]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,17 +132,34 @@ def measure(chosen: Iterable[str], done: Callable[[str], None] = lambda release:
     """All rows of these releases, a few releases at a time; `done` is called as each finishes."""
     chosen, key = list(chosen), sources_key()
     cases = {case.id: case for case in all_cases()}
-    verdicts: dict[str, dict[str, Verdict]] = {}
+    verdicts: dict[str, tuple[dict[str, Verdict], Causes]] = {}
     with ProcessPoolExecutor(min(os.cpu_count() or 1, WORKERS), initializer=end_with_parent) as pool:
-        futures = {pool.submit(_measure, release, key): release for release in chosen}
+        futures = {pool.submit(_explained, release, key): release for release in chosen}
         for future in as_completed(futures):
             verdicts[futures[future]] = future.result()
             done(futures[future])
-    return {r: [_row(cases[c], r, v) for c, v in verdicts[r].items()] for r in chosen}
+    return {r: list(_rows(cases, r, *verdicts[r])) for r in chosen}
 
 
-def _row(case: Case, release: str, verdict: Verdict) -> AtlasRow:
-    return AtlasRow(case, release, verdict, explained(case, verdict, release))
+def _explained(release: str, key: str) -> tuple[dict[str, Verdict], Causes]:
+    """The verdicts of one release, and for each deviating case the ids of the entries that explain its deviations."""
+    verdicts, cases, run = (
+        _measure(release, key),
+        {case.id: case for case in all_cases()},
+        judge_on(load_release(release)),
+    )
+    causes = {
+        name: [[entry.id for entry in entries] for entries in explained(cases[name], verdict, release, run)]
+        for name, verdict in verdicts.items()
+        if verdict.deviations
+    }
+    return verdicts, causes
+
+
+def _rows(cases: dict[str, Case], release: str, verdicts: dict[str, Verdict], causes: Causes) -> Iterator[AtlasRow]:
+    for name, verdict in verdicts.items():
+        entries = tuple(tuple(table()[entry] for entry in ids) for ids in causes.get(name, []))
+        yield AtlasRow(cases[name], release, verdict, entries)
 
 
 def unexplained(rows: dict[str, list[AtlasRow]]) -> list[AtlasRow]:

@@ -7,6 +7,7 @@ import argparse
 from suite.cases.catalogue import all_cases
 from suite.engine.subject import installed
 from suite.engine.verdict import verdict_of
+from suite.known.ablation import judge_on
 from suite.known.deviations import CASES, write_records
 from suite.shared.cli import checked_input
 
@@ -20,6 +21,6 @@ def run(args: argparse.Namespace) -> int:
     subject = installed()
     verdicts = [(case, verdict_of(case, subject)) for case in all_cases()]
     with checked_input():
-        number = write_records(subject.release, verdicts)
+        number = write_records(subject.release, verdicts, judge_on(subject))
     print(f"{CASES.name}: {number} of {len(all_cases())} cases deviate in torch {subject.release}, each in a known way")
     return 0

@@ -18,6 +18,7 @@ from suite.engine.case import Case
 from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, verdict_of
 from suite.engine.watchdog import Watchdog
+from suite.known.ablation import judge_on
 from suite.known.deviations import recorded_release, stale_entries
 from suite.known.findings import Finding, judged
 from suite.known.report import print_report
@@ -62,7 +63,9 @@ def run(args: argparse.Namespace) -> int:
         else:
             watchdog = stack.enter_context(Watchdog(args.module, cases))
             name, missing, verdicts = f"{args.module} on {subject.name}", watchdog.missing(), watchdog.verdicts()
-        findings = list(judged(cases, verdicts, subject.release, args.json))
+        recorded = args.module is not None or subject.release == recorded_release()
+        run = None if recorded else judge_on(subject)
+        findings = list(judged(cases, verdicts, subject.release, args.json, run))
     stale = (
         []
         if args.only or args.module

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from suite.engine.case import Case
 from suite.engine.verdict import Verdict
 from suite.shared.toml_file import read_toml
 
+from .ablation import real_causes
 from .entries import PREDICATES, SUBJECTS
 
 HERE = Path(__file__).parent
@@ -82,18 +83,33 @@ def readings() -> dict[str, dict[str, str]]:
     return read_toml(READINGS)
 
 
-def entries_for(case: Case, deviation: Verdict, release: str) -> tuple[Known, ...]:
-    """The entries that explain this deviation, the most important first; empty where none does."""
-    for entry_id, predicate in PREDICATES.items():
-        entry = table()[entry_id]
-        if entry.shows(deviation) and entry.covers(release) and predicate(case):
-            return (entry,)
-    return ()
+def candidates(case: Case, deviation: Verdict, release: str) -> tuple[Known, ...]:
+    """The entries that may explain this deviation: their predicates, shapes and releases match."""
+    entries = (table()[name] for name, predicate in PREDICATES.items() if predicate(case))
+    return tuple(entry for entry in entries if entry.shows(deviation) and entry.covers(release))
 
 
-def explained(case: Case, verdict: Verdict, release: str) -> tuple[tuple[Known, ...], ...]:
-    """For each deviation of the verdict, the entries that explain it."""
-    return tuple(entries_for(case, deviation, release) for deviation in verdict.deviations)
+def explained(
+    case: Case, verdict: Verdict, release: str, run: Callable[[Case], Verdict] | None = None
+) -> tuple[tuple[Known, ...], ...]:
+    """For each deviation of the verdict, the entries that explain it, the most important first.
+
+    Where several may, those that are recorded for the case; else those that `run`, which judges a case on this
+    release, confirms on simpler cases; else the first.
+    """
+    recorded = {line.channel: line.entries.split("+") for line in _recorded(case, release)}
+    causes = []
+    for deviation in verdict.deviations:
+        entries = candidates(case, deviation, release)
+        names = [entry.id for entry in entries]
+        if len(entries) > 1:
+            if set(recorded.get(deviation.channel, [""])) <= set(names) and run is None:
+                real: Sequence[str] = recorded[deviation.channel]
+            else:
+                real = real_causes(case, deviation.channel, names, run) if run else names[:1]
+            entries = tuple(entry for entry in entries if entry.id in real)
+        causes.append(entries)
+    return tuple(causes)
 
 
 def entry_for(case: Case, verdict: Verdict, release: str) -> Known | None:
@@ -118,10 +134,12 @@ class Record:
         return self.entries.split("+")[0]
 
 
-def records_of(case: Case, verdict: Verdict, release: str) -> list[Record]:
+def records_of(
+    case: Case, verdict: Verdict, release: str, run: Callable[[Case], Verdict] | None = None
+) -> list[Record]:
     """The lines for a case; raises ValueError for a deviation that no entry explains."""
     lines = []
-    for deviation, entries in zip(verdict.deviations, explained(case, verdict, release), strict=True):
+    for deviation, entries in zip(verdict.deviations, explained(case, verdict, release, run), strict=True):
         if not entries:
             raise ValueError(
                 f"case={case.id} deviates ({deviation.label}: {deviation.detail}): it must match an entry of "
@@ -157,9 +175,14 @@ def records() -> dict[str, Record]:
     return {case: lines[0] for case, lines in record_lines().items()}
 
 
-def write_records(release: str, verdicts: Iterable[tuple[Case, Verdict]]) -> int:
-    """Overwrite known_cases.csv, return the number of cases; raises ValueError for an unexplained deviation."""
-    lines = [record for case, verdict in verdicts for record in records_of(case, verdict, release)]
+def write_records(
+    release: str, verdicts: Iterable[tuple[Case, Verdict]], run: Callable[[Case], Verdict] | None = None
+) -> int:
+    """Overwrite known_cases.csv, return the number of cases; raises ValueError for an unexplained deviation.
+
+    `run` judges a case on the release, to find the real ones among several possible causes.
+    """
+    lines = [record for case, verdict in verdicts for record in records_of(case, verdict, release, run)]
     with CASES.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["release", release])
@@ -176,16 +199,21 @@ def standing(case: Case, verdict: Verdict, release: str) -> str:
     """
     if verdict.kind == "absent":
         return "absent"
-    recorded = record_lines().get(plain_id(case), []) if release == recorded_release() else None
+    recorded = _recorded(case, release)
     if verdict.follows:
         return "fixed" if recorded else "follows"
-    if not all(explained(case, verdict, release)):
+    causes = explained(case, verdict, release)
+    if not all(causes):
         return "news"
-    if recorded is None or [dataclasses.replace(r, case="") for r in recorded] == [
-        dataclasses.replace(r, case="") for r in records_of(case, verdict, release)
-    ]:
+    if release != recorded_release():
         return "known"
-    return "news"
+    plain = dataclasses.replace(case, setup=dataclasses.replace(case.setup, device="cpu"))
+    return "known" if recorded == records_of(plain, verdict, release) else "news"
+
+
+def _recorded(case: Case, release: str) -> list[Record]:
+    """What is recorded for the case; nothing for any other release."""
+    return record_lines().get(plain_id(case), []) if release == recorded_release() else []
 
 
 def plain_id(case: Case) -> str:

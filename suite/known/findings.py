@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from rich.progress import TimeRemainingColumn
 
@@ -40,13 +40,22 @@ class Finding:
         return next(iter(self.entries), None)
 
 
-def judged(cases: Iterable[Case], verdicts: Iterable[Verdict], release: str, quiet: bool) -> Iterator[Finding]:
-    """Compare each verdict with what is known for the release; show progress unless `quiet`."""
+def judged(
+    cases: Iterable[Case],
+    verdicts: Iterable[Verdict],
+    release: str,
+    quiet: bool,
+    run: Callable[[Case], Verdict] | None = None,
+) -> Iterator[Finding]:
+    """Compare each verdict with what is known for the release; show progress unless `quiet`.
+
+    `run` judges a case on a release whose causes are not recorded.
+    """
     cases = tuple(cases)
     with progress_bar(quiet=quiet, clock=TimeRemainingColumn()) as progress:
         task = progress.add_task("checking", total=len(cases))
         for case, verdict in zip(cases, verdicts, strict=True):
-            yield Finding(case, verdict, standing(case, verdict, release), explained(case, verdict, release))
+            yield Finding(case, verdict, standing(case, verdict, release), explained(case, verdict, release, run))
             progress.advance(task)
 
 

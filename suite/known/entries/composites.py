@@ -2,14 +2,58 @@
 
 from __future__ import annotations
 
-from reference import SWALR, ChainedScheduler, CyclicLR, MultiplicativeLR, OneCycleLR, ReduceLROnPlateau, SequentialLR
+import math
+
+from reference import (
+    SWALR,
+    ChainedScheduler,
+    CyclicLR,
+    LRScheduler,
+    MultiplicativeLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    Schedule,
+    SequentialLR,
+)
 from suite.engine.case import Case, is_composite
-from suite.known.entries.places import Predicate, contains, in_chain, in_composite, in_first_phase, later, places
+from suite.known.entries.places import Path, Predicate, contains, in_chain, in_composite, in_first_phase, later, places
+
+
+def _built(case: Case) -> list[tuple[Schedule, Path]]:
+    """The single schedulers of a composition with their paths, in the order of their construction."""
+    leaves = [(part, path) for part, path in places(case.schedule) if not is_composite(part)]
+    return leaves[::-1] if case.setup.reverse else leaves
 
 
 def _cycle_in_composite(case: Case) -> bool:
-    """OneCycleLR or CyclicLR shares the optimizer with another scheduler."""
-    return is_composite(case.schedule) and contains(OneCycleLR, CyclicLR)(case)
+    """OneCycleLR shares the optimizer with another scheduler, or one is built after a CyclicLR that was the first."""
+    if not is_composite(case.schedule):
+        return False
+    built = _built(case)
+    return contains(OneCycleLR)(case) or (len(built) > 1 and isinstance(built[0][0], CyclicLR))
+
+
+def _cyclic_built_later(case: Case) -> bool:
+    """CyclicLR sets the first LR, and another scheduler was built before it."""
+    return any(isinstance(part, CyclicLR) and not later(path) for part, path in _built(case)[1:])
+
+
+def _annealing_continues(case: Case) -> bool:
+    """SWALR is a later phase, and the phase before it ends away from the base LR."""
+    return any(
+        isinstance(part, SWALR) and later(path) and not _ends_at_base(*path[-1]) for part, path in places(case.schedule)
+    )
+
+
+def _ends_at_base(sequence: Schedule, index: int) -> bool:
+    """Whether the phases before this one end at the base LR."""
+    assert isinstance(sequence, SequentialLR)
+    start = sequence.milestones[index - 1]
+    parts = [part for before in sequence.schedulers[:index] for part, _ in places(before)]
+    if any(isinstance(part, ReduceLROnPlateau | LRScheduler) for part in parts) or start < 1:
+        return False
+    before = SequentialLR(sequence.schedulers[:index], sequence.milestones[: index - 1])
+    return math.isclose(before.trace(start, 1.0)[-1], 1.0)
 
 
 def _built_backwards(case: Case) -> bool:
@@ -35,12 +79,14 @@ PREDICATES: dict[str, Predicate] = {
     "composite-later-phase": lambda case: any(is_composite(s) and later(p) for s, p in places(case.schedule)),
     "multiplicative-later-phase": contains(MultiplicativeLR, where=later),
     "swalr-shared-goal": _different_targets,
-    "swalr-later-phase": contains(SWALR, where=later),
+    "swalr-later-phase": _annealing_continues,
+    "swalr-counts-the-switch": contains(SWALR, where=later),
     "sequential-inside-chain": contains(SequentialLR, where=in_chain),
     "chain-without-epoch": contains(ChainedScheduler, where=in_first_phase),
     "sequential-inside-blow-up": contains(SequentialLR, where=in_first_phase),
     "sequential-inside-first-phase": contains(SequentialLR, where=in_first_phase),
     "cycle-replaces-base-lr": _cycle_in_composite,
+    "cyclic-first-lr-stale": _cyclic_built_later,
     "chain-as-first-phase": contains(ChainedScheduler, where=in_first_phase),
     "chain-built-backwards": _built_backwards,
 }
