@@ -96,7 +96,7 @@ def run_here(request: Request, side: Subject) -> UserRun:
                 _record(run, optimizer, scheduler)
         except BadSpec:
             raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - what the user's code raises under a release is the answer
+        except BaseException as error:  # noqa: BLE001 - whatever the user's code raises under a release is the answer
             run.error = error_in_words(error, run.steps if run.built else None)
     return run
 
@@ -147,7 +147,7 @@ def run_user(request: Request, load_side: Callable[[], Subject], patience: float
     child_end.close()
     try:
         if not pipe.poll(patience):
-            raise BadSpec(f"factory={request.spec!r} gave no answer within {patience:.0f} s")
+            raise BadSpec(f"factory={request.spec!r} gave no answer within {patience:.0f} s: does importing it train?")
         answer = pipe.recv()
     except EOFError:
         process.join(1)
