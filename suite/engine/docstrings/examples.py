@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -121,36 +122,54 @@ def _of_example(subject: Subject, label: str, source: str) -> Iterator[DocFindin
     run = ExampleRun(subject, source)
     if run.error is not None:
         sentence = f"the example of {label} fails: {type(run.error).__name__}: {run.error}"
-        yield DocFinding("example-fails", label, sentence, _script(source))
+        yield DocFinding("example-fails", label, sentence, _script(source, "error is not None"))
         run = ExampleRun(subject, source, repaired=True)
     for message in dict.fromkeys(run.warned):
-        yield DocFinding("example-warns", label, f"the example of {label} warns: {message}", _script(source))
-    broken = []
+        yield DocFinding(
+            "example-warns", label, f"the example of {label} warns: {message}", _script(source, "bool(caught)")
+        )
+    broken: list[str] = []
+    shown = ""
     for text, condition in promises(source):
         test = compile(condition, "<condition>", "eval")
         for epoch, lrs in enumerate(run.lrs):
             if eval(test, {"epoch": epoch}) and not all(keeps(lr, text, len(run.lrs)) for lr in lrs):
                 broken.append(f"lr = {text} if {condition}, but at epoch {epoch} it is {lrs[0]:.6g}")
+                shown = shown or f"abs(lrs[{epoch}] - {text}) > {abs(lrs[0] - float(text)) / 2:.1g}"
                 break
     if broken:
         more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
         yield DocFinding(
-            "example-differs", label, f"the example of {label} promises {broken[0]}{more}", _script(source)
+            "example-differs", label, f"the example of {label} promises {broken[0]}{more}", _script(source, shown)
         )
 
 
-def _script(source: str) -> str:
+def _script(source: str, deviates: str) -> str:
     """The example as a part of a script: what it leaves out is defined before it."""
     assumed = ASSUMED.search(source)
-    given = f"optimizer.param_groups[0]['lr'] = {float(assumed[1]) if assumed else 0.05}"
-    return f"{given}\nmodel = torch.nn.Linear(1, 1)\n{STUBS}\n# The example of the documentation:\n{source}"
+    given = f'optimizer.param_groups[0]["lr"] = {float(assumed[1]) if assumed else 0.05}'
+    example = textwrap.indent(source, " " * 8)
+    return SCRIPT.format(given=given, example=example, deviates=deviates)
 
 
-STUBS = """epochs = iter(range(1000))
+SCRIPT = """{given}
+model = torch.nn.Linear(1, 1)
+lrs, error = [], None
+
 
 def train(*_):
-    print(next(epochs), optimizer.param_groups[0]["lr"])
+    lrs.append(optimizer.param_groups[0]["lr"])
     optimizer.step()
 
+
 train_batch = train
-validate = lambda *_: 1.0"""
+validate = lambda *_: 1.0
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    try:  # the example of the documentation
+{example}
+    except Exception as raised:
+        error = raised
+print(lrs[:4], error, *(warning.message for warning in caught))
+deviates = {deviates}"""

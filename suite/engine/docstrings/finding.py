@@ -6,12 +6,14 @@ import contextlib
 import dataclasses
 import inspect
 import io
+import textwrap
 import warnings
 from typing import Any
 
 import torch
 
 from suite.engine.loop import dummy_optimizer
+from suite.engine.statements import call
 from suite.engine.subject import Subject
 
 #: Public methods that a user of a scheduler calls.
@@ -24,7 +26,7 @@ BASE_LR = 0.3
 class DocFinding:
     """One difference: the rule that found it, the argument (or other subject), a sentence, and a script's last lines.
 
-    `code` runs with torch alone after ``from torch.optim.lr_scheduler import *`` and the definition of `optimizer`.
+    `code` runs with torch alone after the imports of `script.script` and sets `deviates`.
     """
 
     rule: str
@@ -123,18 +125,38 @@ def trial(subject: Subject, name: str, argument: str = "", *, updates: int = STE
 def shown(value: Any) -> str:
     """A value as a script would write it."""
     if callable(value):
-        return "lambda epoch: 0.5 ** min(epoch, 4)" if value is _halve else "lambda x: 2.0"
+        return "lambda epoch: 0.5**epoch" if value is _halve else "lambda x: 2.0"
     return repr(value)
 
 
 def construction(name: str, argument: str = "", **changes: Any) -> str:
-    """The statement that builds a scheduler of the class, for a script."""
+    """The statements that build a scheduler of the class, for a script."""
     keywords = NEEDED.get(name, {}) | BESIDE.get((name, argument), {})
-    if name in ("SequentialLR", "ChainedScheduler"):
-        keywords |= {"milestones": [3]} if name == "SequentialLR" else {}
-        parts = "[ConstantLR(optimizer, factor=0.5, total_iters=3), ExponentialLR(optimizer, gamma=0.9)]"
-    texts = {key: shown(value) for key, value in (keywords | changes).items()}
-    if name in ("SequentialLR", "ChainedScheduler"):
-        texts.setdefault("schedulers", parts)
+    composite = name in ("SequentialLR", "ChainedScheduler")
+    keywords |= {"milestones": [3]} if name == "SequentialLR" else {}
+    texts = {"schedulers": "parts"} if composite else {}
+    texts |= {key: shown(value) for key, value in (keywords | changes).items()}
     first = [] if name == "ChainedScheduler" else ["optimizer"]
-    return f"scheduler = {name}({', '.join([*first, *(f'{key}={text}' for key, text in texts.items())])})"
+    given = [*first, *(f"{key}={text}" for key, text in texts.items())]
+    indent = " " * 4  # as narrow as in a block
+    code = textwrap.dedent(call(f"{indent}scheduler = ", name, given, indent))
+    if name == "LRScheduler":  # abstract
+        code = f"class Plain(LRScheduler):\n    get_lr = lambda self: [0.3]\n\n\n{code.replace(name, 'Plain')}"
+    return f"{PARTS}\n{code}" if composite else code
+
+
+#: The parts of a composite, for scripts.
+PARTS = "parts = [ConstantLR(optimizer, 0.5, 3), ExponentialLR(optimizer, 0.9)]"
+
+
+def attempt(statements: str, due: str, then: str = "") -> str:
+    """Statements that should fail or not, for a script: `due` is what is documented, accepted or refused."""
+    body = textwrap.indent("\n".join([statements, "accepted = True", *([then] if then else [])]), "    ")
+    report = "except Exception as error:\n    print(type(error).__name__, error)"
+    return f"accepted = False\ntry:\n{body}\n{report}\ndeviates = {'not ' if due == 'accepted' else ''}accepted"
+
+
+def takes(label: str, argument: str) -> str:
+    """Lines of a script that ask whether a class or function takes an argument, and whether its text lists it."""
+    lines = [f"parameters = inspect.signature({label}).parameters", f'taken = "{argument}" in parameters']
+    return "\n".join([*lines, f'documented = "{argument} (" in {label}.__doc__', "print(parameters)"])

@@ -41,8 +41,9 @@ def _resolves(target: str, scheduler: Any, subject: Subject) -> bool:
     return True
 
 
-def _look(label: str) -> str:
-    return f"print({label}.__doc__)"
+def _look(label: str, target: str) -> str:
+    """The text, for a reader to compare."""
+    return f"print(inspect.signature({label}), {label}.__doc__)\ndeviates = {target!r} in {label}.__doc__"
 
 
 def references(subject: Subject, name: str) -> list[DocFinding]:
@@ -58,19 +59,27 @@ def references(subject: Subject, name: str) -> list[DocFinding]:
                     continue
                 findings.append(
                     DocFinding(
-                        "no-such-name", target, f"{label} refers to {target}, which does not exist", _look(label)
+                        "no-such-name",
+                        target,
+                        f"{label} refers to {target}, which does not exist",
+                        _look(label, target),
                     )
                 )
         targets = {" ".join(target.replace("\\", "").split()) for target in TARGET.findall(text)}
         links = {" ".join(link.split()) for link in LINK.findall(ANY_ROLE.sub("", text))}
         for link in sorted(links - targets):
             findings.append(
-                DocFinding("no-such-link", label, f'{label} links to "{link}", which has no address', _look(label))
+                DocFinding(
+                    "no-such-link", label, f'{label} links to "{link}", which has no address', _look(label, link[:40])
+                )
             )
         for link in sorted(targets - links):
             findings.append(
                 DocFinding(
-                    "unused-link", label, f'{label} gives an address of "{link}", which it never uses', _look(label)
+                    "unused-link",
+                    label,
+                    f'{label} gives an address of "{link}", which it never uses',
+                    _look(label, link[:40]),
                 )
             )
         if isinstance(owner, type):
@@ -89,5 +98,5 @@ def _quoted(name: str, cls: type) -> list[DocFinding]:
                 sentence = (
                     f"{argument.name} of {name} is explained by {quoted!r}, which is not an argument of the class"
                 )
-                findings.append(DocFinding("no-such-argument", quoted, sentence, _look(name)))
+                findings.append(DocFinding("no-such-argument", quoted, sentence, _look(name, quoted)))
     return findings

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import io
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -45,7 +46,9 @@ def _rates(subject: Subject, name: str) -> Iterator[DocFinding]:
         optimizer = _tensor_optimizer()
         scheduler = make(subject, name, optimizer)
         tensor = "optimizer = torch.optim.SGD([torch.zeros(1)], lr=torch.tensor(0.3), momentum=0.9)"
-        code = f"{tensor}\n{construction(name)}\nprint(scheduler.{method}(), optimizer.param_groups[0]['lr'])"
+        code = f"{tensor}\n{construction(name)}\nactual = scheduler.{method}()[0]\nprint(actual)"
+        other_type = f"{code}\ndeviates = not isinstance(actual, torch.Tensor)"
+        same = f"{code}\ndeviates = actual is optimizer.param_groups[0]['lr']"
         for step in range(3):
             try:
                 rate = getattr(scheduler, method)()[0]
@@ -54,11 +57,13 @@ def _rates(subject: Subject, name: str) -> Iterator[DocFinding]:
             lr = optimizer.param_groups[0]["lr"]
             if type(rate) is not type(lr) and "same types as their" in says:
                 kinds = f"{type(rate).__name__}, not the {type(lr).__name__} of the group"
-                yield DocFinding("return-type", method, f"{name}.{method}() returns a {kinds} (step {step})", code)
+                yield DocFinding(
+                    "return-type", method, f"{name}.{method}() returns a {kinds} (step {step})", other_type
+                )
                 break
             if rate is lr and "never alias" in says:
                 yield DocFinding(
-                    "alias", method, f"{name}.{method}() returns the group's own tensor (step {step})", code
+                    "alias", method, f"{name}.{method}() returns the group's own tensor (step {step})", same
                 )
                 break
             _advance(scheduler, name)
@@ -76,7 +81,8 @@ def _counts(subject: Subject, name: str) -> Iterator[DocFinding]:
     if count != groups:
         sentence = f"{name}.get_last_lr() has an entry for each group, but {count} of {groups} after add_param_group()"
         added = 'optimizer.add_param_group({"params": [torch.zeros(1)]})'
-        code = f"{construction(name)}\n{added}\nprint(scheduler.get_last_lr(), len(optimizer.param_groups))"
+        code = f"{construction(name)}\n{added}\nactual = scheduler.get_last_lr()\nprint(actual)"
+        code += "\ndeviates = len(actual) != len(optimizer.param_groups)"
         yield DocFinding("return-count", "get_last_lr", sentence, code)
 
 
@@ -91,7 +97,8 @@ def _state(subject: Subject, name: str) -> Iterator[DocFinding]:
     state, variables = set(scheduler.state_dict()), set(vars(scheduler)) - excepted
     for variable in sorted(variables - state):
         sentence = f"{name}.state_dict() has no entry for {variable}, although it says to have one for every variable"
-        code = f"{construction(name)}\nprint(set(vars(scheduler)) - set(scheduler.state_dict()))"
+        code = f"{construction(name)}\nmissing = set(vars(scheduler)) - set(scheduler.state_dict())"
+        code += f"\nprint(missing)\ndeviates = {variable!r} in missing"
         yield DocFinding("state-lacks", variable, sentence, code)
 
 
@@ -156,11 +163,14 @@ def deprecations(subject: Subject, name: str) -> list[DocFinding]:
 
 
 def _deprecated(name: str, argument: str) -> str:
-    """The statements that use the argument, for a script."""
-    if argument == "verbose":
-        return construction(name, verbose=True)
+    """The statements that use the argument and record the warnings, for a script."""
     metric = "1.0, " if name == "ReduceLROnPlateau" else ""
-    return f"{construction(name)}\noptimizer.step()\nscheduler.step({metric}{argument}=1)"
+    use = construction(name, "", verbose=True)
+    if argument == "epoch":
+        use = f"{construction(name)}\noptimizer.step()\nscheduler.step({metric}epoch=1)"
+    body = textwrap.indent(f'warnings.simplefilter("always")\n{use}', "    ")
+    report = "for warning in caught:\n    print(warning.message)\ndeviates = bool(caught)"
+    return f"with warnings.catch_warnings(record=True) as caught:\n{body}\n{report}"
 
 
 def _warning(subject: Subject, name: str, argument: str, value: Any) -> str:

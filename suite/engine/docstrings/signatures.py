@@ -9,7 +9,7 @@ from typing import Any
 
 from suite.engine.subject import Subject
 
-from .finding import METHODS, DocFinding, parameters
+from .finding import METHODS, DocFinding, parameters, takes
 from .parse import Docstring, DocumentedArgument, parse
 
 #: Names of an annotation → the words of `DocumentedArgument.kinds`.
@@ -32,30 +32,37 @@ def documented_parts(subject: Subject, name: str) -> Iterator[tuple[str, Any, Do
             yield f"{name}.{method}", vars(cls)[method], parse(vars(cls)[method])
 
 
-def _signature_line(label: str) -> str:
-    return f"import inspect\nprint(inspect.signature({label}))\nprint(inspect.getdoc({label}))"
+def _default_code(label: str, argument: str, expression: str) -> str:
+    """A comparison of a default, for a script."""
+    lines = [f'parameter = inspect.signature({label}).parameters["{argument}"]', "default = parameter.default"]
+    lines += [f'text = {label}.__doc__.split("{argument} (")[1].split("):")[1]', f"deviates = {expression}"]
+    return "\n".join([*lines, f"print({argument!r}, default, text)"])
 
 
 def names(subject: Subject, name: str) -> list[DocFinding]:
     """Documented but not an argument; an argument but not documented; documented in another order; no docstring."""
     findings: list[DocFinding] = []
     for label, owner, docstring in documented_parts(subject, name):
-        code = _signature_line(label)
         taken = [p.name for p in parameters(owner) if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         said = [argument.name for argument in docstring.arguments or ()]
         if not docstring.text and not label.endswith(".get_lr"):
-            findings.append(DocFinding("undocumented", label, f"{label} has no docstring", code))
+            findings.append(
+                DocFinding("undocumented", label, f"{label} has no docstring", f"deviates = not {label}.__doc__")
+            )
         for argument in said:
             if argument not in taken:
                 sentence = f"{argument} is documented, but {label}() takes no such argument ({', '.join(taken)})"
+                code = f"{takes(label, argument)}\ndeviates = documented and not taken"
                 findings.append(DocFinding("not-an-argument", argument, sentence, code))
         for argument in taken if docstring.text else ():
             if argument not in said:
                 sentence = f"{label}() takes {argument}, which its docstring does not list"
+                code = f"{takes(label, argument)}\ndeviates = taken and not documented"
                 findings.append(DocFinding("not-documented", argument, sentence, code))
         common = [argument for argument in said if argument in taken]
         if common != [argument for argument in taken if argument in said]:
             sentence = f"{label}() documents {', '.join(said)} in this order, but takes {', '.join(taken)}"
+            code = f"taken = [*inspect.signature({label}).parameters]\ndeviates = taken != {said!r}\nprint(taken)"
             findings.append(DocFinding("order", "", sentence, code))
     return findings
 
@@ -86,9 +93,13 @@ def defaults(subject: Subject, name: str) -> list[DocFinding]:
             if argument is not None:
                 findings += _default(label, argument, parameter)
         taken = {parameter.name for parameter in parameters(owner)}
-        code = _signature_line(label)
         findings += [
-            DocFinding("default-of-nothing", a.name, f"{label}() says a default of {a.name}, but takes none", code)
+            DocFinding(
+                "default-of-nothing",
+                a.name,
+                f"{label}() says a default of {a.name}, but takes none",
+                f"{takes(label, a.name)}\ndeviates = documented and not taken",
+            )
             for a in documented.values()
             if a.default is not None and a.name not in taken
         ]
@@ -97,14 +108,15 @@ def defaults(subject: Subject, name: str) -> list[DocFinding]:
 
 def _default(label: str, argument: DocumentedArgument, parameter: inspect.Parameter) -> Iterator[DocFinding]:
     required = parameter.default is parameter.empty
-    code = _signature_line(label)
     if argument.default is None:
         if not required and "optional" not in argument.type_text:
             sentence = f"{argument.name} of {label}() has the default {parameter.default!r}, which is not documented"
-            yield DocFinding("default-unsaid", argument.name, sentence, code)
+            unsaid = _default_code(label, argument.name, f"default is {parameter.default!r}")
+            yield DocFinding("default-unsaid", argument.name, sentence, unsaid)
         return
     if required:
         sentence = f"{argument.name} of {label}() is documented with the default {argument.default}, but is required"
+        code = _default_code(label, argument.name, "default is inspect.Parameter.empty")
         yield DocFinding("default-required", argument.name, sentence, code)
         return
     try:
@@ -113,6 +125,7 @@ def _default(label: str, argument: DocumentedArgument, parameter: inspect.Parame
         value = argument.default
     if value != parameter.default or isinstance(value, bool) != isinstance(parameter.default, bool):
         sentence = f"{argument.name} of {label}() defaults to {parameter.default!r}; documented: {argument.default}"
+        code = _default_code(label, argument.name, f"default != {value!r}")
         yield DocFinding("default-differs", argument.name, sentence, code)
 
 
@@ -154,5 +167,6 @@ def documented_types(subject: Subject, name: str) -> list[DocFinding]:
                     f"{parameter.name} of {label}() is documented as {argument.type_text}, "
                     f"but annotated as {' or '.join(sorted(annotated))}"
                 )
-                findings.append(DocFinding("annotation", parameter.name, sentence, _signature_line(label)))
+                code = _default_code(label, parameter.name, f"{argument.type_text!r} != parameter.annotation")
+                findings.append(DocFinding("annotation", parameter.name, sentence, code))
     return findings

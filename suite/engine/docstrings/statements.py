@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Callable
 
 from suite.engine.subject import Subject
@@ -26,14 +27,34 @@ class Statement:
     text: str
     check: Callable[[Subject], str]
     code: str = ""
+    rule: str = "statement"
 
 
-#: A loop that prints what is in force, for the scripts.
+#: A loop that records what is in force, for the scripts.
 LOOP = """
+lrs = []
 for step in range(12):
-    print(step, optimizer.param_groups[0]["lr"])
+    lrs.append(optimizer.param_groups[0]["lr"])
     optimizer.step()
-    scheduler.step({})"""
+    scheduler.step({})
+print(lrs)
+deviates = {}"""
+#: The LR after five batches, and of a scheduler that is told so.
+AGAIN = """lrs = []
+for epoch in (-1, 5):
+    scheduler = {}(optimizer, {}, cycle_momentum=False, last_epoch=epoch)
+    for _ in range(5 if epoch == -1 else 0):
+        optimizer.step()
+        scheduler.step()
+    lrs.append(optimizer.param_groups[0]["lr"])
+print(lrs)
+deviates = abs(lrs[0] - lrs[1]) > 1e-9"""
+VERBOSE = """output = io.StringIO()
+with contextlib.redirect_stdout(output):
+{}
+    optimizer.step()
+    scheduler.step({})
+deviates = not output.getvalue()"""
 
 STATEMENTS: tuple[Statement, ...] = (
     Statement(
@@ -41,7 +62,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "",
         "Sets the initial learning rate.",
         f.only_initial,
-        "scheduler = LambdaLR(optimizer, lambda epoch: 1 / (1 + epoch))" + LOOP.format(""),
+        "scheduler = LambdaLR(optimizer, lambda epoch: 1 / (1 + epoch))" + LOOP.format("", "lrs[1] != lrs[0]"),
+        "lambda-summary",
     ),
     Statement("LambdaLR", "lr_lambda", "times a given function", f.lambda_product),
     Statement("LambdaLR", "lr_lambda", "given an integer parameter epoch", f.integer_epochs),
@@ -56,7 +78,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "total_iters",
         "The number of iterations that multiplicative factor reaches to 1",
         f.linear_reaches_one,
-        "scheduler = LinearLR(optimizer, start_factor=0.25, end_factor=0.5, total_iters=4)" + LOOP.format(""),
+        "scheduler = LinearLR(optimizer, 0.25, end_factor=0.5, total_iters=4)"
+        + LOOP.format("", "abs(lrs[4] - 0.3) > 1e-9"),
+        "linear-text",
     ),
     Statement("LinearLR", "", "The number we multiply learning rate in the first epoch", f.first_and_last_factor),
     Statement("ExponentialLR", "", "by gamma every epoch", f.exponential),
@@ -73,7 +97,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "eta_min",
         r"When :math:`T_{cur}=T_{i}`, set :math:`\eta_t = \eta_{min}`",
         f.restart_minimum,
-        "scheduler = CosineAnnealingWarmRestarts(optimizer, T_0=5, eta_min=0.01)  # is 0.01 reached?" + LOOP.format(""),
+        "scheduler = CosineAnnealingWarmRestarts(optimizer, T_0=5, eta_min=0.01)"
+        + LOOP.format("", "min(lrs) > 0.0100001"),
+        "restart-minimum",
     ),
     Statement("CosineAnnealingWarmRestarts", "T_mult", "after a restart. Default: 1", f.growing_restarts),
     Statement("CosineAnnealingWarmRestarts", "", "scheduler.step(27), instead of scheduler(20)", f.restarts_example),
@@ -101,16 +127,18 @@ STATEMENTS: tuple[Statement, ...] = (
         "cycle iterations (training iterations since start of cycle)",
         c.cycle_iterations,
         "seen = []\nscale_fn = lambda x: seen.append(x) or 1.0\n"
-        'scheduler = CyclicLR(optimizer, 0.1, 0.5, 2, scale_fn=scale_fn, scale_mode="iterations")'
-        + LOOP.format("")
-        + '\nprint(seen, "although a cycle has 4 iterations")',
+        'scheduler = CyclicLR(\n    optimizer, 0.1, 0.5, 2, scale_fn=scale_fn, scale_mode="iterations"\n)'
+        + LOOP.format("", "max(seen) >= 4  # a cycle has 4 iterations"),
+        "cycle-iterations",
     ),
     Statement(
         "CyclicLR",
         "gamma",
         "gamma**(cycle iterations)",
         c.exp_range,
-        'scheduler = CyclicLR(optimizer, 0.1, 0.5, step_size_up=3, mode="exp_range", gamma=0.9)' + LOOP.format(""),
+        'scheduler = CyclicLR(optimizer, 0.1, 0.5, 3, mode="exp_range", gamma=0.9)'
+        + LOOP.format("", "abs(lrs[7] - (0.1 + 0.4 / 3 * 0.9)) > 1e-9"),
+        "cycle-iterations",
     ),
     Statement("CyclicLR", "mode", "triangular cycle without amplitude scaling", c.triangular),
     Statement("CyclicLR", "mode", "scales initial amplitude by half each cycle", c.triangular2),
@@ -126,7 +154,8 @@ STATEMENTS: tuple[Statement, ...] = (
         "patience",
         "If the performance improves or remains the same",
         p.remains_the_same,
-        "scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=0)" + LOOP.format("1.0"),
+        "scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=0)" + LOOP.format("1.0", "lrs[2] < lrs[1]"),
+        "patience-same",
     ),
     Statement("ReduceLROnPlateau", "patience", "we will ignore the first 2 epochs", p.patience),
     Statement(
@@ -139,7 +168,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "smaller than eps, the update is ignored",
         p.smallest_change,
         'optimizer.param_groups[0]["lr"] = 0.5\n'
-        "scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=0, eps=0.25)" + LOOP.format("step"),
+        "scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=0, eps=0.25)"
+        + LOOP.format("step", "lrs[-1] == 0.5"),
+        "eps-equal",
     ),
     Statement("SWALR", "", '"linear" for linear annealing', f.annealed),
     Statement("SWALR", "", '"cos" for cosine annealing', f.annealed_cosine),
@@ -148,40 +179,32 @@ STATEMENTS: tuple[Statement, ...] = (
         "",
         "Decays the learning rate of each parameter group by linearly changing",
         f.decays,
-        "scheduler = LinearLR(optimizer)" + LOOP.format(""),
+        "scheduler = LinearLR(optimizer)" + LOOP.format("", "lrs[1] > lrs[0]"),
+        "linear-text",
     ),
     Statement(
         "OneCycleLR",
         "last_epoch",
         "represents the total number of *batches* computed",
         c.batches_computed("OneCycleLR"),
-        """for last_epoch in (-1, 5):
-    scheduler = OneCycleLR(optimizer, 0.5, 20, cycle_momentum=False, last_epoch=last_epoch)
-    if last_epoch == -1:
-        for step in range(5):
-            optimizer.step()
-            scheduler.step()
-    print(optimizer.param_groups[0][\"lr\"], \"after 5 batches\")""",
+        AGAIN.format("OneCycleLR", "0.5, 20"),
+        "batches-computed",
     ),
     Statement(
         "CyclicLR",
         "last_epoch",
         "represents the total number of *batches* computed",
         c.batches_computed("CyclicLR"),
-        """for last_epoch in (-1, 5):
-    scheduler = CyclicLR(optimizer, 0.1, 0.5, 3, cycle_momentum=False, last_epoch=last_epoch)
-    if last_epoch == -1:
-        for step in range(5):
-            optimizer.step()
-            scheduler.step()
-    print(optimizer.param_groups[0][\"lr\"], \"after 5 batches\")""",
+        AGAIN.format("CyclicLR", "0.1, 0.5, 3"),
+        "batches-computed",
     ),
     Statement(
         "ReduceLROnPlateau",
         "patience",
         "for a 'patience' number of epochs, the learning rate is reduced",
         p.number_of_bad_epochs,
-        "scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=2)" + LOOP.format("1.0"),
+        "scheduler = ReduceLROnPlateau(optimizer, factor=0.5, patience=2)" + LOOP.format("1.0", "lrs[3] == lrs[0]"),
+        "patience-count",
     ),
 )
 
@@ -197,12 +220,11 @@ def statements(subject: Subject, name: str) -> list[DocFinding]:
     text = _squeezed(" ".join(parse(owner).text for owner in owners))
     findings = []
     metric = "1.0" if name == "ReduceLROnPlateau" else ""
-    printing = construction(name, verbose=True) + LOOP.replace(
-        '    print(step, optimizer.param_groups[0]["lr"])\n', ""
-    ).format(metric)
+    printing = VERBOSE.format(textwrap.indent(construction(name, "", verbose=True), "    "), metric)
+    updates = f.printed_updates(name)
     every_class = (
         Statement(name, "", "initial lr as lr", f.initial_rate(name)),
-        Statement(name, "verbose", "prints a message to stdout for each update", f.printed_updates(name), printing),
+        Statement(name, "verbose", "prints a message to stdout for each update", updates, printing, "verbose-silent"),
     )
     known = [row for row in (*STATEMENTS, *every_class) if row.owner == name and _squeezed(row.text) in text]
     for row in known:
@@ -211,7 +233,7 @@ def statements(subject: Subject, name: str) -> list[DocFinding]:
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             difference = f"{type(error).__name__}: {error}"
         if difference:
-            findings.append(DocFinding("statement", row.argument, f'{name}: "{row.text}", but {difference}', row.code))
+            findings.append(DocFinding(row.rule, row.argument, f'{name}: "{row.text}", but {difference}', row.code))
     if parse(cls).text.count(".. math::") > sum("_{" in row.text for row in known):
         findings.append(DocFinding("formula-unknown", "", f"{name} has a formula that no check of the suite knows"))
     return findings

@@ -12,7 +12,7 @@ import torch
 from suite.engine.loop import REFUSALS, dummy_optimizer
 from suite.engine.subject import Subject
 
-from .finding import BASE_LR, NEEDED, DocFinding, DocTrial, construction, make, parameters, shown, trial
+from .finding import BASE_LR, NEEDED, DocFinding, DocTrial, attempt, construction, make, parameters, shown, trial
 from .parse import DocumentedArgument, parse
 
 #: Documented types → values that are none of them. An int passes for a float, and a bool for an int.
@@ -78,7 +78,10 @@ def _unchecked(
 ) -> Iterator[DocFinding]:
     """A finding where the constructor takes the value: `rule`-accepted, or `rule`-late where a later step fails."""
     outcome = trial(subject, name, argument, **{argument: value, **changes})
-    code = f"{construction(name, argument, **{argument: value, **changes})}\nprint('accepted')"
+    statements = construction(name, argument, **{argument: value, **changes})
+    if argument == "last_epoch":  # the groups need what an earlier scheduler left there
+        statements = f"{construction(name)}\n{statements}"
+    code = attempt(statements, "refused")
     if outcome.error is None:
         unusual = next((lr for lr in outcome.lrs if not math.isfinite(lr) or lr < 0), None)
         effect = "" if unusual is None else f", and an LR becomes {unusual:.6g}"
@@ -111,7 +114,7 @@ def _choices(subject: Subject, name: str, argument: DocumentedArgument, default:
         outcome = _with(subject, name, argument.name, choice)
         if outcome.error is not None:
             sentence = f"{argument.name}={choice!r} of {name} is documented, but fails: {outcome.error}"
-            code = construction(name, argument.name, **{argument.name: choice})
+            code = attempt(construction(name, argument.name, **{argument.name: choice}), "accepted")
             yield DocFinding("choice-refused", argument.name, sentence, code)
 
 
@@ -163,7 +166,7 @@ def _unsaid(subject: Subject, name: str, argument: DocumentedArgument, default: 
         outcome = _with(subject, name, argument.name, value)
         if isinstance(outcome.error, ValueError) and outcome.step == 0:
             sentence = f"{argument.name} of {name} has no documented range, but {value} is refused: {outcome.error}"
-            code = construction(name, argument.name, **{argument.name: value})
+            code = attempt(construction(name, argument.name, **{argument.name: value}), "accepted")
             yield DocFinding("range-unsaid", argument.name, sentence, code)
             return
 
@@ -176,7 +179,7 @@ def _percentage(subject: Subject, name: str, argument: DocumentedArgument, defau
             sentence = (
                 f"{argument.name} of {name} is documented as a percentage, but {value} is refused: a fraction is meant"
             )
-            code = construction(name, argument.name, **{argument.name: 100 * default})
+            code = attempt(construction(name, argument.name, **{argument.name: 100 * default}), "accepted")
             yield DocFinding("percentage", argument.name, sentence, code)
 
 
@@ -193,7 +196,8 @@ def _minimum(subject: Subject, name: str, argument: DocumentedArgument, default:
             f"{argument.name} of {name} is documented as the lowest LR, but {bound} is accepted for a base LR of "
             f"{BASE_LR}, and an LR of {min(outcome.lrs):.6g} is used"
         )
-        code = f"{construction(name, argument.name, **{argument.name: bound})}\nprint(optimizer.param_groups[0]['lr'])"
+        code = construction(name, argument.name, **{argument.name: bound})
+        code += f"\nprint(optimizer.param_groups)\ndeviates = optimizer.param_groups[0]['lr'] < {bound}"
         yield DocFinding("bound", argument.name, sentence, code)
 
 
@@ -205,7 +209,7 @@ def _bounds(subject: Subject, name: str) -> Iterator[DocFinding]:
             outcome = trial(subject, name, **changes)
             if outcome.error is None:
                 sentence = f"{low} of {name} is documented as the lower bound, but may be above {high}"
-                yield DocFinding("bound", low, sentence, construction(name, **changes))
+                yield DocFinding("bound", low, sentence, attempt(construction(name, "", **changes), "refused"))
 
 
 def _chainable(subject: Subject, name: str) -> Iterator[DocFinding]:
@@ -218,7 +222,9 @@ def _chainable(subject: Subject, name: str) -> Iterator[DocFinding]:
     except REFUSALS:
         return
     sentence = f"{name} is documented as not chainable, but ChainedScheduler accepts it"
-    yield DocFinding("chainable", "", sentence, f"{construction(name)}\nChainedScheduler([scheduler])")
+    yield DocFinding(
+        "chainable", "", sentence, attempt(f"{construction(name)}\nChainedScheduler([scheduler])", "refused")
+    )
 
 
 def _optimizers(subject: Subject, name: str) -> Iterator[DocFinding]:
@@ -230,7 +236,8 @@ def _optimizers(subject: Subject, name: str) -> Iterator[DocFinding]:
         make(subject, name, torch.optim.Adagrad([torch.zeros(1)], lr=BASE_LR))
     except REFUSALS as error:
         sentence = f"optimizer of {name} is documented as any Optimizer, but Adagrad is refused: {error}"
-        code = f"optimizer = torch.optim.Adagrad([torch.zeros(1)], lr=0.3)\n{construction(name)}"
+        adagrad = "optimizer = torch.optim.Adagrad([torch.zeros(1)], lr=0.3)"
+        code = f"{adagrad}\n{attempt(construction(name), 'accepted')}"
         yield DocFinding("range-unsaid", "optimizer", sentence, code)
 
 
@@ -239,7 +246,8 @@ def _ends(subject: Subject, name: str) -> Iterator[DocFinding]:
     outcome = trial(subject, name, updates=MANY_STEPS)
     if outcome.error is not None:
         sentence = f"{name}.step() fails at call {outcome.step}, and its docstring names no end: {outcome.error}"
-        code = f"{construction(name)}\nfor _ in range({MANY_STEPS}):\n    optimizer.step()\n    scheduler.step()"
+        steps = f"for _ in range({MANY_STEPS}):\n    optimizer.step()\n    scheduler.step()"
+        code = f"{construction(name)}\n{attempt(steps, 'accepted')}"
         yield DocFinding("end-unsaid", "step", sentence, code)
 
 
