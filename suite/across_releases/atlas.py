@@ -39,7 +39,15 @@ SOURCES = (
     "reference/*.py",
     *(
         f"suite/{name}/*.py"
-        for name in ("engine", "cases", "cases/schedules", "cases/experiments", "tutorials", "releases")
+        for name in (
+            "engine",
+            "engine/docstrings",
+            "cases",
+            "cases/schedules",
+            "cases/experiments",
+            "tutorials",
+            "releases",
+        )
     ),
 )
 #: Releases measured at a time, at most: each takes about 240 MiB.

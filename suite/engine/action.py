@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from reference.check import Rates
 
     from .case import Case
+    from .subject import Subject
+    from .verdict import Verdict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +114,14 @@ class Action:
     def mark(self) -> str:
         """Its part of a case's id: letters, digits, ``_ . +`` only."""
         raise NotImplementedError
+
+    def examine(self, case: Case, subject: Subject) -> list[Verdict] | None:
+        """The deviations, where the action finds them without a training loop; None where the loop must run."""
+        return None
+
+    def script(self, case: Case, header: list[str]) -> str:
+        """The script that shows what `examine` finds, below the comment lines of `header`; empty where it has none."""
+        return ""
 
     def expected(self, case: Case, positions: Sequence[int], rates: Rates) -> Rates:
         """The expected LRs: by default `rates`, those of the case without the action.

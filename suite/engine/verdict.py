@@ -64,8 +64,8 @@ class Verdict:
 
     @property
     def label(self) -> str:
-        """The shape of an LR, an error, a refusal or a warning; for every other channel its name."""
-        return self.shape if self.channel in ("", "lr", "error", "refusal", "warnings") else self.channel
+        """The shape of an LR, an error, a refusal, a warning or a docstring; for every other channel its name."""
+        return self.shape if self.channel in ("", "lr", "error", "refusal", "warnings", "docs") else self.channel
 
     @property
     def deviations(self) -> tuple[Verdict, ...]:
@@ -178,10 +178,14 @@ def judge(case: Case, run: CaseRun) -> Verdict:
     refusable = next((action.refusable for action in case.setup.actions if action.refusable), "")
     if refusable and run.error is not None and run.stage != "update":
         return Verdict("follows", detail=f"refused: {refusable}")
-    found = [*_in_rows(case, run), *_in_the_rest(case, run)]
-    if not found:
+    return together([*_in_rows(case, run), *_in_the_rest(case, run)])
+
+
+def together(deviations: list[Verdict]) -> Verdict:
+    """One verdict of all deviations, in the order of `CHANNELS`."""
+    if not deviations:
         return Verdict("follows")
-    found.sort(key=lambda verdict: list(CHANNELS).index(verdict.channel))
+    found = sorted(deviations, key=lambda verdict: list(CHANNELS).index(verdict.channel))
     return dataclasses.replace(found[0], others=tuple(found[1:]))
 
 
@@ -258,5 +262,9 @@ def _warnings(case: Case, run: CaseRun) -> Iterator[Verdict]:
 
 
 def verdict_of(case: Case, subject: Subject) -> Verdict:
-    """Run the case and judge it."""
+    """Run the case and judge it, or let its action examine the subject without a run."""
+    for action in case.setup.actions:
+        name = type(case.schedule).__name__
+        if subject.scheduler_class(name) is not None and (found := action.examine(case, subject)) is not None:
+            return together(found)
     return judge(case, run_case(case.schedule, case.setup, case.steps, subject))

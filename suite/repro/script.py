@@ -30,7 +30,9 @@ def script(case: Case, verdict: Verdict | None = None) -> str:
 
     Its last line of output is ``first deviation: …`` or ``no deviation``, unless torch raises an exception.
     """
-    return _Script(case, verdict or verdict_of(case, installed())).text()
+    parts = _Script(case, verdict or verdict_of(case, installed()))
+    own = (text for action in case.setup.actions if (text := action.script(case, parts.header())))
+    return next(own, "") or parts.text()
 
 
 class _Script:
@@ -70,14 +72,19 @@ class _Script:
         expectation = f"{self.quantity} of the list below in {len(self.positions)} updates{free}"
         if self.rule:
             expectation = f"an exception at construction, because {self.rule}"
+        if self.verdict.channel == "docs":
+            expectation = "the docstring says what the class takes and does"
         lines = [f"{title}.", f"Expected: {expectation}."]
         if entry and entry.reading:
             lines.append(f"Why: {readings()[entry.reading]['reading']}")
         actual = self.verdict.detail.rstrip(".: ") or "exactly that"
         if self.label == "warns":
             actual = actual.split(". ")[0]  # the first sentence of the warning
+        if self.verdict.channel == "docs":  # each difference is said above the lines that show it
+            actual = f"differences: {len(self.verdict.deviations)}"
         lines.append(f"Actual, with torch {release}: {actual}.")
-        lines += [f"Also: {other.detail.rstrip('.: ')}." for other in self.verdict.others]
+        others = self.verdict.others if self.verdict.channel != "docs" else ()
+        lines += [f"Also: {other.detail.rstrip('.: ')}." for other in others]
         lines += entry.links if entry else []
         return [f"# {row}" for line in lines for row in textwrap.wrap(line, 86, break_long_words=False)]
 

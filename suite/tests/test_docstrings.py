@@ -115,12 +115,12 @@ REPAIRED = [
     ("OneCycleLR", "This scheduler is not chainable.", "", "ranges", "chainable", ""),
     ("CosineAnnealingLR", "Minimum learning rate.", "Last learning rate.", "ranges", "bound", "eta_min"),
     ("CyclicLR", "{'cycle', 'iterations'}.", "A word.", "ranges", "choice-accepted", "scale_mode"),
-    ("LambdaLR", "Sets the initial learning rate.", "Sets the learning rate.", "statements", "statement", ""),
+    ("LambdaLR", "Sets the initial learning rate.", "Sets the learning rate.", "statements", "lambda-summary", ""),
     ("OneCycleLR", "Wrapped optimizer.", "Wrapped optimizer with momentum.", "ranges", "range-unsaid", "optimizer"),
     ("OneCycleLR", "The total number of steps", "No more than this number of steps", "raises", "end-unsaid", "step"),
     ("LRScheduler", "with entries", "with one entry", "returns", "return-count", "get_last_lr"),
     ("LambdaLR", "LambdaLR(opt,", "LambdaLR(optimizer,", "examples", "example-fails", "LambdaLR"),
-    ("CyclicLR", "iterations since start of cycle", "iterations", "statements", "statement", "scale_mode"),
+    ("CyclicLR", "iterations since start of cycle", "iterations", "statements", "cycle-iterations", "scale_mode"),
 ]
 
 

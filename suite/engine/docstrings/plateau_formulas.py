@@ -77,5 +77,5 @@ def cooldown(subject: Subject) -> str:
 def number_of_bad_epochs(subject: Subject) -> str:
     """Two epochs without improvement, with a patience of two."""
     actual = trace(subject, NAME, [1.0, 2.0, 2.0, 2.0], factor=0.5, patience=2) / BASE_LR
-    bad = actual.tolist().index(0.5) - 2  # the first metric is the baseline, and a row precedes each metric
+    bad = actual.tolist().index(0.5) - 1  # the first metric is the baseline
     return "" if bad == 2 else f"with patience=2 it takes {bad} epochs"

@@ -39,7 +39,7 @@ for step in range(12):
     scheduler.step({})
 print(lrs)
 deviates = {}"""
-#: The LR after five batches, and of a scheduler that is told so.
+#: The LR after five batches, and that of a scheduler built with last_epoch=5.
 AGAIN = """lrs = []
 for epoch in (-1, 5):
     scheduler = {}(optimizer, {}, cycle_momentum=False, last_epoch=epoch)

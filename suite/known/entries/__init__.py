@@ -10,11 +10,18 @@ reading: the entry of readings.toml that it rests on.
 upstream: issues and pull requests of pytorch/pytorch; empty = none known.
 """
 
-from . import composites, lengths, order, plateau, resuming
+from . import composites, docs, lengths, order, plateau, resuming
 from .places import Predicate
 
 #: The subjects, in the order in which causes are looked for: those in the composition before those in the loop.
-SUBJECTS = {"lengths": lengths, "plateau": plateau, "composites": composites, "order": order, "resuming": resuming}
+SUBJECTS = {
+    "lengths": lengths,
+    "plateau": plateau,
+    "composites": composites,
+    "order": order,
+    "resuming": resuming,
+    "docs": docs,
+}
 #: Entry → the cases that it can affect.
 PREDICATES: dict[str, Predicate] = {
     entry: predicate for subject in SUBJECTS.values() for entry, predicate in subject.PREDICATES.items()
