@@ -134,6 +134,8 @@ class CaseLoop(TrainingLoop):
 
     def do(self, place: str, update: int = -1) -> bool:
         """Execute the lines that the actions have at this place; True if there are any."""
+        if not self.setup.actions:
+            return False
         texts = [text for action in self.setup.actions if (text := getattr(action, place))]
         if not texts:
             return False
@@ -148,9 +150,8 @@ class CaseLoop(TrainingLoop):
 
     def vocabulary(self) -> dict[str, Any]:
         """The names that an action may use, beside those that change from line to line."""
-        classes = {name: self.subject.scheduler_class(name) for name in self.subject.public_names()}
         functions = {"make_optimizer": self.fresh_optimizer, "make_scheduler": self.build_on}
-        return {"torch": torch, **classes, **functions}
+        return {"torch": torch, **self.subject.classes, **functions}
 
     def build_on(self, optimizer: torch.optim.Optimizer) -> Any:
         """The scheduler on another optimizer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +25,11 @@ class Subject:
         """The class of this name, or None where this release has none."""
         home = self.averaging if name == "SWALR" else self.schedulers
         return getattr(home, name, None)
+
+    @functools.cached_property
+    def classes(self) -> dict[str, Any]:
+        """Every public scheduler class by its name."""
+        return {name: self.scheduler_class(name) for name in self.public_names()}
 
     def public_names(self) -> list[str]:
         """Every public scheduler class, sorted; SWALR is in swa_utils."""
