@@ -111,6 +111,11 @@ class Action:
         return False
 
     @property
+    def offset(self) -> int:
+        """The steps of the schedule that its lines take before the first update."""
+        return 0
+
+    @property
     def mark(self) -> str:
         """Its part of a case's id: letters, digits, ``_ . +`` only."""
         raise NotImplementedError

@@ -75,6 +75,10 @@ def expected_momenta(case: Case, positions: list[int], own: float) -> Rates:
     columns = []
     for g in range(case.setup.groups):
         schedule = for_group(case.schedule, g) if case.setup.lists else case.schedule
+        if not is_composite(schedule):  # no phase before this one; direct, because positions may be in the millions
+            cycles = getattr(schedule, "cycle_momentum", False)
+            columns.append(schedule.momentum(positions) if cycles else np.full(len(positions), own))  # type: ignore[attr-defined]
+            continue
         cycled = _cycled(schedule, max(positions, default=0) + 1)
         # A phase that does not cycle the momentum leaves it where the phase before it did.
         last = np.maximum.accumulate(np.where(np.isnan(cycled), -1, np.arange(cycled.size)))

@@ -86,7 +86,8 @@ class CaseLoop(TrainingLoop):
         super().__init__(setup.make_optimizer(), None)  # built by `run`, so that what torch raises there is caught
         self.schedule, self.setup, self.subject = schedule, setup, subject
         self.calls = 0  # scheduler.step() calls so far
-        self.position = 0  # the step of the schedule that those calls lead to
+        # The step of the schedule that those calls, and the lines before the first update, lead to.
+        self.position = sum(action.offset for action in setup.actions)
         self.jumps = list(setup.jumps)
         self.run_so_far = CaseRun()
         self.names: dict[str, Any] = {}  # what the lines of the actions see

@@ -6,6 +6,8 @@ The tolerances cover that rounding and nothing else.
 
 from __future__ import annotations
 
+import math
+
 #: Unit roundoff of a Python float and of the float32 tensor that `lr=torch.tensor(1e-3)` makes.
 UNIT = {"float": 2.0**-53, "float32": 2.0**-24}
 
@@ -39,3 +41,12 @@ def between_releases(steps: int, kind: str = "float") -> float:
     of the largest rate, so that `CONDITION`, 1 % of a float32 rate after 64 steps, would hide real changes.
     """
     return of_peak(steps, kind)
+
+
+def of_angle(position: int) -> float:
+    """Allowed relative error, on top, of a rate that a periodic scheduler gives at a far step: 4e-9 at 100 000.
+
+    The angle π·t/T, or the cycle t/T, is rounded twice, by up to t/T units: in period T = 1 by π·t units at most.
+    Python floats hold it whatever the type of the LR.  `CONDITION` amplifies it next to a minimum.
+    """
+    return 2 * math.pi * position * CONDITION * UNIT["float"]

@@ -73,15 +73,16 @@ class Verdict:
         return (self, *self.others) if self.kind == "deviates" else ()
 
 
-def close(actual: Rates, target: Rates, kind: str) -> NDArray[np.bool_]:
-    """Where `actual` equals `target` up to the rounding error of torch's recursion."""
+def close(actual: Rates, target: Rates, kind: str, last: int = 0) -> NDArray[np.bool_]:
+    """Where `actual` equals `target` up to the rounding error of torch's recursion; `last` is the farthest step."""
     steps = target.shape[0]
     peak = np.abs(target).max(initial=0.0)
-    allowed = tolerances.relative(steps, kind) * np.abs(target) + tolerances.of_peak(steps, kind) * peak
+    relative = tolerances.relative(steps, kind) + tolerances.of_angle(last)
+    allowed = relative * np.abs(target) + tolerances.of_peak(steps, kind) * peak
     return np.asarray(np.abs(actual - target) <= allowed)
 
 
-def shape_of(actual: Rates, target: Rates, first: int, kind: str) -> tuple[str, str]:
+def shape_of(actual: Rates, target: Rates, first: int, kind: str, last: int = 0) -> tuple[str, str]:
     """The shape of a deviation in one group, and a sentence about it."""
     tail, target_tail = actual[first:], target[first:]
     if not np.isfinite(tail).all():
@@ -93,26 +94,28 @@ def shape_of(actual: Rates, target: Rates, first: int, kind: str) -> tuple[str, 
         if (
             matched.size >= 3
             and np.ptp(ahead) > 1e-6 * np.abs(ahead).max()
-            and close(matched, ahead[: matched.size], kind).all()
+            and close(matched, ahead[: matched.size], kind, last).all()
         ):
             return "shifted", f"the trace runs {abs(k)} step{'s' if abs(k) > 1 else ''} {'ahead' if k > 0 else 'late'}"
     nonzero = target_tail != 0
     if nonzero.sum() >= 2:
         ratio = float(np.median(tail[nonzero] / target_tail[nonzero]))
-        if ratio and close(tail, ratio * target_tail, kind).all():
+        if ratio and close(tail, ratio * target_tail, kind, last).all():
             return "scaled", f"every later LR is {ratio:.6g} times what it should be"
-    if tail.size >= 2 and close(tail, np.full(tail.shape, tail[0]), kind).all() and np.ptp(target_tail) > 0:
+    if tail.size >= 2 and close(tail, np.full(tail.shape, tail[0]), kind, last).all() and np.ptp(target_tail) > 0:
         return "stuck", f"the LR stays at {tail[0]:.6g}"
-    if first > 0 and tail.size >= 2 and close(tail, target[: tail.size], kind).all():
+    if first > 0 and tail.size >= 2 and close(tail, target[: tail.size], kind, last).all():
         return "reset", "the schedule starts again from its first step"
-    wrong = ~close(tail, target_tail, kind)
+    wrong = ~close(tail, target_tail, kind, last)
     if not wrong[-1] and wrong.sum() < tail.size:
         return "differs", f"the LR is wrong for {int(wrong.sum())} of {tail.size} steps, then right again"
     return "differs", "the LR leaves the schedule"
 
 
-def _deviation(case: Case, actual: Rates, target: Rates, kind: str, channel: str = "lr") -> Verdict | None:
-    right = close(actual, target, kind)
+def _deviation(
+    case: Case, actual: Rates, target: Rates, kind: str, channel: str = "lr", last: int = 0
+) -> Verdict | None:
+    right = close(actual, target, kind, last)
     if right.all() and np.isfinite(actual).all():  # almost always; an infinite peak would allow anything
         return None
     gone = np.isnan(target)  # a group that does not exist at this step
@@ -123,7 +126,7 @@ def _deviation(case: Case, actual: Rates, target: Rates, kind: str, channel: str
     first = int(np.argmax(wrong.any(axis=1)))
     group = int(np.argmax(wrong.any(axis=0)))
     first_here = int(np.argmax(wrong[:, group]))
-    shape, words = shape_of(actual[:, group], target[:, group], first_here, kind)
+    shape, words = shape_of(actual[:, group], target[:, group], first_here, kind, last)
     # The error as a share of the largest expected rate, or of the base LR where all expected rates are 0.
     peak = np.nanmax(np.abs(target), initial=0.0) or max(case.setup.base_lrs())
     size = float(np.abs(np.nan_to_num(actual - target, nan=np.inf))[wrong].max() / peak)
@@ -206,8 +209,8 @@ def _in_rows(case: Case, run: CaseRun) -> Iterator[Verdict]:
     if not rows:
         return
     kind, actual, reported = case.setup.precision, table_of(run.lrs[:rows]), table_of(run.last_lrs[:rows])
-    target = expected(case, run.positions)
-    off = _deviation(case, *_as_wide(actual, target), kind)
+    target, last = expected(case, run.positions), max(run.positions)
+    off = _deviation(case, *_as_wide(actual, target), kind, last=last)
     if off is not None:
         yield off
         bounds = _bounds(case, actual, target)
@@ -218,7 +221,9 @@ def _in_rows(case: Case, run: CaseRun) -> Iterator[Verdict]:
         yield dataclasses.replace(off, detail=f"get_last_lr() is not the LR in force; {off.detail}")
     momenta = table_of(run.momenta)[:, : case.setup.groups]
     if not np.isnan(run.own_momentum):
-        off = _deviation(case, momenta, expected_momenta(case, run.positions, run.own_momentum), "float", "momentum")
+        off = _deviation(
+            case, momenta, expected_momenta(case, run.positions, run.own_momentum), "float", "momentum", last
+        )
         if off is not None:
             detail = f"momentum leaves its schedule; {off.detail.replace('LR', 'momentum', 1)}"
             yield dataclasses.replace(off, detail=detail)

@@ -29,7 +29,7 @@ class _NoScheduler:
 def positions_of(case: Case) -> list[int]:
     """The step of the schedule at each update of an uninterrupted run."""
     loop = CaseLoop(case.schedule, dataclasses.replace(case.setup, device="cpu", actions=()), installed())
-    loop.scheduler = _NoScheduler()
+    loop.scheduler, loop.position = _NoScheduler(), sum(action.offset for action in case.setup.actions)
     positions = []
     for update in range(case.steps):
         positions.append(loop.position)

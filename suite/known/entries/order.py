@@ -3,10 +3,49 @@
 from __future__ import annotations
 
 from reference import CosineAnnealingWarmRestarts
-from suite.cases.experiments.order import SteppedFirst
+from suite.cases.experiments.order import (
+    CopiedTogether,
+    KeptStep,
+    OtherOptimizer,
+    ReplacedStep,
+    ScaledUpdate,
+    StepOfClass,
+    SteppedFirst,
+    SteppedInHook,
+    SteppedOnceFirst,
+)
+from suite.engine.case import Case
 from suite.known.entries.places import Predicate, acted, both, contains
+
+
+def _replaced(*when: str) -> Predicate:
+    """optimizer.step is replaced by something that is no method, at one of these times."""
+
+    def affects(case: Case) -> bool:
+        return any(isinstance(action, ReplacedStep) and action.when in when for action in case.setup.actions)
+
+    return affects
+
+
+def _not_a_method(case: Case) -> bool:
+    """What optimizer.step was replaced by has no __func__."""
+    return all(not isinstance(action, ReplacedStep) or action.by != "method" for action in case.setup.actions)
+
+
+def _first_overflows(case: Case) -> bool:
+    """GradScaler skips the first update."""
+    return any(isinstance(action, ScaledUpdate) and action.at == 0 for action in case.setup.actions)
+
 
 #: Entry → the cases that it can affect.
 PREDICATES: dict[str, Predicate] = {
-    "warm-restarts-order-unchecked": both(acted(SteppedFirst), contains(CosineAnnealingWarmRestarts)),
+    "warm-restarts-order-unchecked": both(
+        acted(SteppedFirst, SteppedOnceFirst, OtherOptimizer), contains(CosineAnnealingWarmRestarts)
+    ),
+    "pre-hook-order-unchecked": lambda case: SteppedInHook("pre") in case.setup.actions,
+    "step-not-a-method": both(_replaced("before"), _not_a_method),
+    "replaced-step-warned": _replaced("after", "later"),
+    "copies-warned": acted(CopiedTogether),
+    "kept-step-warned": acted(KeptStep, StepOfClass),
+    "first-overflow-warned": _first_overflows,
 }
