@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reference import CosineAnnealingWarmRestarts
+from reference import CosineAnnealingWarmRestarts, CyclicLR
 from suite.cases.experiments.order import (
     CopiedTogether,
     KeptStep,
@@ -45,6 +45,7 @@ PREDICATES: dict[str, Predicate] = {
     "pre-hook-order-unchecked": lambda case: SteppedInHook("pre") in case.setup.actions,
     "step-not-a-method": both(_replaced("before"), _not_a_method),
     "replaced-step-warned": _replaced("after", "later"),
+    "cyclic-not-copied": both(acted(CopiedTogether), contains(CyclicLR)),
     "copies-warned": acted(CopiedTogether),
     "kept-step-warned": acted(KeptStep, StepOfClass),
     "first-overflow-warned": _first_overflows,
