@@ -41,8 +41,8 @@ class Action:
     It overrides the lines as class attributes, or as properties where they depend on the fields.
 
     Each text may use `torch`, every scheduler class, `optimizer`, `scheduler`, `make_optimizer()` and
-    `make_scheduler(optimizer)`, and inside the loop `step`, the number of the update.  It may rebind `optimizer`
-    and `scheduler`: the loop continues with what they name then.
+    `make_scheduler(optimizer)`, for ReduceLROnPlateau `METRICS`, and inside the loop `step`, the number of the
+    update.  It may rebind `optimizer` and `scheduler`: the loop continues with what they name then.
     """
 
     @property

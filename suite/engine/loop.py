@@ -152,7 +152,8 @@ class CaseLoop(TrainingLoop):
     def vocabulary(self) -> dict[str, Any]:
         """The names that an action may use, beside those that change from line to line."""
         functions = {"make_optimizer": self.fresh_optimizer, "make_scheduler": self.build_on}
-        return {"torch": torch, **self.subject.classes, **functions}
+        metrics = {"METRICS": self.schedule.metrics} if isinstance(self.schedule, ReduceLROnPlateau) else {}
+        return {"torch": torch, **self.subject.classes, **functions, **metrics}
 
     def build_on(self, optimizer: torch.optim.Optimizer) -> Any:
         """The scheduler on another optimizer."""

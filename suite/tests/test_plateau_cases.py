@@ -10,6 +10,7 @@ import torch
 
 from reference import ReduceLROnPlateau, parse
 from suite.cases.catalogue import find
+from suite.cases.experiments import metrics as passed_metrics
 from suite.cases.schedules import plateau
 from suite.engine.case import Case, Refused, validated
 from suite.engine.subject import installed
@@ -66,3 +67,19 @@ def test_a_missing_get_last_lr_hides_no_learning_rate(monkeypatch: pytest.Monkey
     monkeypatch.delattr(torch.optim.lr_scheduler.LRScheduler, "get_last_lr")
     verdict = verdict_of(find("reducelronplateaunanx1p0r3x0p5r4_f0p7_p0_t0p1"), installed())
     assert [(v.channel, v.shape, v.step) for v in verdict.deviations] == [("lr", "scaled", 1), ("reported", "error", 0)]
+
+
+def test_a_metric_that_is_kept_as_a_tensor_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scheduler that stores what it was given, instead of its value, deviates in the channel of types alone."""
+    step = torch.optim.lr_scheduler.ReduceLROnPlateau.step
+
+    def keeps(self: Any, metrics: Any) -> None:
+        step(self, metrics)
+        self.best = metrics if self.best == metrics else self.best
+
+    monkeypatch.setattr(torch.optim.lr_scheduler.ReduceLROnPlateau, "step", keeps)
+    found = {}
+    for case in passed_metrics.cases():
+        found[case.setup.marks[0]] = [v.channel for v in verdict_of(case, installed()).deviations]
+    assert found["metricfloat32"] == found["metricnumpy64"] == found["metricfraction"] == ["type"]
+    assert found["metricbyname"] == found["metricnone"] == []

@@ -1,6 +1,6 @@
 """What users do beside the plain loop, one file for each kind: its actions, and the cases that cross them."""
 
-from . import docs, order
+from . import docs, metrics, order
 
 #: The generators of cases, in the order of the catalogue.
-CASES = (order.cases, docs.cases)
+CASES = (order.cases, docs.cases, metrics.cases)
