@@ -163,7 +163,7 @@ def test_metrics_may_be_anything_with_a_float(metric: Any) -> None:
 
 
 @pytest.mark.parametrize("metric", [None, [1.0], 1j, torch.ones(2)], ids=str)
-def test_what_is_no_number_is_refused(metric: Any) -> None:
+def test_a_value_without_a_float_is_refused(metric: Any) -> None:
     """What float() refuses raises, and the scheduler stays as it was."""
     scheduler = plateau(patience=0)
     scheduler.step(1.0)

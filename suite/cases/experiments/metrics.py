@@ -24,7 +24,7 @@ KINDS = {
     "fraction": "Fraction(METRICS[step])",
     "byname": "metrics=METRICS[step]",
 }
-#: Kind → what is no metric, and the rule that it breaks.
+#: Kind → a value that is not a number, and the rule that it breaks.
 WRONG = {
     "none": ("None", "metrics=None must be a number"),
     "left": ("", "metrics must be given"),
