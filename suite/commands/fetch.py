@@ -75,7 +75,9 @@ def _print_releases(console: Console, releases: tuple[str, ...]) -> None:
         table.add_column(name)
     for release in releases:
         table.add_row(release, "yes" if release in have else "no", _same(release, code), _same(release, text))
-    console.print(f"{len(have)} of {len(releases)} releases cached, {len(set(code.values()))} different in code")
+    console.print(
+        f"{len(have)} of {len(releases)} releases cached, {len(set(code.values()))} different in code or docstrings"
+    )
     console.print(table)
 
 

@@ -96,11 +96,11 @@ def _public(module: types.ModuleType) -> list[str]:
 
 
 def distinct(releases: Iterable[str], *, by_text: bool = False) -> list[tuple[str, ...]]:
-    """The releases in groups of equal scheduler code, groups and members oldest first; all must be cached.
+    """The releases in groups of equal schedulers, groups and members oldest first; all must be cached.
 
-    Equal means the same syntax tree of lr_scheduler.py and of SWALR, docstrings left out.
-    Comments and docstrings change no learning rate, and nothing else in swa_utils.py schedules one,
-    so checking two such releases would give the same answer twice.
+    Equal means the same syntax tree of lr_scheduler.py and of SWALR, with the docstrings of classes and functions,
+    which are checked too.  Comments change nothing that is checked, and nothing else in swa_utils.py schedules a
+    learning rate, so checking two such releases would give the same answer twice.
     `by_text` groups by equal bytes of lr_scheduler.py instead.
     """
     groups: dict[bytes, list[str]] = {}
@@ -114,16 +114,15 @@ def distinct(releases: Iterable[str], *, by_text: bool = False) -> list[tuple[st
 
 @functools.cache  # patch releases share their texts
 def code_of(schedulers: bytes, averaging: bytes) -> bytes:
-    """The code that decides a release's learning rates, in a form that is equal for texts of equal meaning.
+    """The code and the docstrings that are checked, in a form that is equal for texts of equal meaning.
 
     It depends on the version of Python: compare within one run only.
     """
     swalr = [n for n in _parse(averaging).body if isinstance(n, ast.ClassDef) and n.name == "SWALR"]
-    trees = [_parse(schedulers), *swalr]
-    for node in (node for tree in trees for node in ast.walk(tree)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return "\n".join(map(ast.dump, trees)).encode()
+    module = _parse(schedulers)
+    if ast.get_docstring(module) is not None:  # says nothing about a scheduler
+        module.body = module.body[1:]
+    return "\n".join(map(ast.dump, [module, *swalr])).encode()
 
 
 def _parse(source: bytes) -> ast.Module:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from reference import StepLR
+from suite.cases.experiments.docs import cases
 from suite.engine.docstrings.examples import keeps
 from suite.engine.docstrings.finding import DocFinding
 from suite.engine.docstrings.groups import GROUPS
@@ -13,6 +15,9 @@ from suite.engine.docstrings.parse import parse
 from suite.engine.docstrings.signatures import annotated_kinds, value_of
 from suite.engine.loader import load
 from suite.engine.subject import Subject, installed
+from suite.engine.verdict import verdict_of
+from suite.repro.script import script
+from suite.tests.broken import without
 from suite.tests.stock import INSTALLED, changed
 
 #: Class, old text, new text, group, rule, argument: the change makes the rule fire.
@@ -168,6 +173,28 @@ def test_a_repaired_difference_is_gone(
     """The rule fires on a torch of today, and not where text and class agree."""
     assert fires(planted(sources, owner, old, new), owner, group, rule, argument) == []
     assert fires(installed(), owner, group, rule, argument)
+
+
+def test_a_case_says_each_difference_in_its_channel(sources: Path) -> None:
+    """A case of the catalogue deviates once for each difference; its script names it with torch alone."""
+    case = next(case for case in cases() if case.id.endswith("-docs.defaults") and isinstance(case.schedule, StepLR))
+    assert verdict_of(case, installed()).follows
+    subject = planted(sources, "StepLR", "gamma: float = 0.1", "gamma: float = 0.5")
+    deviations = verdict_of(case, subject).deviations
+    assert [(verdict.channel, verdict.label) for verdict in deviations] == [("docs", "default-differs")]
+    assert script(case).endswith('print(f"first deviation: {found[0]}" if found else "no deviation")\n')
+
+
+def test_a_class_that_a_release_lacks_is_absent() -> None:
+    """No docstring is examined where there is no class."""
+    case = next(case for case in cases() if isinstance(case.schedule, StepLR))
+    assert verdict_of(case, without("StepLR")).kind == "absent"
+
+
+def test_every_class_is_examined_by_every_group() -> None:
+    """The public classes of the installed torch times the groups of rules."""
+    examined = {(type(case.schedule).__name__, case.setup.marks[0]) for case in cases()}
+    assert examined == {(name, f"docs.{group}") for name in installed().public_names() for group in GROUPS}
 
 
 def test_docstrings_are_read_in_parts() -> None:
