@@ -170,6 +170,7 @@ def test_an_import_that_one_release_lacks_is_a_change(project: Path, capsys: pyt
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
+        ("", "must be module:factory, a function that builds a scheduler"),
         ("train:hopeless", "must build a scheduler, but raises RuntimeError at construction: always"),
         ("train:not_a_function", "must name a function, but names "),
         ("train:absent", "must name something in train, but it has no absent"),
