@@ -49,7 +49,8 @@ def _setups(schedule: Schedule) -> Iterator[Setup]:
         yield Setup(jumps=(7,), groups=3, lr_type="tensor")
 
 
-def _steps(setup: Setup) -> int:
+def steps_of(setup: Setup) -> int:
+    """The updates in which a scheduler of this clock takes 12 to 16 steps."""
     if setup.jumps:
         return 12
     return {"micro": 8, "epoch": 36, "step": 16}[setup.clock]
@@ -59,7 +60,7 @@ def _all() -> Iterator[Case]:
     for schedule in compositions.singles():
         yield Case("single", schedule)
         for setup in _setups(schedule):
-            yield Case("single", schedule, setup, _steps(setup))
+            yield Case("single", schedule, setup, steps_of(setup))
     # The fifth restart: rounding can misplace it in the geometric series.
     yield Case("single", CosineAnnealingWarmRestarts(1, 3), Setup(jumps=(121,)), 12)
     for schedule in compositions.edges():
@@ -77,7 +78,7 @@ def _all() -> Iterator[Case]:
     for schedule in crossed():
         yield Case("crossed", schedule)
         for setup in _setups(schedule):
-            yield Case("crossed", schedule, setup, _steps(setup))
+            yield Case("crossed", schedule, setup, steps_of(setup))
     for schedule, steps in outcomes.compositions():
         yield Case("tutorial", schedule, steps=steps)
     yield from plateau.cases()

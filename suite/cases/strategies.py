@@ -38,10 +38,13 @@ from reference import (
     SequentialLR,
     StepLR,
 )
+from suite.engine.action import Action
 from suite.engine.axes import OPTIMIZERS, Setup
 from suite.engine.case import Case, is_composite
 from suite.engine.loop import restores
 
+from .catalogue import steps_of
+from .composed import actions
 from .schedules.compositions import singles
 
 Schedules = st.SearchStrategy[Schedule]
@@ -251,17 +254,20 @@ def setups(draw: st.DrawFn, schedule: Schedule, *, sound: bool = False) -> Setup
     if how == "resume":
         resume = draw(st.sampled_from(["builtfirst", "schedulerfirst"] if sound else restores(schedule)))
         first = 3 if chosen["clock"] == "epoch" else 1
-        cuts = draw(st.lists(st.integers(first, updates(chosen["clock"]) - 1), max_size=2, unique=True))
+        cuts = draw(st.lists(st.integers(first, steps_of(Setup(clock=chosen["clock"])) - 1), max_size=2, unique=True))
         chosen |= {"resume": resume, "cuts": tuple(sorted(cuts)), "saved": draw(st.booleans())} if cuts else {}
     if how == "jump":
         chosen["jumps"] = tuple(draw(st.lists(st.integers(0, 12), min_size=1, max_size=2)))
         chosen["clock"] = "step"
+    if not sound:
+        chosen["actions"] = draw(mostly(st.just(()), _actions()))
     return Setup(**chosen)
 
 
-def updates(clock: str) -> int:
-    """The optimizer steps in which a scheduler of this clock takes about `STEPS` steps."""
-    return {"step": STEPS, "epoch": 2 * STEPS, "micro": STEPS // 2}[clock]
+def _actions() -> st.SearchStrategy[tuple[Action, ...]]:
+    """One or two of the actions of the catalogue."""
+    pool = [actions()[mark] for mark in sorted(actions())]
+    return st.lists(st.sampled_from(pool), min_size=1, max_size=2, unique=True).map(tuple)
 
 
 @st.composite
@@ -270,7 +276,7 @@ def cases(draw: st.DrawFn) -> Case:
     schedule = draw(mostly(compositions(leaves()), plateaus()))
     assume(_within_tolerances(schedule))
     setup = draw(setups(schedule))
-    return Case("random", schedule, setup, updates(setup.clock))
+    return Case("random", schedule, setup, steps_of(setup))
 
 
 @st.composite
@@ -279,4 +285,4 @@ def sound_cases(draw: st.DrawFn) -> Case:
     schedule = draw(sound())
     assume(_within_tolerances(schedule))
     setup = draw(setups(schedule, sound=True))
-    return Case("random", schedule, setup, updates(setup.clock))
+    return Case("random", schedule, setup, steps_of(setup))

@@ -22,7 +22,7 @@ from suite.across_releases.user_history import (
     user_stretches,
 )
 from suite.across_releases.user_run import Request
-from suite.cases.catalogue import find
+from suite.cases.composed import case_of
 from suite.engine.case import Case
 from suite.known.deviations import table
 from suite.releases.groups import chosen_groups
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if args.factory is not None:
         return _run_factory(args, wanted)
     with checked_input():
-        case = find(args.case)
+        case = case_of(args.case)
     groups, _ = chosen_groups(args.offline)
     history = stretches(case, groups)
     if args.json:

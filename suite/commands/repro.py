@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from suite.cases.catalogue import find
+from suite.cases.composed import case_of
 from suite.repro.script import script
 from suite.shared.cli import checked_input
 
@@ -17,6 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the script; exit code 2 for an unknown case id."""
     with checked_input():
-        case = find(args.case)
+        case = case_of(args.case)
     print(script(case), end="")
     return 0

@@ -12,8 +12,15 @@ from suite.cases.hypothesis_profiles import budget, defined
 from suite.cases.strategies import cases, sound_cases
 from suite.engine.case import Case
 from suite.engine.subject import installed
-from suite.engine.verdict import verdict_of
+from suite.engine.verdict import Verdict, verdict_of
 from suite.known.deviations import entry_for
+from suite.repro.script import script
+
+
+def news(case: Case, verdict: Verdict) -> str:
+    """What deviates, the id for `python -m suite repro`, and the script that shows it with torch alone."""
+    details = "; ".join(f"{deviation.label}: {deviation.detail}" for deviation in verdict.deviations)
+    return f"{details}\npython -m suite repro {case.id}\n{script(case, verdict)}"
 
 
 @pytest.mark.slow
@@ -24,9 +31,7 @@ def test_random_case_follows_or_deviates_for_a_known_cause(case: Case) -> None:
     subject = installed()
     with defined():
         verdict = verdict_of(case, subject)
-    assert verdict.kind != "deviates" or entry_for(case, verdict, subject.release), (
-        f"{verdict.shape}: {verdict.detail} [{case.id}, {subject.name}]"
-    )
+    assert verdict.kind != "deviates" or entry_for(case, verdict, subject.release), news(case, verdict)
 
 
 @pytest.mark.slow
@@ -37,4 +42,4 @@ def test_sound_composition_follows(case: Case) -> None:
     subject = installed()
     with defined():
         verdict = verdict_of(case, subject)
-    assert verdict.follows, f"{verdict.shape}: {verdict.detail} [{case.id}, {subject.name}]"
+    assert verdict.follows, news(case, verdict)
