@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from .verdict import Verdict
 
 
+#: Modules of the standard library that lines may use; a script imports those that it needs.
+STANDARD = ("copy", "fractions", "functools", "io", "math", "pickle", "warnings")
+
+
 @dataclasses.dataclass(frozen=True)
 class Check:
     """Two expressions that must be equal, evaluated after the last update; `what` is named in the verdict.
@@ -40,9 +44,9 @@ class Action:
 
     It overrides the lines as class attributes, or as properties where they depend on the fields.
 
-    Each text may use `torch`, every scheduler class, `optimizer`, `scheduler`, `make_optimizer()` and
-    `make_scheduler(optimizer)`, for ReduceLROnPlateau `METRICS`, and inside the loop `step`, the number of the
-    update.  It may rebind `optimizer` and `scheduler`: the loop continues with what they name then.
+    Each text may use `torch`, `np`, the modules in `STANDARD`, every scheduler class, `optimizer`, `scheduler`,
+    `make_optimizer()` and `make_scheduler(optimizer)`, for ReduceLROnPlateau `METRICS`, and inside the loop `step`,
+    the number of the update.  It may rebind `optimizer` and `scheduler`: the loop continues with what they name then.
     """
 
     @property

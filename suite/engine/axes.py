@@ -10,6 +10,8 @@ from typing import Any
 import torch
 
 from .action import Action
+from .numbers import CONVERSIONS, Conversion
+from .tolerances import UNIT
 
 #: Base LRs of the parameter groups: no two in a simple ratio, so that swapped groups are noticed.
 BASE_LRS = (0.3, 0.07, 0.011)
@@ -42,6 +44,7 @@ class Setup:
     groups: int = 1
     lists: bool = False  # per-group lists where torch takes them
     lr_type: str = "float"  # float | tensor | shared (one tensor in all groups)
+    numbers: str = ""  # how numbers are given: a key of CONVERSIONS
     optimizer: str = "sgd"  # a key of OPTIMIZERS
     clock: str = "step"  # step | epoch (every third update) | micro (twice per update)
     reverse: bool = False  # construct the children last to first
@@ -58,6 +61,7 @@ class Setup:
         marks = [f"{self.groups}groups"] if self.groups > 1 else []
         marks += ["lists"] if self.lists else []
         marks += [self.lr_type] if self.lr_type != "float" else []
+        marks += [self.numbers] if self.numbers else []
         marks += [self.optimizer] if self.optimizer != "sgd" else []
         marks += [f"per{self.clock}"] if self.clock != "step" else []
         marks += ["reversed"] if self.reverse else []
@@ -76,19 +80,34 @@ class Setup:
     @property
     def precision(self) -> str:
         """The key of `tolerances.UNIT` for the LRs of this setup."""
-        return "float" if self.lr_type == "float" else "float32"
+        units = [self.conversion.unit, "float" if self.lr_type == "float" else "float32"]
+        return max(units, key=UNIT.__getitem__)
+
+    @property
+    def conversion(self) -> Conversion:
+        """How the numbers of this setup are given."""
+        return CONVERSIONS[self.numbers]
+
+    @property
+    def rules(self) -> tuple[Action | Conversion, ...]:
+        """What may say that an exception is due."""
+        return (*self.actions, self.conversion)
 
     def base_lrs(self) -> list[float]:
         """The base LR of each group, as the number that the optimizer stores."""
         rates = [BASE_LRS[0]] * self.groups if self.lr_type == "shared" else list(BASE_LRS[: self.groups])
+        if self.conversion.kind == "lr":
+            lrs = map(self.conversion.given, rates)
+            return [float(lr.detach() if isinstance(lr, torch.Tensor) else lr) for lr in lrs]
         return rates if self.lr_type == "float" else [float(torch.tensor(r)) for r in rates]
 
     def make_optimizer(self) -> torch.optim.Optimizer:
         """A fresh optimizer with one parameter in each group."""
         shared = torch.tensor(BASE_LRS[0], device=self.device)
         groups = []
-        for rate in self.base_lrs():
-            lr = {"float": rate, "tensor": torch.tensor(rate, device=self.device), "shared": shared}[self.lr_type]
+        for i, rate in enumerate(self.base_lrs()):
+            lr: Any = {"float": rate, "tensor": torch.tensor(rate, device=self.device), "shared": shared}[self.lr_type]
+            lr = self.conversion.given(BASE_LRS[i]) if self.conversion.kind == "lr" else lr
             groups.append({"params": [torch.zeros(1, device=self.device)], "lr": lr})
         cls, options = OPTIMIZERS[self.optimizer]
         made = cls if self.actions else still(self.optimizer)

@@ -9,6 +9,7 @@ import torch
 
 from reference import ChainedScheduler, ExponentialLR, Schedule
 
+from .numbers import CONVERSIONS, Conversion
 from .subject import Subject
 
 #: Per-group values are the plain value times these; distinct, and exact in binary.
@@ -62,14 +63,26 @@ def for_group(schedule: Schedule, group: int) -> Schedule:
     return unvalidated_copy(schedule, **changes) if changes else schedule
 
 
-def _plain(value: Any) -> Any:
-    return EpochFunction(value) if isinstance(value, Schedule) else value
+def _given(field: dataclasses.Field[Any], value: Any, conversion: Conversion) -> Any:
+    """An argument as torch gets it, in the way that its numbers are given."""
+    listed = isinstance(value, list)
+    items = [_function(item, conversion) for item in value] if listed else _function(value, conversion)
+    return conversion.given_argument(field, items)
 
 
-def arguments(schedule: Schedule, groups: int, lists: bool) -> dict[str, Any]:
+def _function(value: Any, conversion: Conversion) -> Any:
+    if not isinstance(value, Schedule):
+        return value
+    function = conversion.given_function(EpochFunction(value))
+    # A function, as in the script: of another callable torch would save the attributes.
+    return lambda epoch: function(epoch)
+
+
+def arguments(schedule: Schedule, groups: int, lists: bool, numbers: str = "") -> dict[str, Any]:
     """Keyword arguments of the torch class: what differs from the default, so that torch's defaults are tested."""
     of_groups = [for_group(schedule, g) for g in range(groups)] if lists else [schedule]
     keywords: dict[str, Any] = {}
+    conversion = CONVERSIONS[numbers]
     for field in dataclasses.fields(schedule):  # type: ignore[arg-type]  # every Schedule is a dataclass
         value = getattr(schedule, field.name)
         listed = lists and (field.metadata.get("per_group") or field.name == "lr_lambda")
@@ -77,10 +90,8 @@ def arguments(schedule: Schedule, groups: int, lists: bool) -> dict[str, Any]:
             continue
         if listed:
             value = [getattr(s, field.name) for s in of_groups]
-        if isinstance(value, list | tuple):
-            keywords[field.name] = [_plain(v) for v in value]
-        else:
-            keywords[field.name] = _plain(value)
+        value = list(value) if isinstance(value, tuple) else value
+        keywords[field.name] = _given(field, value, conversion)
     return keywords
 
 
@@ -93,6 +104,7 @@ def build(
     fresh_parts: bool = False,
     lists: bool = False,
     reverse: bool = False,
+    numbers: str = "",
 ) -> Any:
     """The torch scheduler; raises MissingScheduler, or whatever torch raises.
 
@@ -103,17 +115,19 @@ def build(
     if cls is None:
         raise MissingScheduler(name)
     again: dict[str, Any] = {} if last_epoch == -1 else {"last_epoch": last_epoch}
-    kwargs = arguments(schedule, len(optimizer.param_groups), lists)
+    kwargs = arguments(schedule, len(optimizer.param_groups), lists, numbers)
     children = getattr(schedule, "schedulers", None)
     if children is None:
         return cls(optimizer, **kwargs, **again)
     epoch = -1 if fresh_parts else last_epoch
     order = list(enumerate(children))
     built = {
-        i: build(part, optimizer, subject, last_epoch=epoch, lists=lists, reverse=reverse)
+        i: build(part, optimizer, subject, last_epoch=epoch, lists=lists, reverse=reverse, numbers=numbers)
         for i, part in (reversed(order) if reverse else order)
     }
-    parts = [built[i] for i in range(len(children))]
+    parts: Any = [built[i] for i in range(len(children))]
+    if CONVERSIONS[numbers].kind == "parts":
+        parts = CONVERSIONS[numbers].given(parts)
     if name == "ChainedScheduler":
         return cls(parts)
     return cls(optimizer, parts, kwargs.get("milestones", []), **again)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ import torch
 from reference import ReduceLROnPlateau, Schedule, SequentialLR
 from reference.check import Rates
 
-from .action import compiled, outcome_of
+from .action import STANDARD, compiled, outcome_of
 from .axes import Setup
 from .bookkeeping import bookkeeping, settings_check
 from .build import MissingScheduler, build
@@ -107,6 +108,7 @@ class CaseLoop(TrainingLoop):
             fresh_parts=setup.resume == "lastepochouter",
             lists=setup.lists,
             reverse=setup.reverse,
+            numbers=setup.numbers,
         )
 
     def before(self, update: int) -> None:
@@ -153,7 +155,8 @@ class CaseLoop(TrainingLoop):
         """The names that an action may use, beside those that change from line to line."""
         functions = {"make_optimizer": self.fresh_optimizer, "make_scheduler": self.build_on}
         metrics = {"METRICS": self.schedule.metrics} if isinstance(self.schedule, ReduceLROnPlateau) else {}
-        return {"torch": torch, **self.subject.classes, **functions, **metrics}
+        modules = {name: importlib.import_module(name) for name in STANDARD}
+        return {**modules, "np": np, "torch": torch, **self.subject.classes, **functions, **metrics}
 
     def build_on(self, optimizer: torch.optim.Optimizer) -> Any:
         """The scheduler on another optimizer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -84,6 +85,8 @@ def optimizer_code(setup: Setup, function: bool) -> str:
     device = "" if setup.device == "cpu" else f', device="{setup.device}"'
     zeros, indent = f"torch.zeros(1{device})", "    " if function else ""
     rates = [repr(r) if setup.lr_type == "float" else f"torch.tensor({r}{device})" for r in BASE_LRS]
+    if setup.conversion.kind == "lr":
+        rates = [setup.conversion.written(repr(r)) for r in BASE_LRS]
     lines = ["def make_optimizer():"] if function else []
     if setup.lr_type == "shared":
         lines.append(f"{indent}lr = {rates[0]}  # one tensor for all groups")
@@ -174,12 +177,15 @@ class Schedulers:
             del self.made[start:]
         for block in reversed(blocks) if setup.reverse else blocks:
             self.made += block
-        parts: Argument = ("", [block[-1][0] for block in blocks])
+        names, conversion = [block[-1][0] for block in blocks], setup.conversion
+        parts: Argument = ("", names)
+        if conversion.kind == "parts":
+            parts = conversion.written(f"[{', '.join(names)}]")
         if kind == "ChainedScheduler":
             self.made.append((name, kind, [parts]))
         else:
-            milestones = [repr(m) for m in kwargs.get("milestones", [])]
-            self.made.append((name, kind, ["optimizer", parts, ("milestones=", milestones)]))
+            milestones = self._argument("milestones", kwargs.get("milestones", []), schedule)
+            self.made.append((name, kind, ["optimizer", parts, milestones]))
 
     def _name(self, schedule: Schedule) -> str:
         kind = type(schedule).__name__
@@ -189,20 +195,28 @@ class Schedulers:
 
     def _argument(self, key: str, value: Any, schedule: Schedule) -> Argument:
         setup = self.case.setup
-        factor = getattr(schedule, key)
+        factor, conversion = getattr(schedule, key), setup.conversion
+        field = next(f for f in dataclasses.fields(schedule) if f.name == key)  # type: ignore[arg-type]
+        converted = conversion.takes(field)
         if isinstance(factor, Schedule):
             if isinstance(value, list):
                 each = [for_group(schedule, g) for g in range(setup.groups)]
                 return f"{key}=", [self._function(getattr(own, key)) for own in each]
-            return f"{key}={self._function(factor)}"
+            function = self._function(factor)
+            return f"{key}={conversion.written(function) if converted else function}"
         if isinstance(value, list):
-            return f"{key}=", [literal(item) for item in value]
-        return f"{key}={literal(value)}"
+            items = [literal(item) for item in value]
+            if converted and conversion.kind == "milestones":
+                return f"{key}={conversion.written('[' + ', '.join(items) + ']')}"
+            return f"{key}=", [conversion.written(item) for item in items] if converted else items
+        return f"{key}={conversion.written(literal(value)) if converted else literal(value)}"
 
     def _function(self, factor: Schedule) -> str:
+        result = self.case.setup.conversion
+        convert = result.written if result.kind == "result" else str
         text = formula(factor)
         if text:
-            return f"lambda t: {text}"
+            return f"lambda t: {convert(text)}"
         table = factor.trace(max(256, self.last + 16)).tolist()
         while len(table) > 1 and table[-1] == table[-2]:
             table.pop()
@@ -210,4 +224,5 @@ class Schedulers:
         # A table that never comes to rest is cut a little after the last step of the script.
         ends = len(table) <= self.last
         self.tables[name] = table if ends else table[: self.last + 16]
-        return f"lambda t: {name}[{f'min(t, {len(table) - 1})' if ends else 't'}]"
+        value = f"{name}[{f'min(t, {len(table) - 1})' if ends else 't'}]"
+        return f"lambda t: {convert(value)}"

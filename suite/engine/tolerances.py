@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-#: Unit roundoff of a Python float and of the float32 tensor that `lr=torch.tensor(1e-3)` makes.
-UNIT = {"float": 2.0**-53, "float32": 2.0**-24}
+#: Unit roundoff of a Python float, of the float32 tensor that `lr=torch.tensor(1e-3)` makes, and of the half types.
+UNIT = {"float": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 
 #: Roundings per step of the longest update in torch's file: CosineAnnealingLR takes two cosines, two sums,
 #: a quotient, a difference, a product and a sum (8); a chain of three such parts takes three times as many.
@@ -19,9 +19,16 @@ ROUNDINGS_PER_STEP = 24
 #: 2(T/π)² for T steps; the suite's decays have T <= 24, so by at most 117.
 CONDITION = 128
 
+#: A tensor rounds only where it takes part: a difference, a product, a sum, and the copy into the group.  The
+#: quotients are of Python floats, so nothing amplifies these.  A unit of the half types is too large for more.
+ROUNDINGS_OF_TENSOR = 4
+HALF = ("float16", "bfloat16")
+
 
 def relative(steps: int, kind: str = "float") -> float:
     """Allowed relative error of a rate after `steps` steps: 7e-12 for floats after 20."""
+    if kind in HALF:
+        return of_peak(steps, kind)
     return (steps + 1) * ROUNDINGS_PER_STEP * CONDITION * UNIT[kind]
 
 
@@ -31,7 +38,8 @@ def of_peak(steps: int, kind: str = "float") -> float:
     Sums and differences of rates leave an error that does not shrink with the result,
     so a rate that should be exactly 0 may keep a few units in the last place of the peak.
     """
-    return (steps + 1) * ROUNDINGS_PER_STEP * UNIT[kind]
+    roundings = ROUNDINGS_OF_TENSOR if kind in HALF else ROUNDINGS_PER_STEP
+    return (steps + 1) * roundings * UNIT[kind]
 
 
 def between_releases(steps: int, kind: str = "float") -> float:

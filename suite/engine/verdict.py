@@ -171,7 +171,7 @@ def rule_of(case: Case) -> str:
         validated(case.schedule)
     except Refused as refused:
         return str(refused)
-    return next((action.refusal for action in case.setup.actions if action.refusal), "")
+    return next((source.refusal for source in case.setup.rules if source.refusal), "")
 
 
 def judge(case: Case, run: CaseRun) -> Verdict:
@@ -181,7 +181,7 @@ def judge(case: Case, run: CaseRun) -> Verdict:
     rule = rule_of(case)
     if rule:
         return _refusal(run, rule)
-    refusable = next((action.refusable for action in case.setup.actions if action.refusable), "")
+    refusable = next((source.refusable for source in case.setup.rules if source.refusable), "")
     if refusable and run.error is not None and run.stage != "update":
         return Verdict("follows", detail=f"refused: {refusable}")
     return together([*_in_rows(case, run), *_in_the_rest(case, run)])

@@ -22,7 +22,15 @@ from .entries import PREDICATES
 #: A scheduler that changes nothing.
 NEUTRAL = ConstantLR(1.0, 1)
 #: The axes of a setup that are put back together.
-TOGETHER = (("resume", "cuts", "saved"), ("jumps",), ("groups", "lists"), ("lr_type",), ("optimizer",), ("clock",))
+TOGETHER = (
+    ("resume", "cuts", "saved"),
+    ("jumps",),
+    ("groups", "lists"),
+    ("lr_type",),
+    ("numbers",),
+    ("optimizer",),
+    ("clock",),
+)
 
 
 def judge_on(subject: Subject) -> Callable[[Case], Verdict]:

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator
 
 from suite.engine import tolerances
+from suite.engine.action import STANDARD
 from suite.engine.case import Case, expected, expected_momenta
 from suite.engine.loop import RESTORES
 from suite.engine.run import momentum_of
@@ -20,8 +21,6 @@ from suite.known.deviations import entry_for, readings
 from .measured import failed_check, positions_of
 
 #: A script treats two floats as equal within these: rounder and wider than `tolerances`, so easier to read.
-#: Modules of the standard library that a script may need.
-STANDARD = ("copy", "fractions", "functools", "io", "math", "pickle", "warnings")
 REL_TOL, ABS_TOL = "1e-6", "1e-9"
 
 
@@ -108,15 +107,15 @@ class _Script:
     @property
     def close(self) -> str:
         """The script's tolerance, as keyword arguments of math.isclose."""
-        if self.setup.lr_type == "float":
+        if self.setup.precision == "float":
             return f"rel_tol={REL_TOL}, abs_tol={ABS_TOL}"
-        bounds = (bound(self.case.steps, "float32") for bound in (tolerances.relative, tolerances.of_peak))
+        bounds = (bound(self.case.steps, self.setup.precision) for bound in (tolerances.relative, tolerances.of_peak))
         return "rel_tol={:.0e}, abs_tol={:.0e}".format(*bounds)
 
     @property
     def rounding(self) -> str:
         """Why the values are not compared exactly."""
-        kind = "" if self.setup.lr_type == "float" else " in float32"
+        kind = "" if self.setup.precision == "float" else f" in {self.setup.precision}"
         return f"torch multiplies step by step: allow for its rounding error{kind}"
 
     def helpers(self) -> list[str]:
@@ -144,7 +143,7 @@ class _Script:
             source = "group in optimizer.param_groups"
             value = "group" if many else "optimizer.param_groups[0]"
             value += momentum if shape == "momentum" else '["lr"]'
-        if self.setup.lr_type != "float" and shape != "momentum":
+        if (self.setup.lr_type != "float" or self.setup.numbers) and shape != "momentum":
             value = f"float({value})"
         return [f"    actual = [{value} for {source}]" if many else f"    actual = {value}"]
 

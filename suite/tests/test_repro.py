@@ -25,7 +25,7 @@ from suite.known.deviations import recorded_release, records, table
 from suite.repro.script import script
 
 #: What a script may import, and the exceptions with which torch correctly refuses a composition.
-ALLOWED = {*sys.stdlib_module_names, "torch"}
+ALLOWED = {*sys.stdlib_module_names, "numpy", "torch"}
 REFUSALS = (KeyError, NotImplementedError, TypeError, ValueError)
 WARMUP_COSINE = "seq2_m6.linearlr6_s0p13.cosineannealinglr11"
 
