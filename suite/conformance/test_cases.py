@@ -12,9 +12,17 @@ from suite.known.deviations import entry_for, records, standing
 
 CASES = all_cases()
 assert len(CASES) >= 1500  # an empty or truncated list must not look like a clean run
+#: One in this many experiments is in the fast tests; prime, so that compositions and actions both vary.
+FAST = 7
 
 
-@pytest.mark.parametrize("case", [pytest.param(c, id=c.id) for c in CASES])
+def marked(index: int, case: Case) -> object:
+    """The case as a parameter; most experiments are slow tests."""
+    slow = case.setup.actions and index % FAST
+    return pytest.param(case, id=case.id, marks=[pytest.mark.slow] if slow else [])
+
+
+@pytest.mark.parametrize("case", [marked(i, c) for i, c in enumerate(CASES)])
 def test_case_follows_the_reference_or_deviates_as_known(case: Case) -> None:
     """In a correct loop the LRs, the reported LRs, the momenta and the warnings are as expected."""
     subject = installed()
