@@ -191,6 +191,13 @@ def test_a_class_that_a_release_lacks_is_absent() -> None:
     assert verdict_of(case, without("StepLR")).kind == "absent"
 
 
+def test_a_class_that_cannot_be_built_is_a_deviation(sources: Path) -> None:
+    """What the class raises while it is examined is in the verdict."""
+    case = next(c for c in cases() if c.id.endswith("-docs.references") and isinstance(c.schedule, StepLR))
+    verdict = verdict_of(case, planted(sources, "StepLR", "self.step_size = step_size", "raise OSError('no')"))
+    assert (verdict.channel, verdict.label, verdict.detail) == ("docs", "error", "OSError: no")
+
+
 def test_every_class_is_examined_by_every_group() -> None:
     """The public classes of the installed torch times the groups of rules."""
     examined = {(type(case.schedule).__name__, case.setup.marks[0]) for case in cases()}

@@ -28,7 +28,10 @@ class Documented(Action):
 
     def examine(self, case: Case, subject: Subject) -> list[Verdict]:
         """A deviation for each difference; its shape is the rule."""
-        differences = GROUPS[self.group](subject, type(case.schedule).__name__)
+        try:
+            differences = GROUPS[self.group](subject, type(case.schedule).__name__)
+        except Exception as error:  # noqa: BLE001 - a class that cannot be examined is a verdict, not a crash
+            return [Verdict("deviates", "error", detail=f"{type(error).__name__}: {error}", channel="docs")]
         return [Verdict("deviates", d.rule, detail=d.sentence, channel="docs") for d in differences]
 
     def script(self, case: Case, header: list[str]) -> str:
