@@ -30,7 +30,9 @@ class Known:
     """One entry of a table; suite/known/entries/__init__.py explains the fields."""
 
     id: str
+    subject: str  # the table that it is in
     title: str
+    who: str
     kind: str
     since: str
     until: str
@@ -39,7 +41,6 @@ class Known:
     workaround: str
     upstream: tuple[int, ...]
     reading: str
-    who: str = ""
 
     @property
     def links(self) -> list[str]:
@@ -62,17 +63,26 @@ def _numbers(release: str) -> tuple[int, ...]:
 
 
 @functools.cache
+def headings() -> dict[str, str]:
+    """What each subject is about, for people: a sentence with "you", without a full stop."""
+    return {subject: read_toml(ENTRIES / f"{subject}.toml").get("heading", subject) for subject in SUBJECTS}
+
+
+@functools.cache
 def table() -> dict[str, Known]:
-    """Every entry by its id, in the order of the predicates; raises ValueError if the two tables do not match."""
+    """Every entry by its id, in the order of the predicates; raises ValueError where a table is not complete."""
     rows: dict[str, Any] = {}
     for subject in SUBJECTS:
-        rows |= read_toml(ENTRIES / f"{subject}.toml")
+        tables = read_toml(ENTRIES / f"{subject}.toml")
+        rows |= {name: fields | {"subject": subject} for name, fields in tables.items() if name != "heading"}
     for kind, missing in (("toml", PREDICATES.keys() - rows), ("py", rows.keys() - PREDICATES)):
         if missing:
             raise ValueError(f"entries={sorted(missing)} must be in a .{kind} of suite/known/entries too")
     entries = {}
     for entry_id in PREDICATES:
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in rows[entry_id].items()}
+        if not fields.get("who"):
+            raise ValueError(f'entry={entry_id} must say who is hit: who = "you …"')
         entries[entry_id] = Known(id=entry_id, **fields)
     return entries
 

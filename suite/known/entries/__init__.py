@@ -1,7 +1,8 @@
 """The known deviations by subject: NAME.toml says what each is, NAME.py which cases it can affect.
 
+heading, once at the top of a table: what its entries are about, for people: "You resume a run".
 title: a fragment that makes sense alone in a table.  symptom, workaround: full sentences.
-who: who is affected, after "if": "you resume a run".
+who: who is hit, after "if": "you resume a run"; required.
 kind: defect (contradicts the documentation), surprise (documented or arguable, but silently loses LRs), change.
 since / until: first release with it, first release without it ("" = not fixed yet).  `python -m suite atlas` measures
 both on the scheduler file of every release from 1.11 on and fails where they differ from the values here.
