@@ -114,6 +114,8 @@ class Schedule:
         The map at t = 0 takes the base LR to the first value.
         Raises ValueError where the LR leaves 0, since no factor does that.
         """
+        # A base LR of 0 hides the factors of a schedule that only multiplies: read them from a base LR of 1.
+        base = base or float(np.isinf(self._multiplies_until()))
         now = self._values(t, base)
         before = np.where(t > 0, self._values(np.maximum(t - 1, 0), base), base)
         from_zero = (before == 0) & (now != 0)

@@ -56,6 +56,7 @@ THEMES = (
     Theme("tensor LR", lambda c: c.setup.lr_type != "float"),
     Theme("invalid arguments", lambda c: c.family == "refused"),
     Theme("docstrings", lambda c: c.family == "docs"),
+    Theme("groups added, removed, reordered or changed", lambda c: c.family == "groups"),
     Theme("step() in the wrong order, skipped updates", lambda c: c.family == "order"),
     Theme("lengths of 0 and other edge cases", lambda c: c.family == "edge"),
     Theme("milestones at the edges, equal or invalid", lambda c: c.family == "milestones"),

@@ -120,6 +120,11 @@ class Action:
         return 0
 
     @property
+    def by_hand(self) -> tuple[int, ...]:
+        """The updates just before which the lines change groups or LRs, so that get_last_lr() cannot know it yet."""
+        return ()
+
+    @property
     def mark(self) -> str:
         """Its part of a case's id: letters, digits, ``_ . +`` only."""
         raise NotImplementedError

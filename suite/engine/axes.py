@@ -111,5 +111,6 @@ class Setup:
             groups.append({"params": [torch.zeros(1, device=self.device)], "lr": lr})
         cls, options = OPTIMIZERS[self.optimizer]
         made = cls if self.actions else still(self.optimizer)
-        optimizer: torch.optim.Optimizer = made(groups, **options)
+        # One group is written as a user would, so that its LR is the optimizer's default too.
+        optimizer: torch.optim.Optimizer = made(groups, **options) if self.groups > 1 else made(**groups[0], **options)
         return optimizer

@@ -13,7 +13,7 @@ from suite.engine.action import STANDARD
 from suite.engine.case import Case, expected, expected_momenta
 from suite.engine.loop import RESTORES
 from suite.engine.run import momentum_of
-from suite.engine.statements import Schedulers, listed, optimizer_code, printed
+from suite.engine.statements import WIDTH, Schedulers, listed, optimizer_code, printed
 from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, rule_of, verdict_of
 from suite.known.deviations import entry_for, readings
@@ -237,7 +237,11 @@ class _Script:
         what, deviation = self.failed.what, f"first deviation: {self.failed.what}"
         lines += [f"actual = {self.failed.actual}", f"expected = {self.failed.expected}"]
         lines += [f'print("{what}:", actual, "expected:", expected)']
-        return [*lines, f'print("no deviation" if actual == expected else {json.dumps(deviation)})']
+        last = f'print("no deviation" if actual == expected else {json.dumps(deviation)})'
+        if len(last) > WIDTH:
+            lines.append(f"deviation = {json.dumps(deviation)}")
+            last = 'print("no deviation" if actual == expected else deviation)'
+        return [*lines, last]
 
     # -- the two forms of a script ------------------------------------------------
 

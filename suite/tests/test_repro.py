@@ -75,7 +75,8 @@ def complaint(text: str, verdict: Verdict) -> str:
         return "" if type(error).__name__ == name else f"raises {error!r}, not {name}"
     if verdict.follows and verdict.detail.startswith("refused"):
         return "" if isinstance(error, REFUSALS) else f"is not refused: {error!r}"
-    ends_early = len(verdict.expected) > 0 and isinstance(error, NotImplementedError)
+    failures = [other.detail for other in verdict.others if other.channel == "error"]
+    ends_early = any(failure.startswith(type(error).__name__) for failure in failures)
     if error is not None and not ends_early:
         return f"raises {error!r}"
     if lines[-1] != last_line(verdict):

@@ -13,8 +13,9 @@ from reference import (
     SequentialLR,
     StepLR,
 )
+from suite.cases.experiments.groups.added import AddedAndRestored
 from suite.engine.case import Case
-from suite.known.entries.places import Predicate, contains, jumped, places, resumed
+from suite.known.entries.places import Predicate, acted, contains, jumped, places, resumed
 
 
 def _shared_plateau(case: Case) -> bool:
@@ -43,7 +44,9 @@ PREDICATES: dict[str, Predicate] = {
     "last-epoch-drop-twice": resumed("lastepoch", StepLR, MultiStepLR, ConstantLR),
     "last-epoch-warm-restarts": resumed("lastepoch", CosineAnnealingWarmRestarts),
     "last-epoch-swalr": resumed("lastepoch", SWALR),
-    "cyclic-state": lambda case: bool(case.setup.resume) and isinstance(case.schedule, CyclicLR),
+    "cyclic-state": lambda case: (
+        isinstance(case.schedule, CyclicLR) and (bool(case.setup.resume) or acted(AddedAndRestored)(case))
+    ),
     "last-epoch-cycled-momentum": resumed("lastepoch", CyclicLR),
     "last-epoch-recursive": resumed("lastepoch"),
     "epoch-warning-at-milestone": _switches,

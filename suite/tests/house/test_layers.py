@@ -23,6 +23,7 @@ ORDER = (
     ("suite.engine.docstrings",),
     ("suite.tutorials",),
     ("suite.cases.schedules",),
+    ("suite.cases.experiments.groups",),
     ("suite.cases.experiments",),
     ("suite.cases",),
     ("suite.known.entries",),

@@ -1,0 +1,96 @@
+"""Which cases the entries of groups.toml can affect."""
+
+from __future__ import annotations
+
+from reference import (
+    SWALR,
+    ChainedScheduler,
+    ConstantLR,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    LambdaLR,
+    LinearLR,
+    MultiplicativeLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    Schedule,
+    SequentialLR,
+)
+from suite.cases.experiments.groups.added import Added, AddedAndRestored, AddedBetween
+from suite.cases.experiments.groups.altered import DroppedByHand, GroupsChanged
+from suite.cases.experiments.groups.listed import OwnRates, WrongList
+from suite.engine.case import Case, is_composite
+from suite.known.entries.places import Predicate, acted, both, contains
+
+#: They keep a list with one value for each group of their construction.
+LISTS = (LambdaLR, MultiplicativeLR, CosineAnnealingWarmRestarts, CyclicLR)
+#: They keep values in the groups, under keys that a new group lacks.
+KEYS = (OneCycleLR, SWALR)
+
+
+def _need(schedule: Schedule, step: int) -> str:
+    """What the step to `step` needs of every group and a new one lacks: a place in a list, a key, or nothing."""
+    if isinstance(schedule, ChainedScheduler):
+        return next((need for part in schedule.schedulers if (need := _need(part, step))), "")
+    if isinstance(schedule, SequentialLR):
+        phase = sum(milestone <= step for milestone in schedule.milestones)
+        part, start = schedule.schedulers[phase], schedule.milestones[phase - 1] if phase else 0
+        if phase and step == start and not is_composite(part):
+            return "key" if isinstance(part, KEYS) else "list"  # it restarts from its list of base LRs
+        return _need(part, step - start)
+    if isinstance(schedule, CosineAnnealingLR):
+        return "list" if (step - 1) % (2 * schedule.T_max) == schedule.T_max else ""
+    return "list" if isinstance(schedule, LISTS) else "key" if isinstance(schedule, KEYS) else ""
+
+
+def _first_need(case: Case) -> str:
+    """The first such need after the groups were changed; a group added between two parts is changed before step 0."""
+    if case.setup.jumps:  # step(epoch) needs the base LR of each group
+        return "key" if isinstance(case.schedule, KEYS) else "list"
+    action = case.setup.actions[0]
+    at = action.at if isinstance(action, Added | AddedAndRestored | GroupsChanged) else -1
+    return next((need for step in range(at + 1, case.steps) if (need := _need(case.schedule, step))), "")
+
+
+def _late(case: Case) -> bool:
+    return acted(Added, AddedAndRestored, AddedBetween)(case)
+
+
+def lacks(need: str) -> Predicate:
+    """A group was added late, and the first thing that it lacks is this."""
+    return lambda case: _late(case) and _first_need(case) == need
+
+
+def changed(change: str) -> Predicate:
+    """The list of groups is changed in this way."""
+    return lambda case: any(isinstance(a, GroupsChanged) and a.change == change for a in case.setup.actions)
+
+
+def _without_lr(case: Case) -> bool:
+    return any(isinstance(action, Added) and action.kind == "default" for action in case.setup.actions)
+
+
+def _one_number(case: Case) -> bool:
+    return any(isinstance(action, WrongList) and action.shape == "list" for action in case.setup.actions)
+
+
+#: Entry → the cases that it can affect.
+PREDICATES: dict[str, Predicate] = {
+    "added-group-zip": lacks("list"),
+    "added-group-key": lacks("key"),
+    "added-group-plateau": both(_late, contains(ReduceLROnPlateau), lambda case: not case.setup.lists),
+    "added-group-plateau-list": both(acted(Added), contains(ReduceLROnPlateau), lambda case: case.setup.lists),
+    "removed-group-zip": both(changed("removed"), lambda case: _first_need(case) == "list"),
+    "replaced-group-key": both(changed("replaced"), lambda case: _first_need(case) == "key"),
+    "list-for-a-number": _one_number,
+    "cosine-raises-low-group": both(acted(OwnRates), contains(CosineAnnealingLR, CosineAnnealingWarmRestarts)),
+    "cycle-flattens-groups": both(acted(OwnRates), contains(OneCycleLR, CyclicLR)),
+    "added-group-no-base-lr": acted(Added),
+    "added-group-ignored": lacks("list"),
+    "added-between-parts": both(acted(AddedBetween), contains(ChainedScheduler)),
+    "added-group-without-lr": _without_lr,
+    "added-group-misses-warmup": both(acted(Added), contains(LinearLR, ConstantLR)),
+    "groups-by-position": changed("reversed"),
+    "drop-by-hand-lost": acted(DroppedByHand),
+}
