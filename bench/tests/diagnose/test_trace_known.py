@@ -16,19 +16,19 @@ from suite.engine.case import Case
 from suite.engine.loop import run_case
 from suite.engine.subject import installed
 from suite.engine.verdict import verdict_of
-from suite.known.deviations import records, table
+from suite.known.deviations import record_lines, records, table
 
 #: Known deviation → the causes that are right for its traces.
 NAMED: dict[str, set[str]] = {
     "length-zero-kept": {"start-kept"},
     "empty-rise": {"torch-empty-rise"},
-    "composite-later-phase": {"torch-composite-later"},
     "multiplicative-later-phase": {"phase-scaled"},
     "swalr-shared-goal": {"torch-swalr-goal"},
     "swalr-later-phase": {"torch-swalr-continues"},
     "sequential-inside-chain": {"torch-sequential-in-chain"},
     "sequential-inside-first-phase": {"nested-lost-step"},
     "cycle-replaces-base-lr": {"torch-cycle-base"},
+    "cyclic-first-lr-stale": {"torch-cycle-base"},
     "chain-as-first-phase": {"torch-chain-first"},
     "chain-built-backwards": {"torch-built-backwards"},
     "shared-tensor-plateau": {"factor-twice"},
@@ -49,6 +49,7 @@ NAMED: dict[str, set[str]] = {
 NOT_IN_THE_LR = {
     "constant-factor-zero": "torch raises ZeroDivisionError; the LRs up to there are right",
     "fractional-length": "the right LRs for 4.5 steps are undefined: the finding is that it is accepted",
+    "composite-later-phase": "torch raises NotImplementedError at the milestone; the LRs up to there are right",
     "zero-length-divides": "torch raises ZeroDivisionError in the first step()",
     "milestones-unchecked": "the right LRs for a milestone of 4.5 are undefined: the finding is that it is accepted",
     "plateau-unchecked": "the right LRs for patience=-1 are undefined: the finding is that it is accepted",
@@ -69,7 +70,7 @@ def by_id() -> dict[str, Case]:
 @functools.cache
 def cases_of(entry: str) -> list[Case]:
     """Known cases of an entry whose LRs deviate in the plain loop, or in the one thing that the entry is about."""
-    records_of_entry = [r for r in records().values() if r.entry == entry]
+    records_of_entry = [lines[0] for lines in record_lines().values() if {entry} == {line.entries for line in lines}]
     cases = [by_id()[r.case] for r in records_of_entry if r.channel == "lr" and r.shape in IN_THE_LR]
     return [case for case in cases if is_plain(case, entry)]
 
