@@ -79,7 +79,7 @@ def loop_in_words(setup: Setup) -> str:
         words.append(RESTORED[setup.resume].format(f"step {' and '.join(map(str, setup.cuts))}"))
     words += ["through torch.save"] if setup.saved else []
     words += [f"step(epoch={', '.join(map(str, setup.jumps))})"] if setup.jumps else []
-    words += [f"with {action.mark}" for action in setup.actions]
+    words += [action.words for action in setup.actions]
     words += [setup.device] if setup.device != "cpu" else []
     return "".join(f", {text}" for text in words)
 

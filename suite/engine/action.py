@@ -129,6 +129,11 @@ class Action:
         """Its part of a case's id: letters, digits, ``_ . +`` only."""
         raise NotImplementedError
 
+    @property
+    def words(self) -> str:
+        """What the loop does, for people, after "the composition X, ": "with the first update skipped"."""
+        return f"with {self.mark}"
+
     def examine(self, case: Case, subject: Subject) -> list[Verdict] | None:
         """The deviations, where the action finds them without a training loop; None where the loop must run."""
         return None

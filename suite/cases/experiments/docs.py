@@ -26,6 +26,11 @@ class Documented(Action):
         """Its part of a case's id."""
         return f"docs.{self.group}"
 
+    @property
+    def words(self) -> str:
+        """What is examined, for people."""
+        return f"docstring examined for {self.group}"
+
     def examine(self, case: Case, subject: Subject) -> list[Verdict]:
         """A deviation for each difference; its shape is the rule."""
         try:

@@ -44,6 +44,12 @@ class PassedAs(Action):
         return f"metric{self.kind}"
 
     @property
+    def words(self) -> str:
+        """What is passed, for people."""
+        call = self.advance.removeprefix("scheduler.")
+        return f"with {call}"
+
+    @property
     def prepare(self) -> str:
         """What the metric is made with."""
         return "from fractions import Fraction" if self.kind == "fraction" else ""

@@ -1,4 +1,4 @@
-"""The order of the two calls of step(), updates that are skipped, and optimizers that are wrapped or copied."""
+"""The order of the two calls of step(), updates that are skipped, optimizers that are copied."""
 
 from __future__ import annotations
 
@@ -11,21 +11,10 @@ from suite.engine.action import Action, Check
 from suite.engine.axes import Setup
 from suite.engine.case import Case
 
+from .replaced import KeptStep, ReplacedStep, StepOfClass, Wrapped
+
 #: The warning that torch documents for scheduler.step() before the first optimizer.step().
 ORDER_WARNING = "`lr_scheduler.step()` before `optimizer.step()`"
-
-#: Ways to replace optimizer.step by something that calls it, as people do for timing, retries or compiling.
-REPLACEMENTS = {
-    # torch.compile(optimizer.step) is such a function too, with the attributes of the method
-    "function": "own_step = optimizer.step\noptimizer.step = lambda *args: own_step(*args)",
-    "wraps": "import functools\nown_step = optimizer.step\n"
-    "optimizer.step = functools.wraps(own_step)(lambda *args: own_step(*args))",
-    "partial": "import functools\noptimizer.step = functools.partial(optimizer.step)",
-    "object": "class Timed:\n    def __init__(self, step):\n        self.step = step\n\n"
-    "    def __call__(self, *args):\n        return self.step(*args)\n\n\noptimizer.step = Timed(optimizer.step)",
-    "method": "import types\nown_step = optimizer.step\n"
-    "optimizer.step = types.MethodType(lambda optimizer, *args: own_step(*args), optimizer)",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +25,7 @@ class SteppedFirst(Action):
     advance = "optimizer.step()"
     warns = (ORDER_WARNING,)
     mark = "steppedfirst"
+    words = "with scheduler.step() before optimizer.step()"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +36,7 @@ class SteppedOnceFirst(Action):
     offset = 1
     warns = (ORDER_WARNING,)
     mark = "steppedoncefirst"
+    words = "with one scheduler.step() before the first update"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +61,11 @@ class SteppedInHook(Action):
         """Its part of a case's id."""
         return f"{self.place}hook"
 
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"with scheduler.step() in a hook {'before' if self.place == 'pre' else 'after'} each update"
+
 
 @dataclasses.dataclass(frozen=True)
 class SteppedAfterwards(Action):
@@ -78,6 +74,7 @@ class SteppedAfterwards(Action):
     built = "for _ in range(8):\n    optimizer.step()\nfor _ in range(8):\n    scheduler.step()"
     offset = 8
     mark = "steppedafterwards"
+    words = "with the first eight scheduler steps after the first eight updates"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +88,11 @@ class SkippedUpdate(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"skipped{self.at}"
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"with update {self.at} skipped"
 
     @property
     def update(self) -> str:
@@ -124,52 +126,10 @@ class ScaledUpdate(Action):
         """Its part of a case's id."""
         return f"overflow{self.at}"
 
-
-@dataclasses.dataclass(frozen=True)
-class ReplacedStep(Action):
-    """optimizer.step is replaced by something that calls it, before or after the scheduler is built."""
-
-    by: str  # a key of REPLACEMENTS
-    when: str  # before | after | later: in the middle of training
-
     @property
-    def prepare(self) -> str:
-        """The replacement, where the scheduler is built on it."""
-        return REPLACEMENTS[self.by] if self.when == "before" else ""
-
-    @property
-    def built(self) -> str:
-        """The replacement, right after the scheduler is built."""
-        return REPLACEMENTS[self.by] if self.when == "after" else ""
-
-    @property
-    def before(self) -> str:
-        """The replacement, in the middle of training."""
-        if self.when != "later":
-            return ""
-        return "if step == 3:\n" + "\n".join(f"    {line}" for line in REPLACEMENTS[self.by].splitlines() if line)
-
-    @property
-    def mark(self) -> str:
-        """Its part of a case's id."""
-        return f"step{self.by}{self.when}"
-
-
-@dataclasses.dataclass(frozen=True)
-class KeptStep(Action):
-    """The method is kept in a variable before the scheduler is built, as `torch.compile(optimizer.step)` keeps it."""
-
-    prepare = "own_step = optimizer.step"
-    update = "own_step()"
-    mark = "keptstep"
-
-
-@dataclasses.dataclass(frozen=True)
-class StepOfClass(Action):
-    """The update calls the method of the class, past anything set on the object."""
-
-    update = "type(optimizer).step(optimizer)"
-    mark = "stepofclass"
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"with update {self.at} skipped by GradScaler"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,6 +155,11 @@ class CopiedTogether(Action):
         """Its part of a case's id."""
         return f"copied{self.at}"
 
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"with optimizer and scheduler copied before update {self.at}"
+
 
 @dataclasses.dataclass(frozen=True)
 class CopiedOptimizer(Action):
@@ -202,6 +167,7 @@ class CopiedOptimizer(Action):
 
     prepare = "import copy\n\nother = StepLR(optimizer, 1000)\noptimizer = copy.deepcopy(optimizer)"
     mark = "copiedoptimizer"
+    words = "built on a copy of an optimizer that has a scheduler"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,6 +177,7 @@ class SecondScheduler(Action):
     prepare = "other = StepLR(optimizer, 1000)"
     after = "other.step()"
     mark = "secondscheduler"
+    words = "beside a scheduler that changes nothing"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,35 +189,7 @@ class OtherOptimizer(Action):
     warns = (ORDER_WARNING,)
     rebuilds = True
     mark = "otheroptimizer"
-
-
-@dataclasses.dataclass(frozen=True)
-class Wrapped(Action):
-    """The scheduler is built on a wrapper that has the parameter groups and step(); refused unless an Optimizer."""
-
-    subclass: bool
-
-    @property
-    def prepare(self) -> str:
-        """The wrapper."""
-        base = "(torch.optim.Optimizer)" if self.subclass else ""
-        return (
-            f"class Wrapper{base}:\n    def __init__(self, optimizer):\n        self.optimizer = optimizer\n"
-            "        self.defaults, self.state = optimizer.defaults, optimizer.state\n"
-            "        self.param_groups = optimizer.param_groups\n\n"
-            "    def step(self, closure=None):\n        return self.optimizer.step(closure)\n\n\n"
-            "optimizer = Wrapper(optimizer)"
-        )
-
-    @property
-    def refusal(self) -> str:
-        """A type error is due."""
-        return "" if self.subclass else "the optimizer must be a torch.optim.Optimizer"
-
-    @property
-    def mark(self) -> str:
-        """Its part of a case's id."""
-        return "wrapper" + "subclass" * self.subclass
+    words = "with another optimizer stepped than the scheduler's"
 
 
 def _actions(schedule: Schedule) -> Iterator[Action]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from reference import CosineAnnealingWarmRestarts, CyclicLR
 from suite.cases.experiments.order import (
     CopiedTogether,
-    KeptStep,
     OtherOptimizer,
-    ReplacedStep,
     ScaledUpdate,
-    StepOfClass,
     SteppedFirst,
     SteppedInHook,
     SteppedOnceFirst,
 )
+from suite.cases.experiments.replaced import KeptStep, ReplacedStep, StepOfClass
 from suite.engine.case import Case
 from suite.known.entries.places import Predicate, acted, both, contains
 
