@@ -58,6 +58,7 @@ THEMES = (
     Theme("docstrings", lambda c: c.family == "docs"),
     Theme("groups added, removed, reordered or changed", lambda c: c.family == "groups"),
     Theme("step() in the wrong order, skipped updates", lambda c: c.family == "order"),
+    Theme("states loaded into another run, kept or edited", lambda c: c.family == "loading"),
     Theme("lengths of 0 and other edge cases", lambda c: c.family == "edge"),
     Theme("milestones at the edges, equal or invalid", lambda c: c.family == "milestones"),
     Theme("SequentialLR as first phase of SequentialLR", _nested(SequentialLR, SequentialLR, later=False)),

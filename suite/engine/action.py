@@ -149,6 +149,10 @@ class Action:
         """
         return rates
 
+    def known_traces(self, case: Case, positions: Sequence[int]) -> Sequence[tuple[str, str, Rates]]:
+        """LRs that a wrong run may have instead: the shape of that deviation, a sentence about it, and the LRs."""
+        return ()
+
 
 @functools.cache
 def compiled(text: str) -> CodeType:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import io
 import warnings
 from collections.abc import Iterator, Mapping
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,11 @@ def dummy_optimizer(lr: float) -> torch.optim.Optimizer:
     return torch.optim.SGD([torch.zeros(1)], lr=lr, momentum=0.9)
 
 
+def _missing(name: str, *arguments: Any, **keywords: Any) -> None:
+    """Stands for a class that the release lacks."""
+    raise MissingScheduler(name)
+
+
 class TrainingLoop:
     """The loop that torch documents: optimizer.step(), then scheduler.step(), here after every `every`-th update."""
 
@@ -92,6 +99,7 @@ class CaseLoop(TrainingLoop):
         self.jumps = list(setup.jumps)
         self.run_so_far = CaseRun()
         self.names: dict[str, Any] = {}  # what the lines of the actions see
+        self.lines: dict[str, list[CodeType]] = {}  # the lines of the actions at each place
 
     def fresh_optimizer(self) -> torch.optim.Optimizer:
         """The optimizer that a restored run starts with."""
@@ -139,24 +147,29 @@ class CaseLoop(TrainingLoop):
         """Execute the lines that the actions have at this place; True if there are any."""
         if not self.setup.actions:
             return False
-        texts = [text for action in self.setup.actions if (text := getattr(action, place))]
-        if not texts:
+        if place not in self.lines:
+            texts = [text for action in self.setup.actions if (text := getattr(action, place))]
+            self.lines[place] = [compiled(text) for text in texts]
+        if not self.lines[place]:
             return False
         if not self.names:
             self.names = self.vocabulary()
         self.run_so_far.stage = place
         self.names.update(optimizer=self.optimizer, scheduler=self.scheduler, step=update)
-        for text in texts:
-            exec(compiled(text), self.names)
+        for code in self.lines[place]:
+            exec(code, self.names)
         self.optimizer, self.scheduler = self.names["optimizer"], self.names["scheduler"]
         return True
 
     def vocabulary(self) -> dict[str, Any]:
         """The names that an action may use, beside those that change from line to line."""
         functions = {"make_optimizer": self.fresh_optimizer, "make_scheduler": self.build_on}
+        # A class that this release lacks makes the case absent as soon as its lines build one.
+        lacking = set(installed().public_names()) - set(self.subject.classes)
+        absent = {name: functools.partial(_missing, name) for name in lacking}
         metrics = {"METRICS": self.schedule.metrics} if isinstance(self.schedule, ReduceLROnPlateau) else {}
         modules = {name: importlib.import_module(name) for name in STANDARD}
-        return {**modules, "np": np, "torch": torch, **self.subject.classes, **functions, **metrics}
+        return {**modules, "np": np, "torch": torch, **self.subject.classes, **functions, **metrics, **absent}
 
     def build_on(self, optimizer: torch.optim.Optimizer) -> Any:
         """The scheduler on another optimizer."""

@@ -42,7 +42,7 @@ class Verdict:
 
     `kind` is follows, deviates or absent.  A deviation is in one of `CHANNELS`; a case that deviates in several has
     the most important one here and the others in `others`.  `shape` is one of: shifted, scaled, stuck, reset, differs,
-    negative, above, error, accepted, warns, silent, or what a check of an action names; `step` is the first deviating
+    negative, above, error, accepted, warns, silent, or what an action or its check names; `step` is the first deviating
     update (None if there is none), `size` the largest error as a share of the largest expected rate, `detail` a
     sentence for people.
     """
@@ -212,7 +212,7 @@ def _in_rows(case: Case, run: CaseRun) -> Iterator[Verdict]:
     target, last = expected(case, run.positions), max(run.positions)
     off = _deviation(case, *_as_wide(actual, target), kind, last=last)
     if off is not None:
-        yield off
+        yield _named(case, run, off, actual)
         bounds = _bounds(case, actual, target)
         if bounds is not None:
             yield bounds
@@ -230,6 +230,15 @@ def _in_rows(case: Case, run: CaseRun) -> Iterator[Verdict]:
         if off is not None:
             detail = f"momentum leaves its schedule; {off.detail.replace('LR', 'momentum', 1)}"
             yield dataclasses.replace(off, detail=detail)
+
+
+def _named(case: Case, run: CaseRun, off: Verdict, actual: Rates) -> Verdict:
+    """The deviation under the name of the trace that it equals, if an action knows that one."""
+    for action in case.setup.actions:
+        for shape, words, trace in action.known_traces(case, run.positions):
+            if actual.shape == trace.shape and close(actual, trace, case.setup.precision).all():
+                return dataclasses.replace(off, shape=shape, detail=f"{off.detail.split(';')[0]}; {words}")
+    return off
 
 
 def _as_wide(actual: Rates, target: Rates) -> tuple[Rates, Rates]:

@@ -35,10 +35,10 @@ TOGETHER = (
 
 def judge_on(subject: Subject) -> Callable[[Case], Verdict]:
     """A function that judges a case on this subject; it remembers its verdicts, since many cases simplify to one."""
-    verdicts: dict[tuple[str, int], Verdict] = {}
+    verdicts: dict[Any, Verdict] = {}
 
     def judge(case: Case) -> Verdict:
-        key = (case.id, case.steps)
+        key = (case.id, case.steps, case.setup.actions)  # an id need not name every field of an action
         if key not in verdicts:
             verdicts[key] = verdict_of(case, subject)
         return verdicts[key]

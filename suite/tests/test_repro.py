@@ -54,7 +54,7 @@ def last_line(verdict: Verdict) -> str:
     if verdict.follows:
         return "no deviation"
     special = {
-        "accepted": "accepted at construction",
+        "accepted": "accepted",
         "warns": "a warning about correct calls",
         "silent": "no warning",
     }

@@ -83,6 +83,7 @@ def is_plain(case: Case, entry: str) -> bool:
     return (
         (setup.lr_type == "float" or entry == "shared-tensor-plateau")
         and not setup.lists
+        and not setup.actions
         and setup.clock == "step"
         and len(setup.cuts) == about_resume
         and rising

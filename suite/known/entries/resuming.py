@@ -14,6 +14,10 @@ from reference import (
     StepLR,
 )
 from suite.cases.experiments.groups.added import AddedAndRestored
+from suite.cases.experiments.loading.callables import WithFunction
+from suite.cases.experiments.loading.older import OlderState
+from suite.cases.experiments.loading.resumed import Resumed
+from suite.cases.experiments.loading.states import Branched, RolledBack, SavedApart
 from suite.engine.case import Case
 from suite.known.entries.places import Predicate, acted, contains, jumped, places, resumed
 
@@ -22,9 +26,19 @@ def _shared_plateau(case: Case) -> bool:
     return case.setup.lr_type == "shared" and isinstance(case.schedule, ReduceLROnPlateau)
 
 
+def _loaded_twice(case: Case) -> bool:
+    return case.setup.resume == "loadedtwice" or acted(RolledBack)(case)
+
+
+def _restored(case: Case) -> bool:
+    loads = acted(RolledBack, Branched, SavedApart, Resumed, OlderState, WithFunction, AddedAndRestored)
+    return bool(case.setup.resume) or loads(case)
+
+
 def _switches(case: Case) -> bool:
-    """The composition contains a SequentialLR with a milestone."""
-    return any(isinstance(s, SequentialLR) and s.milestones for s, _ in places(case.schedule))
+    """A composition that the case builds contains a SequentialLR with a milestone."""
+    built = [case.schedule, *(action.new for action in case.setup.actions if isinstance(action, Resumed))]
+    return any(isinstance(s, SequentialLR) and s.milestones for schedule in built for s, _ in places(schedule))
 
 
 def _tensor(case: Case) -> bool:
@@ -37,16 +51,14 @@ PREDICATES: dict[str, Predicate] = {
     "epoch-multiplicative": jumped(MultiplicativeLR),
     "epoch-swalr": jumped(SWALR),
     "epoch-warm-restarts": jumped(CosineAnnealingWarmRestarts),
-    "cyclic-state-emptied": lambda case: case.setup.resume == "loadedtwice" and isinstance(case.schedule, CyclicLR),
+    "cyclic-state-emptied": lambda case: _loaded_twice(case) and isinstance(case.schedule, CyclicLR),
     "sequential-tensor-aliased": _tensor,
     "optimizer-loaded-before-build": resumed("optimizerfirst"),
     "last-epoch-sequential": resumed("lastepoch", SequentialLR),
     "last-epoch-drop-twice": resumed("lastepoch", StepLR, MultiStepLR, ConstantLR),
     "last-epoch-warm-restarts": resumed("lastepoch", CosineAnnealingWarmRestarts),
     "last-epoch-swalr": resumed("lastepoch", SWALR),
-    "cyclic-state": lambda case: (
-        isinstance(case.schedule, CyclicLR) and (bool(case.setup.resume) or acted(AddedAndRestored)(case))
-    ),
+    "cyclic-state": lambda case: _restored(case) and isinstance(case.schedule, CyclicLR),
     "last-epoch-cycled-momentum": resumed("lastepoch", CyclicLR),
     "last-epoch-recursive": resumed("lastepoch"),
     "epoch-warning-at-milestone": _switches,

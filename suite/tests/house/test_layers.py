@@ -23,7 +23,7 @@ ORDER = (
     ("suite.engine.docstrings",),
     ("suite.tutorials",),
     ("suite.cases.schedules",),
-    ("suite.cases.experiments.groups",),
+    ("suite.cases.experiments.groups", "suite.cases.experiments.loading"),
     ("suite.cases.experiments",),
     ("suite.cases",),
     ("suite.known.entries",),

@@ -1,0 +1,91 @@
+"""The state that an older release saved, loaded into the release under test."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from reference import (
+    SWALR,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    Schedule,
+    SequentialLR,
+)
+from suite.engine.action import Action
+
+from .resumed import LOADS, resumption
+from .states import REBUILT
+
+#: Releases after which the entries of a state changed, and the part of a number that orders them.
+RELEASES = {"1.12": (1, 12), "2.3": (2, 3), "2.6": (2, 6), "2.9": (2, 9)}
+
+
+def releases(schedule: Schedule) -> list[str]:
+    """The releases whose states are tried: not 1.12 for exp_range, whose state held a method of the old scheduler."""
+    if isinstance(schedule, CyclicLR) and schedule.mode == "exp_range":
+        return [release for release in RELEASES if release != "1.12"]
+    return list(RELEASES)
+
+
+def _of_parts(schedule: Schedule, state: str, release: tuple[int, int], at: int) -> Iterator[str]:
+    """The same for each part of a composite."""
+    parts: tuple[Schedule, ...] = getattr(schedule, "schedulers", ())
+    starts = (0, *getattr(schedule, "milestones", (0,) * len(parts)))
+    for i, (part, start) in enumerate(zip(parts, starts, strict=False)):
+        own = f'{state}["_schedulers"][{i}]'
+        yield from _edits(part, own, release, at - start)
+        later_leaf = isinstance(schedule, SequentialLR) and i > 0 and not hasattr(part, "schedulers")
+        # Until 2.8 the step(0) at a milestone was counted, by the classes that count; until 1.12 none was undone.
+        if later_leaf and at >= start and release < (2, 9) and not isinstance(part, CosineAnnealingWarmRestarts):
+            yield f'{own}["_step_count"] += 1'
+        if later_leaf and at < start and release < (1, 13):
+            yield f'{own}["last_epoch"] = 0'
+
+
+def _edits(schedule: Schedule, state: str, release: tuple[int, int], at: int) -> list[str]:
+    """The lines that turn the entries of a state of step `at` into those that `release` wrote."""
+    lines = list(_of_parts(schedule, state, release, at))
+    if lines or hasattr(schedule, "schedulers"):
+        return lines
+    if release < (2, 7):
+        lines.append(f'{state}["verbose"] = False')
+    if release < (2, 8):
+        lines.append(f'{state}.pop("_is_initial", None)')
+    if isinstance(schedule, SWALR) and release < (2, 10):
+        lines += [f'{state}.pop("_anneal_strategy", None)', f'{state}["anneal_func"] = SWALR._cosine_anneal']
+    if isinstance(schedule, OneCycleLR) and release < (2, 4):
+        lines += [f'{state}.pop("_anneal_func_type", None)', f'{state}["anneal_func"] = scheduler._annealing_cos']
+    if isinstance(schedule, CyclicLR) and release < (1, 13):
+        lines += [f'{state}.pop("_scale_fn_custom", None)', f'{state}.pop("_scale_fn_ref", None)']
+        lines.append(f'{state}["scale_fn"] = scheduler._triangular_scale_fn')
+    if isinstance(schedule, ReduceLROnPlateau) and release < (2, 6):
+        lines.append(f'{state}.pop("default_min_lr", None)')
+    return lines
+
+
+@dataclasses.dataclass(frozen=True)
+class OlderState(Action):
+    """Before update `at` the run is resumed from states whose entries are those of `release`."""
+
+    at: int
+    release: str
+    schedule: Schedule
+    rebuilds = True
+
+    @property
+    def mark(self) -> str:
+        """Its part of a case's id."""
+        return f"stateof{self.release}at{self.at}"
+
+    @property
+    def edits(self) -> list[str]:
+        """The lines that give the state its older form."""
+        return _edits(self.schedule, "states[1]", RELEASES[self.release], self.at)
+
+    @property
+    def before(self) -> str:
+        """The lines."""
+        return resumption(self.at, [*self.edits, *REBUILT, *LOADS["both"]])
