@@ -10,7 +10,7 @@ import torch.optim.lr_scheduler as lrs
 
 from reference import ExponentialLR, LambdaLR, OneCycleLR, StepLR
 from suite.cases.experiments.groups.added import Added, AddedAndRestored, AddedFirst
-from suite.cases.experiments.groups.altered import DroppedByHand, GroupsChanged
+from suite.cases.experiments.groups.altered import DroppedByHand, GroupsChanged, RaisedFromZero
 from suite.cases.experiments.groups.listed import AsTuples, OwnRates, WrongList
 from suite.engine.action import Action
 from suite.engine.axes import Setup
@@ -84,6 +84,7 @@ PLANTED: list[tuple[Any, Any, int, Action, str, str]] = [
     (levels_the_groups, EXPO, 3, OwnRates(), "bounds", "above"),
     (levels_the_groups, EXPO, 3, OwnRates(), "settings", "differs"),
     (overwrites, EXPO, 1, DroppedByHand(4), "lr", "scaled"),
+    (overwrites, EXPO, 1, RaisedFromZero(5), "lr", "stuck"),
     (reports_twice, EXPO, 1, DroppedByHand(4), "reported", "differs"),
     (reports_twice, EXPO, 1, Added(5), "reported", "differs"),
     (TakesAnyList, EXPO, 2, LISTED, "refusal", "accepted"),

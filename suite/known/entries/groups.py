@@ -18,7 +18,7 @@ from reference import (
     SequentialLR,
 )
 from suite.cases.experiments.groups.added import Added, AddedAndRestored, AddedBetween
-from suite.cases.experiments.groups.altered import DroppedByHand, GroupsChanged
+from suite.cases.experiments.groups.altered import DroppedByHand, GroupsChanged, RaisedFromZero
 from suite.cases.experiments.groups.listed import OwnRates, WrongList
 from suite.engine.case import Case, is_composite
 from suite.known.entries.places import Predicate, acted, both, contains
@@ -44,25 +44,32 @@ def _need(schedule: Schedule, step: int) -> str:
     return "list" if isinstance(schedule, LISTS) else "key" if isinstance(schedule, KEYS) else ""
 
 
-def _first_need(case: Case) -> str:
-    """The first such need after the groups were changed; a group added between two parts is changed before step 0."""
+def _first_need(case: Case) -> tuple[str, int]:
+    """The first such need after the groups were changed, and its step; between two parts they change before step 0."""
     if case.setup.jumps:  # step(epoch) needs the base LR of each group
-        return "key" if isinstance(case.schedule, KEYS) else "list"
+        return "key" if isinstance(case.schedule, KEYS) else "list", case.setup.jumps[0]
     action = case.setup.actions[0]
     at = action.at if isinstance(action, Added | AddedAndRestored | GroupsChanged) else -1
-    return next((need for step in range(at + 1, case.steps) if (need := _need(case.schedule, step))), "")
+    needs = ((need, step) for step in range(at + 1, case.steps) if (need := _need(case.schedule, step)))
+    return next(needs, ("", 0))
 
 
 def _late(case: Case) -> bool:
     return acted(Added, AddedAndRestored, AddedBetween)(case)
 
 
-def lacks(need: str) -> Predicate:
+def _restored(case: Case) -> bool:
+    """The first need comes after the run was restored."""
+    cuts = [action.cut for action in case.setup.actions if isinstance(action, AddedAndRestored)]
+    return bool(cuts) and _first_need(case)[0] == "list" and cuts[0] < _first_need(case)[1]
+
+
+def _lacks(need: str) -> Predicate:
     """A group was added late, and the first thing that it lacks is this."""
-    return lambda case: _late(case) and _first_need(case) == need
+    return lambda case: _late(case) and _first_need(case)[0] == need and not _restored(case)
 
 
-def changed(change: str) -> Predicate:
+def _changed(change: str) -> Predicate:
     """The list of groups is changed in this way."""
     return lambda case: any(isinstance(a, GroupsChanged) and a.change == change for a in case.setup.actions)
 
@@ -77,20 +84,22 @@ def _one_number(case: Case) -> bool:
 
 #: Entry → the cases that it can affect.
 PREDICATES: dict[str, Predicate] = {
-    "added-group-zip": lacks("list"),
-    "added-group-key": lacks("key"),
+    "added-group-zip": _lacks("list"),
+    "added-group-key": _lacks("key"),
+    "restored-group-lost": _restored,
     "added-group-plateau": both(_late, contains(ReduceLROnPlateau), lambda case: not case.setup.lists),
     "added-group-plateau-list": both(acted(Added), contains(ReduceLROnPlateau), lambda case: case.setup.lists),
-    "removed-group-zip": both(changed("removed"), lambda case: _first_need(case) == "list"),
-    "replaced-group-key": both(changed("replaced"), lambda case: _first_need(case) == "key"),
+    "removed-group-zip": both(_changed("removed"), lambda case: _first_need(case)[0] == "list"),
+    "replaced-group-key": both(_changed("replaced"), lambda case: _first_need(case)[0] == "key"),
     "list-for-a-number": _one_number,
     "cosine-raises-low-group": both(acted(OwnRates), contains(CosineAnnealingLR, CosineAnnealingWarmRestarts)),
     "cycle-flattens-groups": both(acted(OwnRates), contains(OneCycleLR, CyclicLR)),
     "added-group-no-base-lr": acted(Added),
-    "added-group-ignored": lacks("list"),
+    "added-group-ignored": _lacks("list"),
     "added-between-parts": both(acted(AddedBetween), contains(ChainedScheduler)),
     "added-group-without-lr": _without_lr,
     "added-group-misses-warmup": both(acted(Added), contains(LinearLR, ConstantLR)),
-    "groups-by-position": changed("reversed"),
+    "groups-by-position": _changed("reversed"),
     "drop-by-hand-lost": acted(DroppedByHand),
+    "raised-from-zero": acted(RaisedFromZero),
 }

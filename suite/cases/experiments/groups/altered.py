@@ -9,13 +9,13 @@ import numpy as np
 
 from reference import Schedule
 from reference.check import Rates
-from reference.joining import continued
+from reference.joining import continued, joined
 from suite.cases.schedules.sample import crossed, parts
 from suite.engine.action import Action
 from suite.engine.axes import Setup
 from suite.engine.case import Case
 
-from .added import REDUCING, indented
+from .added import OWN_LR, REDUCING, indented
 
 #: A drop by hand.
 DROP = 0.1
@@ -97,6 +97,35 @@ class DroppedByHand(Action):
         return continued(schedule, self.at, DROP, steps, base)
 
 
+@dataclasses.dataclass(frozen=True)
+class RaisedFromZero(Action):
+    """A group is frozen by an LR of 0, and later the user gives it one."""
+
+    at: int
+    prepare = 'optimizer.add_param_group({"params": [torch.zeros(1)], "lr": 0.0})'
+
+    @property
+    def mark(self) -> str:
+        """Its part of a case's id."""
+        return f"raised{self.at}"
+
+    @property
+    def before(self) -> str:
+        """Between two updates."""
+        return indented(f'optimizer.param_groups[-1]["lr"] = {OWN_LR}', f"step == {self.at}")
+
+    @property
+    def by_hand(self) -> tuple[int, ...]:
+        """get_last_lr() cannot know it before the next step."""
+        return (self.at,)
+
+    def expected(self, case: Case, positions: Sequence[int], rates: Rates) -> Rates:
+        """From then on, the LRs of a group that is added there."""
+        column = case.schedule(np.array(positions), 0.0)
+        column[self.at :] = joined(case.schedule, self.at, OWN_LR, case.steps)[: max(0, len(rates) - self.at)]
+        return np.column_stack([rates, column])
+
+
 def cases() -> Iterator[Case]:
     """Every class alone and the composites with a milestone at step 6."""
     for schedule in (*parts(), *crossed(), REDUCING):
@@ -106,3 +135,4 @@ def cases() -> Iterator[Case]:
         yield Case("groups", schedule, Setup(actions=(DroppedByHand(4),)))
         yield Case("groups", schedule, Setup(groups=2, actions=(DroppedByHand(7),)))
         yield Case("groups", schedule, Setup(actions=(DroppedByHand(4, initial=True),)))
+        yield Case("groups", schedule, Setup(actions=(RaisedFromZero(5),)))
