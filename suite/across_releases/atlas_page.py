@@ -57,6 +57,7 @@ THEMES = (
     Theme("invalid arguments", lambda c: c.family == "refused"),
     Theme("docstrings", lambda c: c.family == "docs"),
     Theme("groups added, removed, reordered or changed", lambda c: c.family == "groups"),
+    Theme("past the end, long runs", lambda c: c.family == "ends"),
     Theme("step() in the wrong order, skipped updates", lambda c: c.family == "order"),
     Theme("states loaded into another run, kept or edited", lambda c: c.family == "loading"),
     Theme("lengths of 0 and other edge cases", lambda c: c.family == "edge"),

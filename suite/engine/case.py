@@ -75,15 +75,23 @@ def expected_momenta(case: Case, positions: list[int], own: float) -> Rates:
     columns = []
     for g in range(case.setup.groups):
         schedule = for_group(case.schedule, g) if case.setup.lists else case.schedule
-        if not is_composite(schedule):  # no phase before this one; direct, because positions may be in the millions
-            cycles = getattr(schedule, "cycle_momentum", False)
-            columns.append(schedule.momentum(positions) if cycles else np.full(len(positions), own))  # type: ignore[attr-defined]
+        # Two cases for speed: positions may be in the millions.
+        if not _cycles(schedule):
+            columns.append(np.full(len(positions), own))
+            continue
+        if isinstance(schedule, OneCycleLR | CyclicLR):
+            columns.append(schedule.momentum(positions))
             continue
         cycled = _cycled(schedule, max(positions, default=0) + 1)
         # A phase that does not cycle the momentum leaves it where the phase before it did.
         last = np.maximum.accumulate(np.where(np.isnan(cycled), -1, np.arange(cycled.size)))
         columns.append(np.where(last < 0, own, cycled[last])[positions])
     return np.stack(columns, axis=1)
+
+
+def _cycles(schedule: Schedule) -> bool:
+    """Whether it, or a part of it, sets the momentum."""
+    return getattr(schedule, "cycle_momentum", False) or any(map(_cycles, getattr(schedule, "schedulers", ())))
 
 
 def _cycled(schedule: Schedule, steps: int) -> Rates:

@@ -58,3 +58,16 @@ def of_angle(position: int) -> float:
     Python floats hold it whatever the type of the LR.  `CONDITION` amplifies it next to a minimum.
     """
     return 2 * math.pi * position * CONDITION * UNIT["float"]
+
+
+#: The change of an LR that a log of four digits shows.
+VISIBLE = 1e-4
+
+
+def after(steps: int, kind: str = "float") -> float:
+    """Allowed relative error after many steps, far from a minimum: 3e-10 for floats after 100 000.
+
+    In float32 rounding alone explains any drift after some ten thousand steps (n·2^-24 a step), and hides as much.
+    Whoever reads the documented formula expects its LR, so there the limit is what a reader can see.
+    """
+    return steps * ROUNDINGS_PER_STEP * UNIT["float"] if kind == "float" else VISIBLE

@@ -280,6 +280,11 @@ def _warnings(case: Case, run: CaseRun) -> Iterator[Verdict]:
             detail = f"a correct loop is warned: {warning[:160]}"
             yield Verdict("deviates", "warns", detail=detail, channel="warnings")
             break
+    for text in due:
+        times = sum(text in warning for warning in run.warned)
+        if times >= len(run.lrs) > 1:
+            detail = f"the warning is given {times} times in {len(run.lrs)} steps: {text}"
+            yield Verdict("deviates", "warns", detail=detail, channel="warnings")
     missing = [text for text in due if not any(text in warning for warning in run.warned)]
     if missing and run.error is None:
         yield Verdict("deviates", "silent", detail=f"no warning: {missing[0]}", channel="warnings")

@@ -1,6 +1,6 @@
 """What users do beside the plain loop, one file for each kind: its actions, and the cases that cross them."""
 
-from . import docs, groups, loading, metrics, order
+from . import docs, ends, far, groups, loading, metrics, order
 
 #: The generators of cases, in the order of the catalogue.
-CASES = (order.cases, groups.cases, docs.cases, metrics.cases, loading.cases)
+CASES = (order.cases, groups.cases, docs.cases, metrics.cases, loading.cases, ends.cases, far.cases)

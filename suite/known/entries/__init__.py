@@ -11,7 +11,7 @@ reading: the entry of readings.toml that it rests on.
 upstream: issues and pull requests of pytorch/pytorch; empty = none known.
 """
 
-from . import composites, docs, groups, lengths, loading, order, plateau, resuming
+from . import composites, docs, ends, groups, lengths, loading, order, plateau, resuming
 from .places import Predicate
 
 #: The subjects, in the order in which causes are looked for: those in the composition before those in the loop.
@@ -23,6 +23,7 @@ SUBJECTS = {
     "order": order,
     "loading": loading,
     "resuming": resuming,
+    "ends": ends,
     "docs": docs,
 }
 #: Entry → the cases that it can affect.
