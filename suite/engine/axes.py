@@ -110,7 +110,7 @@ class Setup:
             lr = self.conversion.given(BASE_LRS[i]) if self.conversion.kind == "lr" else lr
             groups.append({"params": [torch.zeros(1, device=self.device)], "lr": lr})
         cls, options = OPTIMIZERS[self.optimizer]
-        made = cls if self.actions else still(self.optimizer)
+        made = cls if self.actions or self.saved else still(self.optimizer)  # a made class cannot be pickled
         # One group is written as a user would, so that its LR is the optimizer's default too.
         optimizer: torch.optim.Optimizer = made(groups, **options) if self.groups > 1 else made(**groups[0], **options)
         return optimizer

@@ -47,23 +47,24 @@ def judge_on(subject: Subject) -> Callable[[Case], Verdict]:
 
 
 def real_causes(
-    case: Case, channel: str, candidates: Sequence[str], judge: Callable[[Case], Verdict]
+    case: Case, deviation: Verdict, candidates: Sequence[str], judge: Callable[[Case], Verdict]
 ) -> tuple[str, ...]:
     """The candidates that a simpler case confirms; those that none refutes where none is confirmed.
 
+    One that no simpler case shows alone is real where the deviation is another one without it.
     `judge` runs a case on the release in question.
     """
-    enough, not_enough, needed = set[str](), set[str](), set[str]()
+    enough, not_enough, needed, changes = set[str](), set[str](), set[str](), set[str]()
     for simpler in simpler_cases(case):
         matching = [name for name in candidates if PREDICATES[name](simpler)]
         if len(matching) not in (1, len(candidates) - 1):
             continue
-        deviates = any(deviation.channel == channel for deviation in judge(simpler).deviations)
+        now = [(d.label, d.step) for d in judge(simpler).deviations if d.channel == deviation.channel]
         if len(matching) == 1:
-            (enough if deviates else not_enough).add(matching[0])
-        if len(matching) == len(candidates) - 1 and not deviates:
-            needed.update(set(candidates) - set(matching))
-    for kept in (enough | needed, set(candidates) - not_enough, set(candidates[:1])):
+            (enough if now else not_enough).add(matching[0])
+        if len(matching) == len(candidates) - 1 and now != [(deviation.label, deviation.step)]:
+            (changes if now else needed).update(set(candidates) - set(matching))
+    for kept in (enough | needed | changes - not_enough, set(candidates) - not_enough, set(candidates[:1])):
         if kept:
             return tuple(name for name in candidates if name in kept)
     return ()

@@ -116,7 +116,7 @@ def explained(
             if set(recorded.get(deviation.channel, [""])) <= set(names) and run is None:
                 real: Sequence[str] = recorded[deviation.channel]
             else:
-                real = real_causes(case, deviation.channel, names, run) if run else names[:1]
+                real = real_causes(case, deviation, names, run) if run else names[:1]
             entries = tuple(entry for entry in entries if entry.id in real)
         causes.append(entries)
     return tuple(causes)

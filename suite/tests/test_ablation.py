@@ -32,13 +32,13 @@ def test_only_a_cause_that_is_enough_alone_is_real(real: tuple[str, ...]) -> Non
         causes = {CANDIDATES[0]: composition, CANDIDATES[1]: bool(case.setup.resume)}
         return DEVIATES if any(causes[name] for name in real) else FOLLOWS
 
-    assert real_causes(BOTH, "lr", CANDIDATES, judge) == real
+    assert real_causes(BOTH, DEVIATES, CANDIDATES, judge) == real
 
 
 def test_causes_that_only_act_together_are_both_real() -> None:
     """Without either of them the LR is right; a warning is another channel, and counts for nothing here."""
     judge = {True: DEVIATES, False: Verdict("deviates", "warns", channel="warnings")}
-    together = real_causes(BOTH, "lr", CANDIDATES, lambda case: judge[case.id == BOTH.id])
+    together = real_causes(BOTH, DEVIATES, CANDIDATES, lambda case: judge[case.id == BOTH.id])
     assert together == CANDIDATES
 
 
