@@ -71,6 +71,8 @@ def _all() -> Iterator[Case]:
     for family, schedule in compositions.pairs():
         yield Case(family, schedule)
         yield Case(family, schedule, Setup(groups=2, optimizer="adam"))
+    for family, schedule in compositions.twins():
+        yield Case(family, schedule)
     for schedule in compositions.milestones():
         yield Case("milestones", schedule)
     for family, schedule in compositions.nested():

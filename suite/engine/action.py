@@ -13,6 +13,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reference import Schedule
     from reference.check import Rates
 
     from .case import Case
@@ -122,6 +123,11 @@ class Action:
     @property
     def by_hand(self) -> tuple[int, ...]:
         """The updates just before which the lines change groups or LRs, so that get_last_lr() cannot know it yet."""
+        return ()
+
+    @property
+    def built_beside(self) -> tuple[Schedule, ...]:
+        """The schedulers that these lines build on the optimizer of the case, beside its own."""
         return ()
 
     @property

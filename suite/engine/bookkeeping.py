@@ -18,11 +18,17 @@ def bookkeeping(schedule: Schedule, setup: Setup, position: int) -> list[Check]:
     if setup.actions:
         return []
     checks = [("last_epoch", f"getattr(scheduler, 'last_epoch', {position})", repr(position))]
-    if not isinstance(schedule, OWN_BASE):
+    if not _has_own_base(schedule):
         bases = repr(setup.base_lrs())
         checks.append(("initial_lr", "[float(g['initial_lr']) for g in optimizer.param_groups]", bases))
         checks.append(("base_lrs", f"[float(lr) for lr in getattr(scheduler, 'base_lrs', {bases})]", bases))
     return [Check("bookkeeping", *texts) for texts in checks]
+
+
+def _has_own_base(schedule: Schedule) -> bool:
+    """Whether it sets a base LR of its own, or is composed of nothing else."""
+    parts = getattr(schedule, "schedulers", ())
+    return all(map(_has_own_base, parts)) if parts else isinstance(schedule, OWN_BASE)
 
 
 def settings_check(name: str, group: int, before: Any) -> Check:

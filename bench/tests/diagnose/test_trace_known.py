@@ -29,6 +29,7 @@ NAMED: dict[str, set[str]] = {
     "sequential-inside-first-phase": {"nested-lost-step"},
     "cycle-replaces-base-lr": {"torch-cycle-base"},
     "cyclic-first-lr-stale": {"torch-cycle-base"},
+    "settings-shared-in-group": {"torch-cycle-base"},
     "chain-as-first-phase": {"torch-chain-first"},
     "chain-built-backwards": {"torch-built-backwards"},
     "shared-tensor-plateau": {"factor-twice"},
@@ -76,7 +77,7 @@ def cases_of(entry: str) -> list[Case]:
 
 
 def is_plain(case: Case, entry: str) -> bool:
-    """Whether one thing is wrong at a time and a log can show it: float LRs, one restart, no step backwards."""
+    """Whether one thing is wrong at a time and a log shows it: float LRs, one restart, no step back, no actions."""
     setup = case.setup
     rising = all(a < b for a, b in zip((2, *setup.jumps), setup.jumps, strict=False))
     about_resume = entry.startswith(("last-epoch", "optimizer-loaded"))

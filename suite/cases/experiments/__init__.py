@@ -1,6 +1,17 @@
 """What users do beside the plain loop, one file for each kind: its actions, and the cases that cross them."""
 
-from . import docs, ends, far, groups, loading, metrics, order
+from . import beside, built_again, docs, ends, far, groups, loading, metrics, order, same_object
 
 #: The generators of cases, in the order of the catalogue.
-CASES = (order.cases, groups.cases, docs.cases, metrics.cases, loading.cases, ends.cases, far.cases)
+CASES = (
+    order.cases,
+    groups.cases,
+    docs.cases,
+    metrics.cases,
+    loading.cases,
+    ends.cases,
+    far.cases,
+    beside.cases,
+    built_again.cases,
+    same_object.cases,
+)

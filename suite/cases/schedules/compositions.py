@@ -6,8 +6,10 @@ argument or a lost step cannot cancel out.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 from reference import (
     SWALR,
@@ -29,7 +31,7 @@ from reference import (
     SequentialLR,
     StepLR,
 )
-from suite.engine.build import unvalidated
+from suite.engine.build import unvalidated, unvalidated_copy
 
 #: A metric that improves, stalls, cools down and improves again, for ReduceLROnPlateau.
 METRICS = (1.0, 0.8, 0.81, 0.8, 0.7999, 0.5, 0.51, 0.52, 0.53, 0.54, 0.4, 0.45, 0.46, 0.47, 0.48, 0.2, 0.3)
@@ -55,6 +57,38 @@ PARTS: tuple[Schedule, ...] = (
     unvalidated(ReduceLROnPlateau, metrics=METRICS),
     unvalidated(LRScheduler),
 )
+
+
+def twin(part: Schedule) -> Any:
+    """The same class with other numbers: each argument that is off its default is moved, to a value as valid."""
+    changes = {}
+    for field in dataclasses.fields(part):  # type: ignore[arg-type]  # every Schedule is a dataclass
+        value = getattr(part, field.name)
+        if field.name != "metrics" and value != field.default:
+            changes[field.name] = _moved(value)
+    return unvalidated_copy(part, **changes)
+
+
+def _moved(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_moved(item) for item in value)
+    if isinstance(value, Schedule):
+        return twin(value)
+    if isinstance(value, int):
+        return value if isinstance(value, bool) else value + 2
+    # A contraction towards 1/2: different from before, and a factor or a share stays between 0 and 1.
+    return round(0.9 * value + 0.05, 6)
+
+
+def twins() -> Iterator[tuple[str, Schedule]]:
+    """Two schedulers of one class with different arguments, in sequence and chained, in both orders."""
+    one_cycle = OneCycleLR(0.23, 40, base_momentum=0.81, max_momentum=0.93)  # these two cycle the momentum as well
+    cyclic = CyclicLR(0.017, 0.19, 3, 5, base_momentum=0.71, max_momentum=0.83)
+    plateau = unvalidated(ReduceLROnPlateau, metrics=METRICS, factor=0.7, patience=1)
+    for part in (*PARTS[:-2], one_cycle, cyclic, plateau):
+        for both in ((part, twin(part)), (twin(part), part)):
+            yield "sequential", unvalidated(SequentialLR, schedulers=both, milestones=(6,))
+            yield "chained", unvalidated(ChainedScheduler, schedulers=both)
 
 
 def singles() -> Iterator[Schedule]:

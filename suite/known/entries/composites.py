@@ -16,7 +16,17 @@ from reference import (
     SequentialLR,
 )
 from suite.engine.case import Case, is_composite
-from suite.known.entries.places import Path, Predicate, contains, in_chain, in_composite, in_first_phase, later, places
+from suite.known.entries.places import (
+    Path,
+    Predicate,
+    beside,
+    contains,
+    in_chain,
+    in_composite,
+    in_first_phase,
+    later,
+    places,
+)
 
 
 def _built(case: Case) -> list[tuple[Schedule, Path]]:
@@ -26,16 +36,17 @@ def _built(case: Case) -> list[tuple[Schedule, Path]]:
 
 
 def _cycle_in_composite(case: Case) -> bool:
-    """OneCycleLR shares the optimizer with another scheduler, or one is built after a CyclicLR that was the first."""
-    if not is_composite(case.schedule):
-        return False
+    """OneCycleLR shares the optimizer with another class, or one is built after a CyclicLR that was the first."""
     built = _built(case)
+    if not is_composite(case.schedule) or {type(part) for part, _ in built} == {OneCycleLR}:
+        return False
     return contains(OneCycleLR)(case) or (len(built) > 1 and isinstance(built[0][0], CyclicLR))
 
 
 def _cyclic_built_later(case: Case) -> bool:
     """CyclicLR sets the first LR, and another scheduler was built before it."""
-    return any(isinstance(part, CyclicLR) and not later(path) for part, path in _built(case)[1:])
+    later_ones = _built(case)[0 if any(beside(case)) else 1 :]
+    return any(isinstance(part, CyclicLR) and not later(path) for part, path in later_ones)
 
 
 def _annealing_continues(case: Case) -> bool:

@@ -23,6 +23,12 @@ def places(schedule: Schedule, path: Path = ()) -> Iterator[tuple[Schedule, Path
         yield from places(part, (*path, (schedule, i)))
 
 
+def beside(case: Case) -> Iterator[Schedule]:
+    """The schedulers that the lines of the case build on its optimizer, beside its own."""
+    for action in case.setup.actions:
+        yield from action.built_beside
+
+
 def later(path: Path) -> bool:
     """Whether it is a later phase of the SequentialLR that directly contains it."""
     return bool(path) and isinstance(path[-1][0], SequentialLR) and path[-1][1] > 0

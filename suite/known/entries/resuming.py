@@ -19,7 +19,7 @@ from suite.cases.experiments.loading.older import OlderState
 from suite.cases.experiments.loading.resumed import Resumed
 from suite.cases.experiments.loading.states import Branched, RolledBack, SavedApart
 from suite.engine.case import Case
-from suite.known.entries.places import Predicate, acted, contains, jumped, places, resumed
+from suite.known.entries.places import Predicate, acted, beside, contains, jumped, places, resumed
 
 
 def _shared_plateau(case: Case) -> bool:
@@ -37,7 +37,8 @@ def _restored(case: Case) -> bool:
 
 def _switches(case: Case) -> bool:
     """A composition that the case builds contains a SequentialLR with a milestone."""
-    built = [case.schedule, *(action.new for action in case.setup.actions if isinstance(action, Resumed))]
+    others = [action.new for action in case.setup.actions if isinstance(action, Resumed)]
+    built = [case.schedule, *others, *beside(case)]
     return any(isinstance(s, SequentialLR) and s.milestones for schedule in built for s, _ in places(schedule))
 
 

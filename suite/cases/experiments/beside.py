@@ -1,0 +1,121 @@
+"""Two schedulers on one optimizer, stepped side by side without a composite, or one after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from reference import SWALR, ReduceLROnPlateau, Schedule
+from reference.check import Rates
+from suite.cases.schedules.compositions import twin
+from suite.engine.action import Action
+from suite.engine.axes import Setup
+from suite.engine.case import Case
+
+from .other_scheduler import PLATEAU, mark_of, metrics_of, others, rates_of, statements, stepped, together
+
+
+@dataclasses.dataclass(frozen=True)
+class Beside(Action):
+    """Another scheduler, built and stepped just before that of the case."""
+
+    other: Schedule
+
+    @property
+    def prepare(self) -> str:
+        """Build the other scheduler."""
+        return statements("other", self.other)
+
+    @property
+    def built_beside(self) -> tuple[Schedule, ...]:
+        """The other scheduler."""
+        return (self.other,)
+
+    @property
+    def mark(self) -> str:
+        """Its part of a case's id."""
+        return f"beside_{mark_of(self.other)}"
+
+    @property
+    def advance(self) -> str:
+        """Step both."""
+        return f"{stepped('other', self.other)}\nscheduler.step()"
+
+    def expected(self, case: Case, positions: Sequence[int], rates: Rates) -> Rates:
+        """The effects of both."""
+        return rates_of(together(self.other, case.schedule), case, positions)
+
+
+@dataclasses.dataclass(frozen=True)
+class BesidePlateau(Beside):
+    """The same where the scheduler of the case is ReduceLROnPlateau, which needs a metric."""
+
+    @property
+    def prepare(self) -> str:
+        """Build the other scheduler; the metrics of the case."""
+        return f"{statements('other', self.other)}\n{metrics_of(PLATEAU)}"
+
+    @property
+    def advance(self) -> str:
+        """Step both."""
+        return f"{stepped('other', self.other)}\n{stepped('scheduler', PLATEAU)}"
+
+
+@dataclasses.dataclass(frozen=True)
+class HandedOver(Action):
+    """Another scheduler is stepped first, then that of the case, both built at the start, as SWALR's docstring does."""
+
+    other: Schedule
+    at: int = 6
+
+    @property
+    def prepare(self) -> str:
+        """Build the other scheduler."""
+        return statements("first", self.other)
+
+    @property
+    def built(self) -> str:
+        """The other scheduler runs first."""
+        return "second, scheduler = scheduler, first"
+
+    @property
+    def advance(self) -> str:
+        """Step the one whose turn it is."""
+        return f"if step == {self.at}:\n    scheduler = second\nscheduler.step()"
+
+    @property
+    def built_beside(self) -> tuple[Schedule, ...]:
+        """The scheduler that runs first."""
+        return (self.other,)
+
+    @property
+    def mark(self) -> str:
+        """Its part of a case's id."""
+        return f"after{self.at}_{mark_of(self.other)}"
+
+    def expected(self, case: Case, positions: Sequence[int], rates: Rates) -> Rates:
+        """The other's LRs, then those of the case from where the other left the LR."""
+        rows = rates_of(self.other, case, positions)
+        later = np.arange(len(positions) - self.at)
+        rows[self.at :] = np.stack([case.schedule(later, base) for base in rows[self.at]], axis=1)
+        return rows
+
+
+def cases() -> Iterator[Case]:
+    """Every ordered pair of classes side by side, and every class before SWALR."""
+    for other in others():
+        plateau = isinstance(other, ReduceLROnPlateau)
+        for schedule in others():
+            second = twin(schedule) if type(schedule) is type(other) else schedule
+            kind = BesidePlateau if isinstance(second, ReduceLROnPlateau) else Beside
+            if not (plateau and kind is BesidePlateau):  # two of them would need two lists of metrics
+                yield Case("beside", second, Setup(actions=(kind(other),)))
+        if not plateau:
+            target = SWALR(0.023, 4)
+            second = twin(target) if isinstance(other, SWALR) else target
+            yield Case("beside", second, Setup(actions=(HandedOver(other),)))
+    for schedule in others():
+        if not isinstance(schedule, ReduceLROnPlateau):
+            yield Case("beside", schedule, Setup(groups=3, actions=(Beside(PLATEAU),)))
