@@ -29,6 +29,8 @@ LRS = {
     "default": "",
     "level": ", **level",
 }
+#: The same in words.
+IN_WORDS = {"own": "with an LR of its own", "default": "without an LR", "level": "at the LR of the first group"}
 
 
 def adding(kind: str = "own", count: int = 1) -> str:
@@ -73,6 +75,12 @@ class Added(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"added{self.at}_{self.kind}" + (f"x{self.count}" if self.count > 1 else "")
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        groups = "a parameter group" if self.count == 1 else f"{self.count} parameter groups"
+        return f"with {groups} added before update {self.at} {IN_WORDS[self.kind]}"
 
     @property
     def before(self) -> str:
@@ -120,6 +128,13 @@ class AddedFirst(Action):
         return f"addedfirst{self.name}"
 
     @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        frozen = f", and unfrozen before update {self.thawed}" if self.thawed >= 0 else ""
+        params = " of no parameters" if self.params == "[]" else ""
+        return f"with a parameter group{params} of LR {self.lr} added before the scheduler is built{frozen}"
+
+    @property
     def prepare(self) -> str:
         """Before construction."""
         return f'optimizer.add_param_group({{"params": {self.params}, "lr": {self.lr}}})'
@@ -146,6 +161,11 @@ class AddedBetween(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return "addedbetween"
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return "with a parameter group added after the first part is built"
 
     @property
     def built(self) -> str:
@@ -178,6 +198,12 @@ class AddedAndRestored(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"added{self.at}_{self.kind}_restored{self.cut}" + ("" if self.wide else "_narrow")
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        where = "an optimizer with both groups" if self.wide else "an optimizer without it"
+        return f"with a parameter group added before update {self.at}, and restored in {where} before update {self.cut}"
 
     @property
     def before(self) -> str:

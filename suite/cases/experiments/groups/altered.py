@@ -44,6 +44,12 @@ class GroupsChanged(Action):
         return f"{self.change}{self.at}"
 
     @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        change = {"removed": "the last group removed", "reversed": "the groups reversed"}
+        return f"with {change.get(self.change, 'the last group replaced')} before update {self.at}"
+
+    @property
     def before(self) -> str:
         """Between two updates."""
         return indented(CHANGES[self.change], f"step == {self.at}")
@@ -74,6 +80,12 @@ class DroppedByHand(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"dropped{self.at}" + ("_initial" if self.initial else "")
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        names = "the LRs and initial LRs" if self.initial else "the LRs"
+        return f"with {names} multiplied by {DROP} by hand before update {self.at}"
 
     @property
     def before(self) -> str:
@@ -108,6 +120,11 @@ class RaisedFromZero(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"raised{self.at}"
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"with a parameter group of LR 0, raised by hand before update {self.at}"
 
     @property
     def before(self) -> str:

@@ -99,10 +99,19 @@ class WrongList(Action):
         return f"{self.kind}_{self.argument}_{self.shape}".lower()
 
     @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"and then {self.kind} with {self.argument}={self.values} for two groups"
+
+    @property
+    def values(self) -> str:
+        """The list, as it is written."""
+        return WRONG.get(self.shape, "[{0}, {0}]").format(self.value)
+
+    @property
     def built(self) -> str:
         """The call."""
-        values = WRONG.get(self.shape, "[{0}, {0}]").format(self.value)
-        return f"optimizer = make_optimizer()\n{self.kind}(optimizer, {self.others}{self.argument}={values})"
+        return f"optimizer = make_optimizer()\n{self.kind}(optimizer, {self.others}{self.argument}={self.values})"
 
     @property
     def refusal(self) -> str:
@@ -125,6 +134,11 @@ class AsTuples(Action):
         return "tuples"
 
     @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return "with tuples for lists"
+
+    @property
     def built(self) -> str:
         """The scheduler once more, on a fresh optimizer."""
         case = Case("", self.schedule, Setup(groups=2, lists=True))
@@ -140,6 +154,11 @@ class OwnRates(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return "ownrates"
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return "with groups that have LRs of their own"
 
     @property
     def prepare(self) -> str:
