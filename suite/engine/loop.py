@@ -165,7 +165,7 @@ class CaseLoop(TrainingLoop):
         """The names that an action may use, beside those that change from line to line."""
         functions = {"make_optimizer": self.fresh_optimizer, "make_scheduler": self.build_on}
         # A class that this release lacks makes the case absent as soon as its lines build one.
-        lacking = set(installed().public_names()) - set(self.subject.classes)
+        lacking = [name for name in installed().public_names() if self.subject.classes.get(name) is None]
         absent = {name: functools.partial(_missing, name) for name in lacking}
         metrics = {"METRICS": self.schedule.metrics} if isinstance(self.schedule, ReduceLROnPlateau) else {}
         modules = {name: importlib.import_module(name) for name in STANDARD}

@@ -251,3 +251,11 @@ def test_objects_are_saved_and_functions_are_not(name: str) -> None:
         assert verdict_of(case_of(schedule, WithFunction(6, name, kind, gamma)), installed()).follows
     assert verdict_of(case_of(schedule, WithFunction(6, name, "partial", 0.7)), installed()).label == "differs"
     assert verdict_of(case_of(schedule, WithFunction(6, name, "slots", 0.9)), installed()).label == "error"
+
+
+def test_a_class_that_the_release_lacks_makes_the_case_absent() -> None:
+    """Also where only the lines of an action build it: that is no refusal of the state."""
+    case = case_of(STEP, OtherStructure(6, "both", COSINE, "cosine"))
+    verdict = verdict_of(case, broken.without("CosineAnnealingLR"))
+    assert verdict.kind == "absent"
+    assert "CosineAnnealingLR" in verdict.detail

@@ -17,6 +17,7 @@ from reference import (
     Schedule,
     SequentialLR,
 )
+from suite.cases.schedules.compositions import METRICS
 from suite.cases.schedules.sample import crossed, parts
 from suite.engine.action import Action
 from suite.engine.axes import Setup
@@ -31,6 +32,8 @@ from .variants import with_other_argument, with_other_parts
 #: Updates before, at and after step 6, where the composites have a milestone.
 CUTS = (3, 6, 8)
 STEPS = 12
+#: It has reduced the LR before each of the cuts but the first.
+PLATEAU = ReduceLROnPlateau(METRICS, factor=0.7, patience=1)
 #: The schedules that a script starts when it fine-tunes from the optimizer of a finished run.
 WARMUP = LinearLR(0.01, 1.0, 5)
 WARMUP_COSINE = SequentialLR((WARMUP, CosineAnnealingLR(17)), (5,))
@@ -114,8 +117,20 @@ def _wrong_states(schedule: Schedule) -> Iterator[tuple[Action, int]]:
             yield WrongEntries(6, fault), 1
 
 
+def _plateau() -> Iterator[Action]:
+    """What ReduceLROnPlateau, whose LRs depend on the metrics of the whole run, is resumed with."""
+    for at in CUTS:
+        yield Resumed(at, "scheduler", PLATEAU)
+    for release in releases(PLATEAU):
+        yield OlderState(6, release, PLATEAU)
+    for fault in FAULTS:
+        yield WrongEntries(6, fault)
+
+
 def cases() -> Iterator[Case]:
     """Every schedule under each."""
+    for action in _plateau():
+        yield Case("loading", PLATEAU, Setup(actions=(action,)), STEPS)
     for schedule in schedules():
         for actions in (_other_arguments, _one_state, _kept_states, _wrong_states):
             for action, groups in actions(schedule):
