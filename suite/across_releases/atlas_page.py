@@ -63,6 +63,7 @@ THEMES = (
     Theme("two schedulers beside each other", lambda c: c.family == "beside"),
     Theme("a second scheduler, and unused ones", lambda c: c.family == "again"),
     Theme("one object twice, two optimizers", lambda c: c.family == "shared"),
+    Theme("numbers of other types, and out of range", lambda c: c.family == "numbers"),
     Theme("lengths of 0 and other edge cases", lambda c: c.family == "edge"),
     Theme("milestones at the edges, equal or invalid", lambda c: c.family == "milestones"),
     Theme("SequentialLR as first phase of SequentialLR", _nested(SequentialLR, SequentialLR, later=False)),

@@ -72,6 +72,7 @@ def loop_in_words(setup: Setup) -> str:
     words = [f"{setup.groups} parameter groups"] if setup.groups > 1 else []
     words += ["per-group arguments"] if setup.lists else []
     words += {"float": [], "tensor": ["tensor LR"], "shared": ["one tensor LR for all groups"]}[setup.lr_type]
+    words += [setup.conversion.words] if setup.numbers else []
     words += ["Adam"] if setup.optimizer == "adam" else []
     words += {"step": [], "epoch": ["stepped every third update"], "micro": ["stepped twice per update"]}[setup.clock]
     words += ["parts built in reverse order"] if setup.reverse else []

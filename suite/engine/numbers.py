@@ -17,6 +17,17 @@ import torch
 #: What the texts may use.
 MODULES = {"np": np, "torch": torch, "fractions": fractions, "functools": functools}
 
+#: The kinds of values, in words.
+KINDS = {
+    "lr": "the LR",
+    "real": "the real arguments",
+    "integer": "the lengths",
+    "milestones": "the milestones",
+    "parts": "the list of parts",
+    "result": "what the functions return",
+    "function": "the function",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Conversion:
@@ -41,6 +52,11 @@ class Conversion:
     def written(self, value: str) -> str:
         """The same as text; `value` is the text of the plain value."""
         return self.text.format(value)
+
+    @property
+    def words(self) -> str:
+        """What is given, for people: "the lengths as np.int64(…)"."""
+        return f"{KINDS[self.kind]} as {self.text.format('…')}"
 
     def takes(self, field: dataclasses.Field[Any]) -> bool:
         """Whether this argument of a scheduler is converted."""
@@ -93,11 +109,10 @@ CONVERSIONS = {
     "lr_element": Conversion("lr", "torch.tensor([{}])", "float32"),
     "lr_matrix": Conversion("lr", "torch.tensor([[{}]])", "float32"),
     "lr_grad": Conversion("lr", "torch.tensor({}, requires_grad=True)", "float32"),
-    "lr_parameter": Conversion("lr", "torch.nn.Parameter(torch.tensor({}))", "float32"),
     # Arguments that are real numbers.
     "real_np64": Conversion("real", "np.float64({})"),
     "real_np32": Conversion("real", "np.float32({})", "float32"),
-    "real_fraction": Conversion("real", "fractions.Fraction({})"),
+    "real_fraction": Conversion("real", "fractions.Fraction({})", refusable=_NOT_A_FLOAT),
     "real_array": Conversion("real", "np.array({})", refusable=_NOT_A_FLOAT),
     "real_tensor": Conversion("real", "torch.tensor({})", "float32", refusable=_NOT_A_FLOAT),
     "real_float64": Conversion("real", "torch.tensor({}, dtype=torch.float64)", refusable=_NOT_A_FLOAT),
@@ -110,8 +125,8 @@ CONVERSIONS = {
     "integer_float": Conversion("integer", "float({})", refusable=_NOT_AN_INT),
     "integer_fraction": Conversion("integer", "fractions.Fraction({})", refusable=_NOT_AN_INT),
     "integer_array": Conversion("integer", "np.array({})", refusable=_NOT_AN_INT),
-    "integer_tensor": Conversion("integer", "torch.tensor({})", refusable=_NOT_AN_INT),
-    "integer_element": Conversion("integer", "torch.tensor([{}])", refusable=_NOT_AN_INT),
+    "integer_tensor": Conversion("integer", "torch.tensor({})", "float32", refusable=_NOT_AN_INT),
+    "integer_element": Conversion("integer", "torch.tensor([{}])", "float32", refusable=_NOT_AN_INT),
     "integer_text": Conversion("integer", "str({})", refusal=_NO_NUMBER),
     # Milestones.
     "milestones_tuple": Conversion("milestones", "tuple({})"),
@@ -136,11 +151,7 @@ CONVERSIONS = {
     "result_tensor": Conversion("result", "torch.tensor({})", "float32"),
     "result_float64": Conversion("result", "torch.tensor({}, dtype=torch.float64)"),
     "result_element": Conversion("result", "torch.tensor([{}])", "float32"),
-    "result_text": Conversion("result", "str({})", refusal="the function returns a text, not a factor"),
-    "result_none": Conversion("result", "None", refusal="the function returns None, not a factor"),
-    "result_complex": Conversion("result", "complex({})", refusal="a complex number is not a factor"),
     "function_partial": Conversion("function", "functools.partial({})"),
     "function_list": Conversion("function", "[{}]"),
     "function_tuple": Conversion("function", "({},)"),
-    "function_number": Conversion("function", "0.7", refusal="a number is not a function"),
 }

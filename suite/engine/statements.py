@@ -54,13 +54,13 @@ def listed(before: str, items: Sequence[str], indent: str = "", end: str = "") -
     return "\n".join([f"{before}[", *(f"{indent}    {item}," for item in items), f"{indent}]{end}"])
 
 
-def call(target: str, name: str, args: Sequence[Argument], indent: str = "") -> str:
+def call(target: str, name: str, args: Sequence[Argument], indent: str = "", width: int = WIDTH) -> str:
     """``target name(args)``: on one line, else all arguments on a second line, else one per line."""
     texts = [arg if isinstance(arg, str) else f"{arg[0]}[{', '.join(arg[1])}]" for arg in args]
     flat, inner = ", ".join(texts), f"{indent}    "
-    if len(f"{target}{name}({flat})") <= WIDTH:
+    if len(f"{target}{name}({flat})") <= width:
         return f"{target}{name}({flat})"
-    if len(inner + flat) <= WIDTH:
+    if len(inner + flat) <= width:
         return f"{target}{name}(\n{inner}{flat}\n{indent})"
     lines = [inner + arg + "," if isinstance(arg, str) else listed(inner + arg[0], arg[1], inner, ",") for arg in args]
     return "\n".join([f"{target}{name}(", *lines, f"{indent})"])
@@ -151,11 +151,13 @@ class Schedulers:
     def statements(self, result: str, *, indent: str = "", last_epoch: bool = False) -> list[str]:
         """One statement per scheduler; with `last_epoch`, the ones that the case restarts take that variable."""
         lines = []
+        # Converted numbers are long, and a script about warnings indents everything once more.
+        width = WIDTH - 4 if self.case.setup.numbers else WIDTH
         for i, (name, kind, args) in enumerate(self.made):
             target = result if i == len(self.made) - 1 else f"{name} = "
             restarted = kind != "ChainedScheduler" if self.case.setup.resume == "lastepoch" else target == result
             again = ["last_epoch=last_epoch"] if last_epoch and restarted else []
-            lines.append(call(indent + target, kind, [*args, *again], indent))
+            lines.append(call(indent + target, kind, [*args, *again], indent, width))
         return lines
 
     def _add(self, schedule: Schedule, name: str) -> None:
@@ -215,7 +217,7 @@ class Schedulers:
         result = self.case.setup.conversion
         convert = result.written if result.kind == "result" else str
         text = formula(factor)
-        if text:
+        if text and (result.kind != "result" or len(convert(text)) <= WIDTH - len("    lr_lambda=lambda t: ,")):
             return f"lambda t: {convert(text)}"
         table = factor.trace(max(256, self.last + 16)).tolist()
         while len(table) > 1 and table[-1] == table[-2]:

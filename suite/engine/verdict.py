@@ -226,7 +226,7 @@ def _in_rows(case: Case, run: CaseRun) -> Iterator[Verdict]:
     if not np.isnan(run.own_momentum):
         momentum = expected_momenta(case, run.positions, run.own_momentum)
         momentum[np.isnan(target[:, : case.setup.groups])] = np.nan  # a group that was removed
-        off = _deviation(case, momenta, momentum, "float", "momentum", last)
+        off = _deviation(case, momenta, momentum, case.setup.conversion.unit, "momentum", last)
         if off is not None:
             detail = f"momentum leaves its schedule; {off.detail.replace('LR', 'momentum', 1)}"
             yield dataclasses.replace(off, detail=detail)

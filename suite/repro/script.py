@@ -109,7 +109,9 @@ class _Script:
     def close(self) -> str:
         """The script's tolerance, as keyword arguments of math.isclose."""
         if self.setup.precision == "float":
-            return f"rel_tol={REL_TOL}, abs_tol={ABS_TOL}"
+            largest = max(self.setup.base_lrs())
+            tiny = 0 < largest < float(ABS_TOL)
+            return f"rel_tol={REL_TOL}, abs_tol={f'{largest * float(ABS_TOL):.0e}' if tiny else ABS_TOL}"
         bounds = (bound(self.case.steps, self.setup.precision) for bound in (tolerances.relative, tolerances.of_peak))
         return "rel_tol={:.0e}, abs_tol={:.0e}".format(*bounds)
 

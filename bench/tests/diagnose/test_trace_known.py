@@ -54,6 +54,8 @@ NOT_IN_THE_LR = {
     "zero-length-divides": "torch raises ZeroDivisionError in the first step()",
     "milestones-unchecked": "the right LRs for a milestone of 4.5 are undefined: the finding is that it is accepted",
     "plateau-unchecked": "the right LRs for patience=-1 are undefined: the finding is that it is accepted",
+    "negative-length": "the right LRs for -3 steps are undefined: the finding is that it is accepted",
+    "nan-in-range": "the right LRs for a factor of NaN are undefined: the finding is that it is accepted",
     "cyclic-state-emptied": "load_state_dict raises KeyError; the LRs up to there are right",
 }
 #: Shapes of a verdict that are a deviation of the LRs themselves.
@@ -85,6 +87,7 @@ def is_plain(case: Case, entry: str) -> bool:
         (setup.lr_type == "float" or entry == "shared-tensor-plateau")
         and not setup.lists
         and not setup.actions
+        and not setup.numbers
         and setup.clock == "step"
         and len(setup.cuts) == about_resume
         and rising

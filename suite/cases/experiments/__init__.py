@@ -1,6 +1,6 @@
 """What users do beside the plain loop, one file for each kind: its actions, and the cases that cross them."""
 
-from . import beside, built_again, docs, ends, far, groups, loading, metrics, order, same_object
+from . import beside, built_again, docs, ends, far, groups, loading, metrics, numbers, order, same_object
 
 #: The generators of cases, in the order of the catalogue.
 CASES = (
@@ -14,4 +14,5 @@ CASES = (
     beside.cases,
     built_again.cases,
     same_object.cases,
+    numbers.cases,
 )

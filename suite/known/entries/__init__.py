@@ -11,13 +11,14 @@ reading: the entry of readings.toml that it rests on.
 upstream: issues and pull requests of pytorch/pytorch; empty = none known.
 """
 
-from . import beside, composites, docs, ends, groups, lengths, loading, order, plateau, resuming
+from . import beside, composites, docs, ends, groups, lengths, loading, numbers, order, plateau, resuming
 from .places import Predicate
 
 #: The subjects, in the order in which causes are looked for: those in the composition before those in the loop.
 SUBJECTS = {
     "beside": beside,
     "lengths": lengths,
+    "numbers": numbers,
     "plateau": plateau,
     "composites": composites,
     "groups": groups,

@@ -78,3 +78,9 @@ def acted(*kinds: type[Action]) -> Predicate:
 def both(*predicates: Predicate) -> Predicate:
     """All of these are true of the case."""
     return lambda case: all(predicate(case) for predicate in predicates)
+
+
+def has_tensor_lr(case: Case) -> bool:
+    """The optimizer was given its LR as a tensor."""
+    conversion = case.setup.conversion
+    return case.setup.lr_type != "float" or (conversion.kind == "lr" and conversion.text.startswith("torch."))

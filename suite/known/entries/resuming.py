@@ -19,7 +19,7 @@ from suite.cases.experiments.loading.older import OlderState
 from suite.cases.experiments.loading.resumed import Resumed
 from suite.cases.experiments.loading.states import Branched, RolledBack, SavedApart
 from suite.engine.case import Case
-from suite.known.entries.places import Predicate, acted, beside, contains, jumped, places, resumed
+from suite.known.entries.places import Predicate, acted, beside, contains, has_tensor_lr, jumped, places, resumed
 
 
 def _shared_plateau(case: Case) -> bool:
@@ -43,7 +43,7 @@ def _switches(case: Case) -> bool:
 
 
 def _tensor(case: Case) -> bool:
-    return case.setup.lr_type != "float" and contains(SequentialLR)(case)
+    return has_tensor_lr(case) and contains(SequentialLR)(case)
 
 
 #: Entry → the cases that it can affect; causes in the composition come before causes in the training loop.
