@@ -39,13 +39,14 @@ class Ended(Action):
     checks = (
         Check(
             "bounds",
-            "whether an LR is negative",
-            "any(float(group['lr']) < 0 for group in optimizer.param_groups)",
-            "False",
+            "the negative part of the LRs",
+            "min(0.0, *(float(group['lr']) for group in optimizer.param_groups))",
+            "0.0",
             "negative",
         ),
     )
     mark = "pastend"
+    words = "past its end"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,23 +59,27 @@ class Completed(Action):
     lowest: float  # min_lr of the docstring
     highest: float  # max_momentum
 
-    finish = (
-        "import math\n\n"
-        "group = optimizer.param_groups[0]\n"
-        "lr, momentum = float(group['lr']), group['momentum']\n"
-        "try:\n    scheduler.step()\n    further = 'accepted'\nexcept ValueError:\n    further = 'ValueError'"
-    )
+    @property
+    def finish(self) -> str:
+        """The LR and the momentum, and one more step."""
+        return (
+            f"import math\n\nlowest, highest = {self.lowest!r}, {self.highest!r}\n"
+            "group = optimizer.param_groups[0]\n"
+            "lr, momentum = float(group['lr']), group['momentum']\n"
+            "lr = lowest if math.isclose(lr, lowest, rel_tol=1e-5) else lr\n"
+            "try:\n    scheduler.step()\n    further = 'accepted'\nexcept ValueError:\n    further = 'ValueError'"
+        )
+
     mark = "completed"
+    words = "with as many updates as it has steps"
 
     @property
     def checks(self) -> tuple[Check, ...]:
         """The LR, its bounds, the momentum and the next step."""
-        low, high = f"{self.lowest!r}", f"{self.highest!r}"
-        near = f"{low} if math.isclose(lr, {low}, rel_tol=1e-5) else lr"
         return (
-            Check("lr", "the LR after the last step()", near, low),
-            Check("bounds", "whether the LR is negative after the last step()", "lr < 0", "False", "negative"),
-            Check("momentum", "the momentum after the last step()", f"max(momentum, {high})", high),
+            Check("lr", "the LR after the last step()", "lr", "lowest"),
+            Check("bounds", "the negative part of the LR after the last step()", "min(lr, 0.0)", "0.0", "negative"),
+            Check("momentum", "the momentum after the last step()", "max(momentum, highest)", "highest"),
             Check("refusal", "one more step()", "further", "'ValueError'", "accepted"),
         )
 

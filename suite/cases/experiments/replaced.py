@@ -15,8 +15,8 @@ REPLACEMENTS = {
     "partial": "import functools\noptimizer.step = functools.partial(optimizer.step)",
     "object": "class Timed:\n    def __init__(self, step):\n        self.step = step\n\n"
     "    def __call__(self, *args):\n        return self.step(*args)\n\n\noptimizer.step = Timed(optimizer.step)",
-    "method": "import types\nown_step = optimizer.step\n"
-    "optimizer.step = types.MethodType(lambda optimizer, *args: own_step(*args), optimizer)",
+    "method": "import types\nown_step = optimizer.step\n\n\ndef timed(optimizer, *args):\n"
+    "    return own_step(*args)\n\n\noptimizer.step = types.MethodType(timed, optimizer)",
 }
 #: The same ways, and the times, in words.
 REPLACED_BY = {

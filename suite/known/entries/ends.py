@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from reference import CosineAnnealingLR, CyclicLR, LinearLR, OneCycleLR
-from suite.cases.experiments.far import LAST_CYCLE, Checkpoint, Stepped
+from suite.cases.experiments.far import LAST_CYCLE, Stepped
 from suite.engine.case import Case
 from suite.known.entries.places import Predicate, acted, both, places
-
-#: The period from which the rounding of a cosine next to its minimum shows in nine digits of the LR.
-LONG_PERIOD = 1000
 
 
 def _reached(case: Case) -> int:
@@ -40,10 +37,8 @@ def _tensor(case: Case) -> bool:
 
 
 def _passes_minimum(case: Case) -> bool:
-    """A long CosineAnnealingLR comes close to a minimum."""
-    return any(
-        isinstance(s, CosineAnnealingLR) and LONG_PERIOD <= s.T_max <= _reached(case) for s, _ in places(case.schedule)
-    )
+    """A CosineAnnealingLR comes past its minimum."""
+    return any(isinstance(s, CosineAnnealingLR) and s.T_max <= _reached(case) for s, _ in places(case.schedule))
 
 
 #: Entry → the cases that it can affect.
@@ -53,5 +48,4 @@ PREDICATES: dict[str, Predicate] = {
     "cyclic-halving-overflows": _halves_too_often,
     "tensor-cosine-after-minimum": both(acted(Stepped), _tensor, _passes_minimum),
     "tensor-drifts": both(acted(Stepped), _tensor, lambda case: not _passes_minimum(case)),
-    "cosine-digits-at-minimum": both(acted(Checkpoint), _passes_minimum),
 }
