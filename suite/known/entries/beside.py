@@ -42,6 +42,10 @@ def _is(*kinds: type[Schedule]) -> Predicate:
     return lambda case: isinstance(case.schedule, kinds)
 
 
+def _not(predicate: Predicate) -> Predicate:
+    return lambda case: not predicate(case)
+
+
 def _same_in_group(case: Case) -> bool:
     """Two schedulers of one class that keeps its settings in the group, beside each other or as parts."""
     parts = [part for part, _ in places(case.schedule)]
@@ -56,9 +60,9 @@ PREDICATES: dict[str, Predicate] = {
     "settings-shared-in-group": _same_in_group,
     "plateau-beside-overwriting": both(acted(Beside), _either(ReduceLROnPlateau), _either(*OVERWRITES)),
     "cycle-beside-base-lr": both(acted(Beside), _other_is(*RANGES), _is(*READS_BASE)),
-    "overwritten-beside": both(acted(Beside), _either(*OVERWRITES)),
+    "overwritten-beside": both(acted(Beside), _either(*OVERWRITES), _not(_either(ReduceLROnPlateau))),
     "sequential-beside": both(acted(Beside), _either(SequentialLR)),
     "second-scheduler-old-base": acted(BuiltAgain),
-    "unused-cycle": both(acted(Discarded), _other_is(*RANGES)),
-    "unused-scheduler": acted(Discarded),
+    "unused-cycle": both(acted(Discarded), _other_is(*RANGES), _not(_same_in_group)),
+    "unused-scheduler": both(acted(Discarded), _not(_other_is(*RANGES)), _not(_same_in_group)),
 }
