@@ -21,6 +21,7 @@ from reference import (
     SequentialLR,
     StepLR,
 )
+from suite.cases.experiments.loading import cases
 from suite.cases.experiments.loading.callables import SCHEDULERS, WithFunction
 from suite.cases.experiments.loading.older import RELEASES, OlderState, releases
 from suite.cases.experiments.loading.resumed import OtherArguments, OtherGroups, OtherStructure, Resumed
@@ -37,6 +38,8 @@ from suite.releases import cache, load
 from suite.tests import broken
 
 EXPO, STEP, COSINE, LINEAR = ExponentialLR(0.89), StepLR(3, 0.7), CosineAnnealingLR(13), LinearLR(0.13, 1.0, 6)
+
+LINEAR_OF_PARTS = LinearLR(0.13, 0.97, 5)
 
 
 def case_of(schedule: Schedule, action: Action, **axes: Any) -> Case:
@@ -259,3 +262,12 @@ def test_a_class_that_the_release_lacks_makes_the_case_absent() -> None:
     verdict = verdict_of(case, broken.without("CosineAnnealingLR"))
     assert verdict.kind == "absent"
     assert "CosineAnnealingLR" in verdict.detail
+
+
+def test_every_action_says_what_the_loop_does() -> None:
+    """In words for people, with the update before which it happens, and no other action in the same words."""
+    actions = {case.setup.actions[0] for case in cases() if case.schedule == LINEAR_OF_PARTS}
+    words = {action.words for action in actions}
+    assert len(words) == len(actions)
+    assert all(f"update {action.at}" in action.words for action in actions if hasattr(action, "at"))
+    assert all(word.split()[0] in ("resumed", "returning", "continued", "given") for word in words)

@@ -36,6 +36,15 @@ KINDS = {
     "partial": f"from functools import partial\n{MADE}partial(pow, gamma)",
     "builtin": f"{MADE.lstrip()}gamma.__pow__",
 }
+#: The same for people.
+CALLED = {
+    "function": "a function",
+    "object": "a callable object",
+    "method": "a method",
+    "slots": "a callable object with __slots__",
+    "partial": "a functools.partial",
+    "builtin": "a built-in function",
+}
 #: What the scheduler is for each function, as a twin and as code.
 CYCLE = CyclicLR(0.017, 0.19, 3, 5, scale_fn=ExponentialLR(SAVED), scale_mode="iterations", cycle_momentum=False)
 CYCLE_CODE = """\
@@ -69,6 +78,12 @@ class WithFunction(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"resumed{self.at}_{self.kind}{self.gamma}".replace(".", "p")
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        then = "it" if self.gamma == self.saved else "another"
+        return f"given {CALLED[self.kind]} and resumed before update {self.at} with {then}"
 
     @property
     def built(self) -> str:

@@ -81,6 +81,11 @@ class OlderState(Action):
         return f"stateof{self.release}at{self.at}"
 
     @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"resumed before update {self.at} from a state of release {self.release}"
+
+    @property
     def edits(self) -> list[str]:
         """The lines that give the state its older form."""
         return _edits(self.schedule, "states[1]", RELEASES[self.release], self.at)

@@ -34,6 +34,8 @@ def resumption(at: int, lines: Sequence[str]) -> str:
     return f"if step == {at}:  # stop, and resume from the states\n{body}"
 
 
+#: The states that are loaded, for people.
+LOADED = {"both": "both states", "scheduler": "only the scheduler's state", "optimizer": "only the optimizer's state"}
 #: Which states are loaded, in the order of the documentation.
 LOADS = {
     "both": ["optimizer.load_state_dict(states[0])", "scheduler.load_state_dict(states[1])"],
@@ -60,6 +62,13 @@ class Resumed(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return "_".join([f"load{self.at}", self.loads, self.name, *(["lr"] if self.lr else [])])
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        what = "the same schedule" if self.name == "same" else self.new.slug
+        what += f" at base LR {self.lr}" if self.lr else ""
+        return f"resumed before update {self.at} by a script that builds {what}, with {LOADED[self.loads]} loaded"
 
     @property
     def before(self) -> str:
@@ -121,6 +130,11 @@ class OtherGroups(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"load{self.at}_{self.loads}_into{self.groups}groups"
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"resumed before update {self.at} with {self.groups} parameter groups, with {LOADED[self.loads]} loaded"
 
     @property
     def before(self) -> str:

@@ -34,6 +34,11 @@ class RolledBack(Action):
         return f"rolledback{self.at}after{self.later}"
 
     @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"returning to the states of update {self.at} twice, each time {self.later} updates later"
+
+    @property
     def before(self) -> str:
         """The lines."""
         again = (self.at + self.later, self.at + 2 * self.later)
@@ -77,10 +82,23 @@ class Branched(Action):
         return f"branched{self.at}"
 
     @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"continued from the states of update {self.at} after the first run was trained on"
+
+    @property
     def before(self) -> str:
         """The lines."""
         first = ["first = optimizer, scheduler", *REBUILT, *LOADS["both"]]
         return resumption(self.at, [*first, "for _ in range(3):", "    first[0].step()", "    first[1].step()"])
+
+
+#: Which states are saved before scheduler.step(), for people.
+EARLY = {
+    "both": "states that were saved before scheduler.step()",
+    "optimizer": "an optimizer state that was saved before scheduler.step() and a scheduler state saved after it",
+    "scheduler": "a scheduler state that was saved before scheduler.step() and an optimizer state saved after it",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +113,11 @@ class SavedApart(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"savedearly{self.at}_{self.early}"
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"resumed before update {self.at} from {EARLY[self.early]}"
 
     @property
     def advance(self) -> str:
@@ -149,6 +172,11 @@ class WrongEntries(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"wrongstate{self.at}_{self.fault}"
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"resumed before update {self.at} from a state that {FAULTS[self.fault][1]}"
 
     @property
     def before(self) -> str:
