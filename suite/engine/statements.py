@@ -106,7 +106,7 @@ def optimizer_code(setup: Setup, function: bool) -> str:
 def formula(schedule: Schedule) -> str:
     """A factor as a formula in t if a person would write one, else an empty string."""
     if isinstance(schedule, ExponentialLR):
-        return f"{schedule.gamma}**t"
+        return f"{schedule.gamma}**t" if schedule.gamma >= 0 else f"({schedule.gamma})**t"
     if isinstance(schedule, LinearLR) and schedule.total_iters:
         s, e, n = schedule.start_factor, schedule.end_factor, schedule.total_iters
         return f"{s} + ({e} - {s}) * min(t, {n}) / {n}"

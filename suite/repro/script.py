@@ -109,7 +109,8 @@ class _Script:
     def close(self) -> str:
         """The script's tolerance, as keyword arguments of math.isclose."""
         if self.setup.precision == "float":
-            largest = max(self.setup.base_lrs())
+            rates = expected(self.case, self.positions).ravel().tolist()
+            largest = max(rate for rate in [*self.setup.base_lrs(), *rates] if not math.isnan(rate))
             tiny = 0 < largest < float(ABS_TOL)
             return f"rel_tol={REL_TOL}, abs_tol={f'{largest * float(ABS_TOL):.0e}' if tiny else ABS_TOL}"
         bounds = (bound(self.case.steps, self.setup.precision) for bound in (tolerances.relative, tolerances.of_peak))
