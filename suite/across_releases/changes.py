@@ -12,7 +12,7 @@ from suite.engine.case import Case
 from suite.engine.loop import run_case
 from suite.engine.run import CaseRun
 from suite.engine.subject import Subject
-from suite.engine.verdict import Verdict, close, judge
+from suite.engine.verdict import Verdict, as_wide, close, judge, table_of
 from suite.known.deviations import Known, entry_for
 from suite.releases import index
 from suite.releases.cache import cached, numbers
@@ -80,7 +80,7 @@ def first_difference(before: CaseRun, after: CaseRun, kind: str) -> tuple[str, i
         shared = min(len(getattr(before, what)), len(getattr(after, what)))
         if not shared:
             continue
-        old, new = (np.array(getattr(run, what)[:shared]) for run in (before, after))
+        old, new = as_wide(*(table_of(getattr(run, what)[:shared]) for run in (before, after)))
         differs = ~(close(new, old, kind) | (old == new) | (np.isnan(old) & np.isnan(new)))
         if differs.any():
             step = int(np.argmax(differs.any(axis=1)))

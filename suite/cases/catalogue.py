@@ -99,9 +99,15 @@ def all_cases(device: str = "cpu") -> tuple[Case, ...]:
     return tuple(cases.values())
 
 
+@functools.cache
+def by_id(device: str = "cpu") -> dict[str, Case]:
+    """Every case by its id."""
+    return {case.id: case for case in all_cases(device)}
+
+
 def find(case_id: str) -> Case:
     """The case of this id, on the GPU if the id says so; raises ValueError with the closest ids."""
-    cases = {case.id: case for case in all_cases("cuda" if case_id.endswith("-cuda") else "cpu")}
+    cases = by_id("cuda" if case_id.endswith("-cuda") else "cpu")
     if case_id not in cases:
         close = difflib.get_close_matches(case_id, cases, n=3, cutoff=0.5)
         hint = f"; did you mean {', '.join(close)}?" if close else ""

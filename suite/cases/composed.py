@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from typing import Any
 
-from reference import Schedule, parse
+from reference import parse
 from suite.engine.action import Action
 from suite.engine.axes import OPTIMIZERS, Setup
 from suite.engine.case import Case
 from suite.engine.loop import RESTORES
+from suite.engine.numbers import CONVERSIONS
 
-from .catalogue import all_cases, find, steps_of
+from .catalogue import all_cases, by_id, find, steps_of
 
 #: Marks without a number → the field and its value.
 WORDS: dict[str, tuple[str, Any]] = {
@@ -24,6 +26,7 @@ WORDS: dict[str, tuple[str, Any]] = {
     "reversed": ("reverse", True),
     "saved": ("saved", True),
     "cuda": ("device", "cuda"),
+    **{name: ("numbers", name) for name in CONVERSIONS if name},
     **{name: ("optimizer", name) for name in OPTIMIZERS if name != "sgd"},
 }
 
@@ -63,13 +66,9 @@ def setup_of(marks: list[str]) -> Setup:
 
 def case_of(case_id: str) -> Case:
     """The case of the catalogue with this id, else the one that the id describes; raises ValueError for neither."""
-    try:
-        return find(case_id)
-    except ValueError as unknown:
-        slug, *marks = case_id.split("-")
-        try:
-            schedule: Schedule = parse(slug)
+    slug, *marks = case_id.split("-")
+    if case_id not in by_id("cuda" if "cuda" in marks else "cpu"):
+        with contextlib.suppress(ValueError):  # an id that describes nothing is answered with those like it
             setup = setup_of(marks)
-        except ValueError:
-            raise unknown from None
-        return Case("described", schedule, setup, steps_of(setup))
+            return Case("described", parse(slug), setup, steps_of(setup))
+    return find(case_id)

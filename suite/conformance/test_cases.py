@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from suite.cases.catalogue import all_cases
+from suite.cases.experiments import CASES as generators
 from suite.engine.case import Case
 from suite.engine.subject import installed
 from suite.engine.verdict import verdict_of
@@ -12,13 +13,15 @@ from suite.known.deviations import entry_for, records, standing
 
 CASES = all_cases()
 assert len(CASES) >= 1500  # an empty or truncated list must not look like a clean run
+#: The families of suite/cases/experiments.
+EXPERIMENTS = {case.family for generator in generators for case in generator()}
 #: One in this many experiments is in the fast tests; prime, so that compositions and actions both vary.
 FAST = 7
 
 
 def marked(index: int, case: Case) -> object:
     """The case as a parameter; most experiments are slow tests."""
-    slow = case.setup.actions and index % FAST
+    slow = case.family in EXPERIMENTS and index % FAST
     return pytest.param(case, id=case.id, marks=[pytest.mark.slow] if slow else [])
 
 

@@ -210,13 +210,13 @@ def _in_rows(case: Case, run: CaseRun) -> Iterator[Verdict]:
         return
     kind, actual, reported = case.setup.precision, table_of(run.lrs[:rows]), table_of(run.last_lrs[:rows])
     target, last = expected(case, run.positions), max(run.positions)
-    off = _deviation(case, *_as_wide(actual, target), kind, last=last)
+    off = _deviation(case, *as_wide(actual, target), kind, last=last)
     if off is not None:
         yield _named(case, run, off, actual)
         bounds = _bounds(case, actual, target)
         if bounds is not None:
             yield bounds
-    reported, actual = _as_wide(reported, actual)
+    reported, actual = as_wide(reported, actual)
     own = [row for action in case.setup.actions for row in action.by_hand if row < rows]
     reported[own] = actual[own]
     off = _deviation(case, reported, actual, kind, "reported")
@@ -241,7 +241,7 @@ def _named(case: Case, run: CaseRun, off: Verdict, actual: Rates) -> Verdict:
     return off
 
 
-def _as_wide(actual: Rates, target: Rates) -> tuple[Rates, Rates]:
+def as_wide(actual: Rates, target: Rates) -> tuple[Rates, Rates]:
     """Both with as many columns: a group that one of them lacks is NaN there."""
     width = max(actual.shape[1], target.shape[1])
     if actual.shape[1] == target.shape[1]:
