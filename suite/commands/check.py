@@ -18,18 +18,27 @@ from suite.engine.case import Case
 from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, verdict_of
 from suite.engine.watchdog import Watchdog
+from suite.known import junit
 from suite.known.ablation import judge_on
 from suite.known.deviations import recorded_release, stale_entries
-from suite.known.findings import Finding, judged
-from suite.known.report import print_report
+from suite.known.findings import Finding, by_entry, judged
+from suite.known.report import WORST, print_report
+from suite.known.severity import ranked, worst
+from suite.known.summary import print_summary
 from suite.releases.load import subject as release_subject
-from suite.shared.cli import AS_EXPECTED, FINDING, InputError
-from suite.shared.console import finite
+from suite.shared.cli import AS_EXPECTED, FINDING, InputError, checked_input
+from suite.shared.console import finite, plain_console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `check`."""
-    parser.add_argument("--json", action="store_true", help="print the whole result as JSON instead of tables")
+    printed = parser.add_mutually_exclusive_group()
+    printed.add_argument("--json", action="store_true", help="print the whole result as JSON instead of tables")
+    printed.add_argument("--summary", action="store_true", help="print one screen: the counts and what matters most")
+    printed.add_argument("--details", action="store_true", help="print each known deviation in full")
+    parser.add_argument(
+        "--junit", type=Path, metavar="FILE", help="also write the result to FILE as JUnit XML, for a CI system"
+    )
     parser.add_argument(
         "--only",
         metavar="TEXT",
@@ -54,6 +63,9 @@ def run(args: argparse.Namespace) -> int:
     cases = tuple(case for case in all_cases(args.device) if _selected(case, args.only))
     if not cases:
         raise InputError(f"only={args.only!r} must match a case or a family, but it matches none")
+    if args.junit is not None:
+        with checked_input():
+            junit.check_path(args.junit)
     missing = list[str]()
     subject = release_subject(args.release) if args.release else installed()
     name = subject.name
@@ -75,8 +87,13 @@ def run(args: argparse.Namespace) -> int:
     code = FINDING if news or stale or missing else AS_EXPECTED
     if args.json:
         print(json.dumps(as_json(name, subject.release, findings, stale, missing, code), indent=1))
+    elif args.summary:
+        print_summary(plain_console(), name, findings, stale, missing)
     else:
-        print_report(name, subject.release, findings, stale, missing)
+        print_report(name, subject.release, findings, stale, missing, args.details)
+    if args.junit is not None:
+        with checked_input():
+            junit.write(args.junit, junit.as_xml(name, subject.release, findings, stale, missing))
     return code
 
 
@@ -96,7 +113,8 @@ def as_json(
             row["size"], row["actual"] = finite([deviation.size])[0], finite(deviation.actual)
             del row["others"]
             deviations.append(row)
-    entries = {entry.id: dataclasses.asdict(entry) for f in findings for entry in f.entries}
+    shown = ranked(by_entry(findings, ("known", "news")))
+    entries = {one.entry.id: dataclasses.asdict(one.entry) | {"damage": one.damage.as_record()} for one in shown}
     return {
         "subject": name,
         "release": release,
@@ -107,5 +125,6 @@ def as_json(
         "entries_no_longer_shown": stale,
         "deviations": deviations,
         "entries": entries,
+        "worst": [one.entry.id for one in worst(shown, WORST)],
         "exit_code": code,
     }

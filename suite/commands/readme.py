@@ -7,13 +7,14 @@ import io
 import math
 import re
 import time
+from collections import Counter
 from pathlib import Path
 
 from suite.engine.subject import installed
-from suite.known.deviations import Known, table
 from suite.known.findings import Finding, all_findings, by_entry
-from suite.known.report import print_entry, summary_line
-from suite.known.severity import worst, worst_factor
+from suite.known.page import links, page
+from suite.known.report import print_entry, print_worst, summary_line
+from suite.known.severity import ranked, worst
 from suite.shared.console import plain_console
 from suite.shared.files import write_whole
 from suite.shared.markdown import markdown_table
@@ -37,61 +38,38 @@ def _groups() -> dict[str, list[Finding]]:
 
 def numbers(seconds: int) -> str:
     """The sentence with the counts of cases and the time that the check took."""
-    follow = sum(finding.standing == "follows" for finding in all_findings())
-    known = _groups()
+    counts = Counter(finding.standing for finding in all_findings())
     return (
         f"**{len(all_findings())}** cases, checked in **{seconds} s**. On torch {installed().release}, "
-        f"**{follow}** follow the documentation\n"
-        f"and **{sum(map(len, known.values()))}** deviate, in **{len(known)}** known ways.\n"
+        f"**{counts['follows']}** follow the documentation\n"
+        f"and **{counts['known']}** deviate, in **{len(_groups())}** known ways.\n"
     )
 
 
 def output() -> str:
-    """One deviation and the last line, as `check` prints them."""
+    """One deviation and the last lines, as `check` prints them."""
     text = io.StringIO()
-    known = _groups()
-    print_entry(plain_console(text), table()[PRINTED], known[PRINTED])
-    return f"```text\n…{text.getvalue()}…\n{summary_line(list(all_findings()), known, 0)}\n```\n"
-
-
-def _off(findings: list[Finding]) -> str:
-    factor = worst_factor(findings)
-    if factor == 1:
-        return "not silent"
-    return "LR 0" if math.isinf(factor) else f"{factor:.3g} ×"
-
-
-def _links(entry: Known) -> str:
-    return ", ".join(f"[#{n}]({link})" for n, link in zip(entry.upstream, entry.links, strict=True)) or "none found"
+    console, entries = plain_console(text), ranked(_groups())
+    print_entry(console, next(one for one in entries if one.entry.id == PRINTED))
+    console.print(f"…\n\n{summary_line(list(all_findings()), _groups(), 0)}")
+    print_worst(console, installed().name, entries)
+    return f"```text\n…{text.getvalue()}```\n"
 
 
 def worst_table() -> str:
-    """The worst deviations that somebody reported upstream."""
-    known = _groups()
-    header = ("deviation", "off by up to", "what happens", "what to write instead", "upstream")
-    rows = [(f"**{e.title}**", _off(known[e.id]), e.symptom, e.workaround, _links(e)) for e in worst(known, SHOWN)]
+    """The deviations that matter most."""
+    header = ("you are hit if", "damage", "what happens", "what to write instead", "upstream")
+    chosen = sorted(worst(ranked(_groups()), SHOWN), key=lambda one: one.damage.order)
+    rows = [
+        (f"**{one.entry.who}**", one.damage.words, one.entry.symptom, one.entry.workaround, links(one.entry))
+        for one in chosen
+    ]
     return markdown_table(header, rows) + "\n"
 
 
 def deviations() -> str:
     """The page of all deviations in the installed release."""
-    known = _groups()
-    entries = sorted((table()[name] for name in known), key=lambda entry: -worst_factor(known[entry.id]))
-    header = ("deviation", "since", "cases", "off by up to", "what happens", "what to write instead", "upstream")
-    rows = [
-        (e.title, e.since, str(len(known[e.id])), _off(known[e.id]), e.symptom, e.workaround, _links(e))
-        for e in entries
-    ]
-    return (
-        f"# Known deviations in torch {installed().release}\n\n"
-        "Where a scheduler does something else than its documentation says, the largest error first.\n"
-        "*Since* is the first release that has the deviation.\n"
-        "*Off by up to* is the largest factor between an LR and the documented one in the cases that show only this\n"
-        "deviation; *not silent* means an error, a warning, or bad arguments that are accepted.\n\n"
-        "`python -m suite readme` regenerates this page; `python -m suite check` prints each with a case.\n\n"
-        + markdown_table(header, rows)
-        + "\n"
-    )
+    return page(installed().release, ranked(_groups()))
 
 
 def updated(text: str, seconds: int | None = None) -> str:

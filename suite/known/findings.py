@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from rich.progress import TimeRemainingColumn
 
@@ -66,10 +66,10 @@ def all_findings() -> tuple[Finding, ...]:
     return tuple(judged(cases, (verdict_of(case, subject) for case in cases), subject.release, quiet=True))
 
 
-def by_entry(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
-    """The known deviations among the findings, grouped by the entries that explain them."""
+def by_entry(findings: Iterable[Finding], standings: Collection[str] = ("known",)) -> dict[str, list[Finding]]:
+    """The findings with one of these standings, grouped by the entries that explain them."""
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
-        for entry in finding.entries if finding.standing == "known" else ():
+        for entry in finding.entries if finding.standing in standings else ():
             groups.setdefault(entry.id, []).append(finding)
     return groups

@@ -1,7 +1,8 @@
-"""What `check` prints: a table by family, then each deviation in words."""
+"""What `check` prints: a table by family, a line for each deviation, and what matters most."""
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -12,12 +13,15 @@ from rich.text import Text
 
 from suite.shared.console import plain_console, plain_table
 
-from .deviations import ISSUES, Known, recorded_release, table
+from .deviations import ISSUES, Known, recorded_release
 from .findings import Finding, by_entry
-from .pitfalls import PITFALLS, pitfalls_of
+from .pitfalls import PITFALLS, Pitfall, pitfalls_of
+from .severity import CLASSES, Ranked, ranked, worst
 
 #: Maximum number of news lines; the rest are counted, and --json lists them all.
 LISTED = 20
+#: How many entries `check` ends with.
+WORST = 3
 COLUMNS = ("follows", "known", "news", "fixed", "absent")
 
 
@@ -52,54 +56,100 @@ def _cases(number: int) -> str:
     return f"{number} case{'s' if number > 1 else ''}"
 
 
-def print_entry(console: Console, entry: Known, findings: Sequence[Finding]) -> None:
-    """Print one known deviation with its size, an example and the workaround."""
-    shortest = min(findings, key=lambda finding: (len(finding.case.id), finding.case.id))
+def releases(entry: Known) -> str:
+    """Since when, and until when."""
+    return f"since {entry.since}, " + (f"fixed in {entry.until}" if entry.until else "not fixed yet")
+
+
+def print_entry(console: Console, one: Ranked) -> None:
+    """Print one known deviation: who is hit, how badly, an example and the workaround."""
+    entry, damage = one.entry, one.damage
+    example, deviation = damage.example
     console.print(Text(f"\n{entry.title} [{entry.id}]", style="bold"))
-    _line(console, f"{entry.kind} since {entry.since}, {_cases(len(findings))}. {entry.symptom}")
-    _line(console, f"example: {shortest.verdict.detail.rstrip(': ')}")
-    _line(console, f"case: {shortest.case.id}")
+    _line(console, f"hits you if {entry.who}")
+    _line(console, f"{damage.words}; {entry.kind} {releases(entry)}, {_cases(len(one.findings))}")
+    _line(console, entry.symptom)
+    _line(console, f"example: {deviation.detail.rstrip(': ')}")
+    _line(console, f"case: {example.case.id}")
     _line(console, f"instead: {entry.workaround}")
     _line(console, f"upstream: {', '.join(entry.links) or 'no thread known'}")
     if entry.reading:
         _line(console, f"reading: {entry.reading} (suite/known/readings.toml)")
 
 
-def _print_pitfalls(console: Console, findings: Sequence[Finding]) -> None:
-    """Print what follows the documentation but still catches users out."""
+def _hanging(console: Console, first: str, text: str) -> None:
+    """Print `first`, then the text beside it: wrapped on a terminal, on one line in a file."""
+    if console.is_terminal:
+        text = textwrap.fill(text, max(console.width - len(first), 20), break_long_words=False)
+    console.print(first + text.replace("\n", "\n" + " " * len(first)))
+
+
+def _print_short(console: Console, entries: Sequence[Ranked]) -> None:
+    """A line for each entry, the worst last; those about the documentation are counted."""
+    hint = "python -m suite show ENTRY explains one, --details prints all"
+    console.print(f"\n{len(entries)} known deviations, the worst last ({hint})")
+    for kind, words in reversed(CLASSES.items()):
+        group = [one for one in reversed(entries) if one.damage.kind == kind]
+        if group:
+            console.print(Text(f"\n{words}: {len(group)}", style="bold"))
+        for one in group if kind != "docs" else ():
+            _hanging(console, f"  {one.damage.short:>16}  ", f"{one.entry.id}: if {one.entry.who}")
+
+
+def _pitfalls(findings: Sequence[Finding]) -> dict[str, list[str]]:
+    """The pitfalls that cases without another deviation show, each with the ids of these cases."""
     examples: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
         if finding.standing == "follows" and not finding.case.setup.marks:
             for pitfall in pitfalls_of(finding.case):
                 examples[pitfall.id].append(finding.case.id)
-    for pitfall in PITFALLS:
-        if pitfall.id in examples:
-            ids = examples[pitfall.id]
-            console.print(Text(f"\n{pitfall.title} [{pitfall.id}]", style="bold"))
-            _line(console, f"documented but easy to overlook, {_cases(len(ids))}")
-            _line(console, f"case: {min(ids, key=len)}")
-            _line(console, f"instead: {pitfall.workaround}")
-            if pitfall.upstream:
-                _line(console, f"upstream: {', '.join(f'{ISSUES}{number}' for number in pitfall.upstream)}")
+    return examples
 
 
-def print_report(name: str, release: str, findings: Sequence[Finding], stale: list[str], missing: list[str]) -> None:
-    """Print everything to standard output, without truncating case ids."""
+def _print_pitfall(console: Console, pitfall: Pitfall, ids: list[str]) -> None:
+    console.print(Text(f"\n{pitfall.title} [{pitfall.id}]", style="bold"))
+    _line(console, f"documented but easy to overlook, {_cases(len(ids))}")
+    _line(console, f"case: {min(ids, key=len)}")
+    _line(console, f"instead: {pitfall.workaround}")
+    if pitfall.upstream:
+        _line(console, f"upstream: {', '.join(f'{ISSUES}{number}' for number in pitfall.upstream)}")
+
+
+def _print_pitfalls(console: Console, findings: Sequence[Finding], details: bool) -> None:
+    """Print what follows the documentation but still catches users out."""
+    examples = _pitfalls(findings)
+    shown = [pitfall for pitfall in PITFALLS if pitfall.id in examples]
+    if shown and not details:
+        console.print(Text(f"\ndocumented, but easy to overlook: {len(shown)}", style="bold"))
+    for pitfall in shown:
+        if details:
+            _print_pitfall(console, pitfall, examples[pitfall.id])
+        else:
+            _hanging(console, "  ", f"{pitfall.id}: {pitfall.title}. {pitfall.workaround}")
+
+
+def print_report(
+    name: str, release: str, findings: Sequence[Finding], stale: list[str], missing: list[str], details: bool = False
+) -> None:
+    """Print everything to standard output, without truncating case ids; `details`: each deviation in full."""
     console = plain_console()
     console.print(f"{name}: {len(findings)} cases compared with closed forms")
     console.print(_family_table(findings))
     known = by_entry(findings)
-    for entry in table().values():
-        if entry.id in known:
-            print_entry(console, entry, known[entry.id])
-    _print_pitfalls(console, findings)
+    entries = ranked(known)
+    if details:
+        for one in reversed(entries):
+            print_entry(console, one)
+    elif entries:
+        _print_short(console, entries)
+    _print_pitfalls(console, findings, details)
     news = [finding for finding in findings if finding.standing in ("news", "fixed")]
     if news or stale or missing:
         console.print(Text("\nNEWS", style="bold red"))
     for class_name in missing:
         _line(console, f"{class_name} is missing; every case that needs it counts as absent")
     for finding in news[:LISTED]:
-        _line(console, f"{_news(finding)} [{finding.case.id}]")
+        _line(console, f"{news_of(finding)} [{finding.case.id}]")
     if len(news) > LISTED:
         _line(console, f"… and {len(news) - LISTED} more (--json lists all)")
     for entry_id in stale:
@@ -109,9 +159,21 @@ def print_report(name: str, release: str, findings: Sequence[Finding], stale: li
     console.print(f"\n{summary_line(findings, known, len(news) + len(stale) + len(missing))}")
     if release != recorded_release():
         console.print(f"(compared case by case only for torch {recorded_release()}; here by cause and shape)")
+    print_worst(console, name, entries)
 
 
-def _news(finding: Finding) -> str:
+def print_worst(console: Console, name: str, entries: Sequence[Ranked]) -> None:
+    """Print what matters most: who is hit, and what to write instead."""
+    chosen = worst(entries, WORST)
+    if chosen:
+        console.print(Text(f"\nWhat matters most in {name}: wrong learning rates, and nothing warns you", style="bold"))
+    for number, one in enumerate(chosen, 1):
+        _hanging(console, f"{number}. ", f"If {one.entry.who}: {one.damage.words} [{one.entry.id}]")
+        _hanging(console, "   ", f"Instead: {one.entry.workaround}")
+
+
+def news_of(finding: Finding) -> str:
+    """What is new about a case, in a sentence."""
     entry = finding.entry
     if finding.standing == "fixed":
         return f"follows the documentation, but is recorded as a deviation ({entry.id if entry else '?'})"
@@ -122,8 +184,7 @@ def _news(finding: Finding) -> str:
 def summary_line(findings: Sequence[Finding], known: dict[str, list[Finding]], news: int) -> str:
     """The counts in one sentence; `news` is the number of surprises."""
     counts = Counter(finding.standing for finding in findings)
-    deviating = sum(map(len, known.values()))
     words = f"{counts['follows']} of {len(findings)} cases follow the documentation"
-    words += f"; {deviating} deviate in {len(known)} known way{'' if len(known) == 1 else 's'}"
+    words += f"; {counts['known']} deviate in {len(known)} known way{'' if len(known) == 1 else 's'}"
     words += f"; {counts['absent']} are absent" if counts["absent"] else ""
     return words + (f"; {news} NEWS" if news else "; nothing new")

@@ -31,7 +31,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_check_prints_a_table_and_the_deviations_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     """A family is a row; a deviation has its workaround; as known is exit code 0."""
-    assert main(["check", "--only", "milestones"]) == 0
+    assert main(["check", "--only", "milestones", "--details"]) == 0
     out = capsys.readouterr().out
     assert "SequentialLR does not validate its milestones [milestones-unchecked]" in out
     assert "instead: Pass sorted positive integers" in out
