@@ -56,10 +56,13 @@ NOT_IN_THE_LR = {
     "plateau-unchecked": "the right LRs for patience=-1 are undefined: the finding is that it is accepted",
     "negative-length": "the right LRs for -3 steps are undefined: the finding is that it is accepted",
     "nan-in-range": "the right LRs for a factor of NaN are undefined: the finding is that it is accepted",
+    "cyclic-halving-overflows": "torch raises OverflowError; the LRs up to there are right",
     "cyclic-state-emptied": "load_state_dict raises KeyError; the LRs up to there are right",
 }
 #: Shapes of a verdict that are a deviation of the LRs themselves.
 IN_THE_LR = {"differs", "scaled", "shifted", "stuck", "reset"}
+#: The farthest step(epoch) of a trace that is diagnosed: a log of few steps says too little about a farther one.
+FARTHEST = 1000
 #: Cases of an entry that are diagnosed, evenly chosen from all.
 MOST = 6
 
@@ -79,7 +82,7 @@ def cases_of(entry: str) -> list[Case]:
 
 
 def is_plain(case: Case, entry: str) -> bool:
-    """Whether one thing is wrong at a time and a log shows it: float LRs, one restart, no step back, no actions."""
+    """Whether one thing is wrong at a time and a log shows it: float LRs, one restart, short steps, no actions."""
     setup = case.setup
     rising = all(a < b for a, b in zip((2, *setup.jumps), setup.jumps, strict=False))
     about_resume = entry.startswith(("last-epoch", "optimizer-loaded"))
@@ -91,6 +94,7 @@ def is_plain(case: Case, entry: str) -> bool:
         and setup.clock == "step"
         and len(setup.cuts) == about_resume
         and rising
+        and max(setup.jumps, default=0) <= FARTHEST
     )
 
 
