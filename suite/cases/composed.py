@@ -33,8 +33,12 @@ WORDS: dict[str, tuple[str, Any]] = {
 
 @functools.cache
 def actions() -> dict[str, Action]:
-    """Every action of the catalogue by its mark."""
-    return {action.mark: action for case in all_cases() for action in case.setup.actions}
+    """Every action of the catalogue that its mark describes, whatever the composition."""
+    by_mark: dict[str, set[Action]] = {}
+    for case in all_cases():
+        for action in case.setup.actions:
+            by_mark.setdefault(action.mark, set()).add(action)
+    return {mark: next(iter(same)) for mark, same in by_mark.items() if len(same) == 1}
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ Left out, because it would compare nothing or is tested elsewhere:
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -38,12 +39,11 @@ from reference import (
     SequentialLR,
     StepLR,
 )
-from suite.engine.action import Action
 from suite.engine.axes import OPTIMIZERS, Setup
 from suite.engine.case import Case, is_composite
 from suite.engine.loop import restores
 
-from .catalogue import steps_of
+from .catalogue import all_cases, steps_of
 from .composed import actions
 from .schedules.compositions import singles
 
@@ -259,15 +259,19 @@ def setups(draw: st.DrawFn, schedule: Schedule, *, sound: bool = False) -> Setup
     if how == "jump":
         chosen["jumps"] = tuple(draw(st.lists(st.integers(0, 12), min_size=1, max_size=2)))
         chosen["clock"] = "step"
-    if not sound:
-        chosen["actions"] = draw(mostly(st.just(()), _actions()))
     return Setup(**chosen)
 
 
-def _actions() -> st.SearchStrategy[tuple[Action, ...]]:
-    """One or two of the actions of the catalogue."""
-    pool = [actions()[mark] for mark in sorted(actions())]
-    return st.lists(st.sampled_from(pool), min_size=1, max_size=2, unique=True).map(tuple)
+@functools.cache
+def experiments() -> tuple[Setup, ...]:
+    """The setups of the catalogue with actions that mean the same for every composition.
+
+    They are drawn whole: what an action expects may depend on the number of groups and on the type of the LR.
+    Conversions of arguments are left out: not every class has an argument of their kind.
+    """
+    cases = (case for case in all_cases() if case.setup.actions and not case.setup.numbers)
+    setups = {"-".join(case.setup.marks): case.setup for case in cases}
+    return tuple(setup for setup in setups.values() if all(a.mark in actions() for a in setup.actions))
 
 
 @st.composite
@@ -275,7 +279,7 @@ def cases(draw: st.DrawFn) -> Case:
     """Any composition of any schedulers under any setup."""
     schedule = draw(mostly(compositions(leaves()), plateaus()))
     assume(_within_tolerances(schedule))
-    setup = draw(setups(schedule))
+    setup = draw(mostly(setups(schedule), st.sampled_from(experiments())))
     return Case("random", schedule, setup, steps_of(setup))
 
 
