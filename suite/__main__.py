@@ -7,7 +7,7 @@ from suite.shared.cli import exit_with, run_command
 DESCRIPTION = "Checks torch's learning-rate schedulers and their compositions against closed forms."
 COMMANDS: dict[str, str] = {
     "check": "check every composition on the installed torch, on another release, or on a given lr_scheduler.py",
-    "show": "print or draw one schedule",
+    "show": "explain one known deviation, or print or draw one schedule",
     "upgrade": "compare two torch releases: which learning rates change, and what to write instead",
     "bisect": "find the releases that introduced and fixed a behaviour",
     "repro": "print a script that reproduces one case with torch alone",

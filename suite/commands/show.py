@@ -1,4 +1,4 @@
-"""`python -m suite show SLUG`: a schedule of the reference as numbers or as a picture."""
+"""`python -m suite show NAME`: a known deviation with everything about it, or a schedule as numbers or a picture."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 from reference import Schedule, SlugError, parse
 from reference.check import integer
+from suite.known.deviations import table
+from suite.known.one_entry import print_known
 from suite.shared.cli import InputError, checked_input
 from suite.shared.console import plain_console, plain_table
 from suite.shared.plots import BLUE, save
@@ -20,7 +22,11 @@ EXAMPLES = "linear500+cosine9500, seq2_m4.linearlr4_s0p1.cosineannealinglr8"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `show`."""
-    parser.add_argument("slug", help="a schedule such as linear500+cosine9500 or seq2_m4.linearlr4.cosineannealinglr8")
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        help="a known deviation such as optimizer-loaded-before-build, or a schedule such as linear500+cosine9500",
+    )
     parser.add_argument("--steps", type=int, default=None, metavar="N", help="optimizer steps (default: 20)")
     parser.add_argument("--base-lr", type=float, default=1.0, metavar="LR", help="base learning rate (default: 1.0)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw it into FILE (.png, .svg, .pdf) instead")
@@ -28,10 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print or draw the schedule; exit code 2 for an invalid slug, number or file."""
+    """Print the deviation, or print or draw the schedule; exit code 2 for an invalid name, number or file."""
+    if args.name in table():
+        print_known(plain_console(), table()[args.name], args.json)
+        return 0
     steps = 20 if args.steps is None else args.steps
     try:
-        schedule = parse(args.slug)
+        schedule = parse(args.name)
     except SlugError as error:
         raise InputError(f"{error}; examples: {EXAMPLES}") from error
     with checked_input(extra="plot"):

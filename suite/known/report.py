@@ -44,7 +44,7 @@ def _family_table(findings: Sequence[Finding]) -> Table:
     return families
 
 
-def _line(console: Console, text: str) -> None:
+def line(console: Console, text: str) -> None:
     """Print an indented line: wrapped between words on a terminal, unwrapped in a file."""
     if console.is_terminal:
         console.print(Padding(Text(text), (0, 0, 0, 2)), soft_wrap=False)
@@ -66,15 +66,15 @@ def print_entry(console: Console, one: Ranked) -> None:
     entry, damage = one.entry, one.damage
     example, deviation = damage.example
     console.print(Text(f"\n{entry.title} [{entry.id}]", style="bold"))
-    _line(console, f"hits you if {entry.who}")
-    _line(console, f"{damage.words}; {entry.kind} {releases(entry)}, {_cases(len(one.findings))}")
-    _line(console, entry.symptom)
-    _line(console, f"example: {deviation.detail.rstrip(': ')}")
-    _line(console, f"case: {example.case.id}")
-    _line(console, f"instead: {entry.workaround}")
-    _line(console, f"upstream: {', '.join(entry.links) or 'no thread known'}")
+    line(console, f"hits you if {entry.who}")
+    line(console, f"{damage.words}; {entry.kind} {releases(entry)}, {_cases(len(one.findings))}")
+    line(console, entry.symptom)
+    line(console, f"example: {deviation.detail.rstrip(': ')}")
+    line(console, f"case: {example.case.id}")
+    line(console, f"instead: {entry.workaround}")
+    line(console, f"upstream: {', '.join(entry.links) or 'no thread known'}")
     if entry.reading:
-        _line(console, f"reading: {entry.reading} (suite/known/readings.toml)")
+        line(console, f"reading: {entry.reading} (suite/known/readings.toml)")
 
 
 def _hanging(console: Console, first: str, text: str) -> None:
@@ -108,11 +108,11 @@ def _pitfalls(findings: Sequence[Finding]) -> dict[str, list[str]]:
 
 def _print_pitfall(console: Console, pitfall: Pitfall, ids: list[str]) -> None:
     console.print(Text(f"\n{pitfall.title} [{pitfall.id}]", style="bold"))
-    _line(console, f"documented but easy to overlook, {_cases(len(ids))}")
-    _line(console, f"case: {min(ids, key=len)}")
-    _line(console, f"instead: {pitfall.workaround}")
+    line(console, f"documented but easy to overlook, {_cases(len(ids))}")
+    line(console, f"case: {min(ids, key=len)}")
+    line(console, f"instead: {pitfall.workaround}")
     if pitfall.upstream:
-        _line(console, f"upstream: {', '.join(f'{ISSUES}{number}' for number in pitfall.upstream)}")
+        line(console, f"upstream: {', '.join(f'{ISSUES}{number}' for number in pitfall.upstream)}")
 
 
 def _print_pitfalls(console: Console, findings: Sequence[Finding], details: bool) -> None:
@@ -147,13 +147,13 @@ def print_report(
     if news or stale or missing:
         console.print(Text("\nNEWS", style="bold red"))
     for class_name in missing:
-        _line(console, f"{class_name} is missing; every case that needs it counts as absent")
+        line(console, f"{class_name} is missing; every case that needs it counts as absent")
     for finding in news[:LISTED]:
-        _line(console, f"{news_of(finding)} [{finding.case.id}]")
+        line(console, f"{news_of(finding)} [{finding.case.id}]")
     if len(news) > LISTED:
-        _line(console, f"… and {len(news) - LISTED} more (--json lists all)")
+        line(console, f"… and {len(news) - LISTED} more (--json lists all)")
     for entry_id in stale:
-        _line(console, f"known for torch {release}, but no case shows it any more [{entry_id}]")
+        line(console, f"known for torch {release}, but no case shows it any more [{entry_id}]")
     if known:
         console.print("\nTo reproduce a case with torch alone, run: python -m suite repro CASE")
     console.print(f"\n{summary_line(findings, known, len(news) + len(stale) + len(missing))}")
@@ -166,7 +166,7 @@ def print_worst(console: Console, name: str, entries: Sequence[Ranked]) -> None:
     """Print what matters most: who is hit, and what to write instead."""
     chosen = worst(entries, WORST)
     if chosen:
-        console.print(Text(f"\nWhat matters most in {name}: wrong learning rates, and nothing warns you", style="bold"))
+        console.print(Text(f"\nWhat matters most in {name}: wrong LRs, and nothing warns you", style="bold"))
     for number, one in enumerate(chosen, 1):
         _hanging(console, f"{number}. ", f"If {one.entry.who}: {one.damage.words} [{one.entry.id}]")
         _hanging(console, "   ", f"Instead: {one.entry.workaround}")

@@ -14,7 +14,7 @@ from suite.engine.action import Action
 from suite.engine.axes import Setup
 from suite.engine.case import Case
 
-from .other_scheduler import PLATEAU, mark_of, metrics_of, others, rates_of, statements, stepped, together
+from .other_scheduler import PLATEAU, mark_of, metrics_of, named, others, rates_of, statements, stepped, together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +37,11 @@ class Beside(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"beside_{mark_of(self.other)}"
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"beside {named(self.other)}"
 
     @property
     def advance(self) -> str:
@@ -94,6 +99,11 @@ class HandedOver(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"after{self.at}_{mark_of(self.other)}"
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"after {self.at} steps of {named(self.other)}"
 
     def expected(self, case: Case, positions: Sequence[int], rates: Rates) -> Rates:
         """The other's LRs, then those of the case from where the other left the LR."""

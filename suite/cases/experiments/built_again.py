@@ -15,7 +15,7 @@ from suite.engine.axes import Setup
 from suite.engine.bookkeeping import OWN_BASE
 from suite.engine.case import Case, is_composite
 
-from .other_scheduler import mark_of, others, statements, stepped
+from .other_scheduler import mark_of, named, others, statements, stepped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +47,13 @@ class BuiltAgain(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"on{self.steps}_{mark_of(self.first)}{'_newlr' if self.lr is not None else ''}"
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"built on an optimizer after {self.steps} steps of {named(self.first)}" + ", then a new LR" * (
+            self.lr is not None
+        )
 
     def expected(self, case: Case, positions: Sequence[int], rates: Rates) -> Rates:
         """The second scheduler from its own step 0 and the LR that it finds."""
@@ -99,6 +106,13 @@ class Discarded(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"unused_{mark_of(self.other)}" + (f"_at{self.at}" if self.at >= 0 else "")
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"with an unused {named(self.other)} built " + (
+            f"after update {self.at}" if self.at >= 0 else "before it"
+        )
 
     @property
     def checks(self) -> tuple[Check, ...]:

@@ -46,6 +46,11 @@ def mark_of(other: Schedule) -> str:
     return other.slug.replace(dataclasses.replace(PLATEAU, factor=0.1, patience=10).slug, "plateau")
 
 
+def named(other: Schedule) -> str:
+    """The same for people: its class, and the short name, which has its arguments."""
+    return f"{type(other).__name__} ({mark_of(other)})"
+
+
 @functools.cache
 def statements(name: str, other: Schedule) -> str:
     """The lines that build `other` under this name."""

@@ -35,6 +35,7 @@ class SameObject(Action):
     refusable = "one object cannot be two parts"
     rebuilds = True
     mark = "sameobject"
+    words = "with one object as two parts"
 
     @property
     def built(self) -> str:
@@ -66,6 +67,11 @@ class ForeignPart(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"foreign_{self.name}"
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return f"with a part that belongs to another optimizer ({self.name})"
 
 
 #: The groups of the other optimizer as text.
@@ -99,6 +105,15 @@ class UntouchedOptimizer(Action):
     def mark(self) -> str:
         """Its part of a case's id."""
         return f"other_{self.how}"
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return (
+            f"beside a second optimizer with the same {self.how}"
+            if self.how != "copy"
+            else "beside a copy of the optimizer"
+        )
 
     @property
     def checks(self) -> tuple[Check, ...]:
