@@ -9,10 +9,11 @@ from typing import Any
 
 from reference import parse
 from suite.engine.action import Action
-from suite.engine.axes import OPTIMIZERS, Setup
+from suite.engine.axes import Setup
 from suite.engine.case import Case
 from suite.engine.loop import RESTORES
 from suite.engine.numbers import CONVERSIONS
+from suite.engine.optimizers import OPTIMIZERS
 
 from .catalogue import all_cases, by_id, find, steps_of
 

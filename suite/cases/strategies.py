@@ -39,9 +39,10 @@ from reference import (
     SequentialLR,
     StepLR,
 )
-from suite.engine.axes import OPTIMIZERS, Setup
+from suite.engine.axes import Setup
 from suite.engine.case import Case, is_composite
 from suite.engine.loop import restores
+from suite.engine.optimizers import OPTIMIZERS, USUAL
 
 from .catalogue import all_cases, steps_of
 from .composed import actions
@@ -55,6 +56,9 @@ DRAWN = (
     *(CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR, CyclicLR, SWALR),
     *(ReduceLROnPlateau, SequentialLR, ChainedScheduler),
 )
+
+#: Optimizers without a switch; LBFGS takes one group only, SparseAdam sparse gradients only.
+PLAIN_OPTIMIZERS = [name for name in OPTIMIZERS if "+" not in name and name not in ("lbfgs", "sparseadam")]
 
 #: Maximum number of scheduler steps in a random case; lengths stay below `tolerances`' 24.
 STEPS = 16
@@ -245,7 +249,7 @@ def setups(draw: st.DrawFn, schedule: Schedule, *, sound: bool = False) -> Setup
         "groups": groups,
         "lr_type": lr_type,
         "lists": lr_type != "shared" and draw(st.booleans()),
-        "optimizer": draw(st.sampled_from(list(OPTIMIZERS))),
+        "optimizer": draw(mostly(st.sampled_from(USUAL), st.sampled_from(PLAIN_OPTIMIZERS))),
         "clock": draw(st.sampled_from(["step", "step", "epoch", "micro"])),
         "reverse": is_composite(schedule) and not sound and draw(st.booleans()),
     }

@@ -116,6 +116,11 @@ class Action:
         return False
 
     @property
+    def alone(self) -> bool:
+        """Whether no other action may replace or add updates beside it."""
+        return False
+
+    @property
     def offset(self) -> int:
         """The steps of the schedule that its lines take before the first update."""
         return 0

@@ -11,15 +11,11 @@ import torch
 
 from .action import Action
 from .numbers import CONVERSIONS, Conversion
+from .optimizers import MATRICES, OPTIMIZERS, USUAL
 from .tolerances import UNIT
 
 #: Base LRs of the parameter groups: no two in a simple ratio, so that swapped groups are noticed.
 BASE_LRS = (0.3, 0.07, 0.011)
-#: Optimizer → its class and arguments.
-OPTIMIZERS: dict[str, tuple[type[Any], dict[str, float]]] = {
-    "sgd": (torch.optim.SGD, {"momentum": 0.9}),
-    "adam": (torch.optim.Adam, {}),
-}
 
 
 @functools.cache
@@ -104,12 +100,15 @@ class Setup:
     def make_optimizer(self) -> torch.optim.Optimizer:
         """A fresh optimizer with one parameter in each group."""
         shared = torch.tensor(BASE_LRS[0], device=self.device)
+        cls, options = OPTIMIZERS[self.optimizer]
+        shape = MATRICES.get(cls.__name__, (1,))
+        dtype = torch.float32 if self.optimizer in USUAL else torch.float64
         groups = []
         for i, rate in enumerate(self.base_lrs()):
             lr: Any = {"float": rate, "tensor": torch.tensor(rate, device=self.device), "shared": shared}[self.lr_type]
             lr = self.conversion.given(BASE_LRS[i]) if self.conversion.kind == "lr" else lr
-            groups.append({"params": [torch.zeros(1, device=self.device)], "lr": lr})
-        cls, options = OPTIMIZERS[self.optimizer]
+            parameter = torch.zeros(*shape, device=self.device, dtype=dtype)
+            groups.append({"params": [parameter], "lr": lr})
         made = cls if self.actions or self.saved else still(self.optimizer)  # a made class cannot be pickled
         # One group is written as a user would, so that its LR is the optimizer's default too.
         optimizer: torch.optim.Optimizer = made(groups, **options) if self.groups > 1 else made(**groups[0], **options)

@@ -13,6 +13,7 @@ from reference.check import Rates
 
 from .axes import Setup
 from .build import for_group
+from .optimizers import has_momentum
 
 #: The plain loop: every axis at its default.
 PLAIN = Setup()
@@ -76,7 +77,7 @@ def expected_momenta(case: Case, positions: list[int], own: float) -> Rates:
     for g in range(case.setup.groups):
         schedule = for_group(case.schedule, g) if case.setup.lists else case.schedule
         # Two cases for speed: positions may be in the millions.
-        if not _cycles(schedule):
+        if not cycles_momentum(schedule):
             columns.append(np.full(len(positions), own))
             continue
         if isinstance(schedule, OneCycleLR | CyclicLR):
@@ -89,9 +90,17 @@ def expected_momenta(case: Case, positions: list[int], own: float) -> Rates:
     return np.stack(columns, axis=1)
 
 
-def _cycles(schedule: Schedule) -> bool:
-    """Whether it, or a part of it, sets the momentum."""
-    return getattr(schedule, "cycle_momentum", False) or any(map(_cycles, getattr(schedule, "schedulers", ())))
+def cycles_momentum(schedule: Schedule) -> bool:
+    """Whether a scheduler of the composition cycles the momentum."""
+    parts = getattr(schedule, "schedulers", ())
+    return bool(getattr(schedule, "cycle_momentum", False)) or any(map(cycles_momentum, parts))
+
+
+def unfit_optimizer(case: Case) -> str:
+    """Why the optimizer does not fit the schedule; empty where it does."""
+    if cycles_momentum(case.schedule) and not has_momentum(case.setup.optimizer):
+        return "cycle_momentum needs an optimizer with a momentum other than 0, or with betas"
+    return ""
 
 
 def _cycled(schedule: Schedule, steps: int) -> Rates:

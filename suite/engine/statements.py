@@ -11,9 +11,10 @@ from typing import Any
 
 from reference import ChainedScheduler, ExponentialLR, LinearLR, ReduceLROnPlateau, Schedule
 
-from .axes import BASE_LRS, OPTIMIZERS, Setup
+from .axes import BASE_LRS, Setup
 from .build import arguments, for_group
 from .case import Case
+from .optimizers import OPTIMIZERS, parameter_code
 from .subject import installed
 
 #: The formatter's default line length.
@@ -83,7 +84,7 @@ def printed(text: str) -> str:
 def optimizer_code(setup: Setup, function: bool) -> str:
     """The optimizer, as a function or as plain statements."""
     device = "" if setup.device == "cpu" else f', device="{setup.device}"'
-    zeros, indent = f"torch.zeros(1{device})", "    " if function else ""
+    zeros, indent = f"{parameter_code(setup.optimizer)}{device})", "    " if function else ""
     rates = [repr(r) if setup.lr_type == "float" else f"torch.tensor({r}{device})" for r in BASE_LRS]
     if setup.conversion.kind == "lr":
         rates = [setup.conversion.written(repr(r)) for r in BASE_LRS]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from reference.check import Rates
 
 from . import tolerances
-from .case import Case, Refused, expected, expected_momenta, validated
+from .case import Case, Refused, expected, expected_momenta, unfit_optimizer, validated
 from .loop import run_case
 from .run import CaseRun
 from .subject import Subject
@@ -171,7 +171,7 @@ def rule_of(case: Case) -> str:
         validated(case.schedule)
     except Refused as refused:
         return str(refused)
-    return next((source.refusal for source in case.setup.rules if source.refusal), "")
+    return unfit_optimizer(case) or next((source.refusal for source in case.setup.rules if source.refusal), "")
 
 
 def judge(case: Case, run: CaseRun) -> Verdict:

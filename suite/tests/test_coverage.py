@@ -20,9 +20,10 @@ from reference import (
 )
 from suite.cases.catalogue import all_cases
 from suite.cases.schedules import compositions
-from suite.engine.axes import OPTIMIZERS, Setup
+from suite.engine.axes import Setup
 from suite.engine.case import Case
 from suite.engine.loop import RESTORES
+from suite.engine.optimizers import OPTIMIZERS
 from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, verdict_of
 from suite.known import deviations

@@ -1,9 +1,10 @@
 """What users do beside the plain loop, one file for each kind: its actions, and the cases that cross them."""
 
-from . import beside, built_again, docs, ends, far, groups, loading, metrics, numbers, order, same_object
+from . import applied, beside, built_again, docs, ends, far, groups, loading, metrics, numbers, order, same_object
 
 #: The generators of cases, in the order of the catalogue.
 CASES = (
+    applied.cases,
     order.cases,
     groups.cases,
     docs.cases,

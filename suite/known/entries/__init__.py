@@ -11,7 +11,7 @@ reading: the entry of readings.toml that it rests on.
 upstream: issues and pull requests of pytorch/pytorch; empty = none known.
 """
 
-from . import beside, composites, docs, ends, groups, lengths, loading, numbers, order, plateau, resuming
+from . import applied, beside, composites, docs, ends, groups, lengths, loading, numbers, order, plateau, resuming
 from .places import Predicate
 
 #: The subjects, in the order in which causes are looked for: those in the composition before those in the loop.
@@ -27,6 +27,7 @@ SUBJECTS = {
     "resuming": resuming,
     "ends": ends,
     "docs": docs,
+    "applied": applied,
 }
 #: Entry → the cases that it can affect.
 PREDICATES: dict[str, Predicate] = {

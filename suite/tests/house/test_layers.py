@@ -19,6 +19,7 @@ from suite.tests.house.tree import parse, python_files, tracked_files
 ORDER = (
     ("reference",),
     ("suite.shared",),
+    ("suite.engine.optimizers",),
     ("suite.engine",),
     ("suite.engine.docstrings",),
     ("suite.tutorials",),
