@@ -116,6 +116,14 @@ class Action:
         return False
 
     @property
+    def general(self) -> bool:
+        """Whether it means the same for every composition, so that random cases may have it.
+
+        An action that names an argument, an end, or the LRs of one composition does not.
+        """
+        return True
+
+    @property
     def alone(self) -> bool:
         """Whether no other action may replace or add updates beside it."""
         return False

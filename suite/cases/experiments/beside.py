@@ -72,6 +72,8 @@ class BesidePlateau(Beside):
 class HandedOver(Action):
     """Another scheduler is stepped first, then that of the case, both built at the start, as SWALR's docstring does."""
 
+    general = False
+
     other: Schedule
     at: int = 6
 

@@ -56,6 +56,8 @@ class Completed(Action):
     The last step() is one more than the cycle has LRs: the LR has to stay at its minimum, and the next step() fails.
     """
 
+    general = False
+
     lowest: float  # min_lr of the docstring
     highest: float  # max_momentum
 

@@ -38,6 +38,8 @@ LAST_CYCLE = 1025
 class Checkpoint(Action):
     """The state that a run of this many steps would have saved is loaded, and the LR that it would have reached."""
 
+    general = False
+
     step: int
     lines: str
 
@@ -65,6 +67,8 @@ class Checkpoint(Action):
 @dataclasses.dataclass(frozen=True)
 class Stepped(Action):
     """After the loop, many steps of the scheduler in a row; then the LR is compared with the documented one."""
+
+    general = False
 
     steps: int
     exact: float  # the documented LR after all of them

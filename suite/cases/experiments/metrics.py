@@ -36,6 +36,8 @@ WRONG = {
 class PassedAs(Action):
     """step() is given the metric as a value of another type."""
 
+    general = False
+
     kind: str
 
     @property

@@ -116,6 +116,8 @@ except Exception as error:
 class KeptCallable(Action):
     """A callable with a factor of its own, restored into a scheduler whose callable has another factor."""
 
+    general = False
+
     kind: str
 
     prepare = """\

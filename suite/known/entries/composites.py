@@ -15,10 +15,12 @@ from reference import (
     Schedule,
     SequentialLR,
 )
+from suite.cases.experiments.order import CopiedOptimizer
 from suite.engine.case import Case, is_composite
 from suite.known.entries.places import (
     Path,
     Predicate,
+    acted,
     beside,
     contains,
     in_chain,
@@ -45,7 +47,8 @@ def _cycle_in_composite(case: Case) -> bool:
 
 def _cyclic_built_later(case: Case) -> bool:
     """CyclicLR sets the first LR, and another scheduler was built before it."""
-    later_ones = _built(case)[0 if any(beside(case)) else 1 :]
+    used = any(beside(case)) or acted(CopiedOptimizer)(case)  # the copy keeps what the first one's scheduler left
+    later_ones = _built(case)[0 if used else 1 :]
     return any(isinstance(part, CyclicLR) and not later(path) for part, path in later_ones)
 
 

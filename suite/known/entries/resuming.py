@@ -19,7 +19,7 @@ from suite.cases.experiments.loading.older import OlderState
 from suite.cases.experiments.loading.resumed import Resumed
 from suite.cases.experiments.loading.states import Branched, RolledBack, SavedApart
 from suite.engine.case import Case
-from suite.known.entries.places import Predicate, acted, beside, contains, has_tensor_lr, jumped, places, resumed
+from suite.known.entries.places import Predicate, acted, beside, both, contains, has_tensor_lr, jumped, places, resumed
 
 
 def _shared_plateau(case: Case) -> bool:
@@ -52,7 +52,10 @@ PREDICATES: dict[str, Predicate] = {
     "epoch-multiplicative": jumped(MultiplicativeLR),
     "epoch-swalr": jumped(SWALR),
     "epoch-warm-restarts": jumped(CosineAnnealingWarmRestarts),
-    "cyclic-state-emptied": lambda case: _loaded_twice(case) and isinstance(case.schedule, CyclicLR),
+    "cyclic-function-unsaved": lambda case: (
+        case.setup.saved and any(isinstance(s, CyclicLR) and s.scale_fn is not None for s, _ in places(case.schedule))
+    ),
+    "cyclic-state-emptied": both(_loaded_twice, contains(CyclicLR)),
     "sequential-tensor-aliased": _tensor,
     "optimizer-loaded-before-build": resumed("optimizerfirst"),
     "last-epoch-sequential": resumed("lastepoch", SequentialLR),

@@ -92,6 +92,8 @@ class Resumed(Action):
 class OtherArguments(Resumed):
     """The script that resumes has another argument, or another base LR."""
 
+    general = False
+
     refusable = "the state was saved by a run with other arguments"
 
     def known_traces(self, case: Case, positions: Sequence[int]) -> Sequence[tuple[str, str, Rates]]:
