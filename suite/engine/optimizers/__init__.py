@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -63,6 +64,7 @@ def parameter_code(name: str) -> str:
     return f"torch.zeros({shape}" + ("" if name in USUAL else ", dtype=torch.float64")
 
 
+@functools.cache
 def has_momentum(name: str) -> bool:
     """Whether the optimizer has a momentum to cycle: one that is not 0, or a beta1."""
     cls, options = OPTIMIZERS[name]
