@@ -13,6 +13,7 @@ from rich.table import Table
 from reference import Schedule, SequentialLR
 from suite.engine.axes import Setup
 from suite.engine.case import Case
+from suite.engine.optimizers import OPTIMIZERS
 from suite.engine.verdict import close
 from suite.shared.console import finite, plain_table
 
@@ -67,13 +68,19 @@ def composition(schedule: Schedule) -> str:
     return f"{name}(milestones=[{milestones}])" if milestones else name
 
 
+def _optimizer(name: str) -> str:
+    """An optimizer of OPTIMIZERS with the arguments that its name tells of: "Adam, amsgrad=True"."""
+    cls, options = OPTIMIZERS[name]
+    return ", ".join([cls.__name__, *(f"{key}={value}" for key, value in options.items())])
+
+
 def loop_in_words(setup: Setup) -> str:
     """What is special about the loop, after a comma each; empty for the plain loop."""
     words = [f"{setup.groups} parameter groups"] if setup.groups > 1 else []
     words += ["per-group arguments"] if setup.lists else []
     words += {"float": [], "tensor": ["tensor LR"], "shared": ["one tensor LR for all groups"]}[setup.lr_type]
     words += [setup.conversion.words] if setup.numbers else []
-    words += ["Adam"] if setup.optimizer == "adam" else []
+    words += [_optimizer(setup.optimizer)] if setup.optimizer != "sgd" else []
     words += {"step": [], "epoch": ["stepped every third update"], "micro": ["stepped twice per update"]}[setup.clock]
     words += ["parts built in reverse order"] if setup.reverse else []
     if setup.resume:

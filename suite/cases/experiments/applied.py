@@ -35,6 +35,7 @@ class Measured(Action):
     """
 
     mark = "applied"
+    words = "with the LR measured from each update"
     alone = True
     rebuilds = True
     prepare = (

@@ -110,6 +110,8 @@ class HandedOver(Action):
     def expected(self, case: Case, positions: Sequence[int], rates: Rates) -> Rates:
         """The other's LRs, then those of the case from where the other left the LR."""
         rows = rates_of(self.other, case, positions)
+        if len(positions) <= self.at:  # the run failed before
+            return rows
         later = np.arange(len(positions) - self.at)
         rows[self.at :] = np.stack([case.schedule(later, base) for base in rows[self.at]], axis=1)
         return rows
