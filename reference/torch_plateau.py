@@ -5,7 +5,6 @@ Source: the docstring in ``torch/optim/lr_scheduler.py``, release 2.13.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from collections.abc import Iterator
@@ -83,9 +82,10 @@ class ReduceLROnPlateau(Schedule):
             self._set(name, real(name, getattr(self, name), 0.0))
         self._set("min_lr", real("min_lr", self.min_lr))
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by the arguments, so that a NaN among the metrics is still the object that the others have."""
-        return type(self), tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Unpickle without validation, with the one NaN that all metrics share, so that copies are equal."""
+        state["metrics"] = tuple(math.nan if metric != metric else metric for metric in state["metrics"])
+        self.__dict__.update(state)
 
     def _bar(self, best: float) -> float:
         """The value that a metric must beat, strictly, to improve on `best`."""

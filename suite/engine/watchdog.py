@@ -23,7 +23,8 @@ MODULE_PATIENCE = 120.0
 PATIENCE = 10.0
 
 
-def _work(path: Path, cases: tuple[Case, ...], pipe: Connection) -> None:
+def _work(path: Path, pipe: Connection) -> None:
+    cases: tuple[Case, ...] = pipe.recv()
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         for case in {(type(c.schedule), c.setup.optimizer, c.setup.saved): c for c in cases}.values():
             verdict_of(case, installed())  # torch imports 800 modules for its first optimizer step
@@ -58,11 +59,13 @@ class Watchdog:
     def __init__(self, path: Path, cases: tuple[Case, ...]) -> None:
         self.path, self.cases = path, cases
         context = multiprocessing.get_context("spawn")
-        self.pipe, child_end = context.Pipe(duplex=False)
-        self.process = context.Process(target=_work, args=(path, cases, child_end), daemon=True)
+        self.pipe, child_end = context.Pipe()
+        self.process = context.Process(target=_work, args=(path, child_end), daemon=True)
         with signals_blocked():
             self.process.start()
         child_end.close()
+        # Not as an argument: a child that dies while it reads its arguments leaves start() waiting.
+        self.pipe.send(cases)
 
     def _next(self, patience: float, doing: str) -> object:
         """The child's next message; raises BadModule when none comes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 import re
 
 import pytest
@@ -163,6 +164,11 @@ def test_the_workaround_for_a_rising_cosine_stays_at_the_minimum() -> None:
     rates = case.schedule.trace(case.steps, 0.3)
     assert rates[5:] == pytest.approx(0.03)
     assert verdict_of(case, installed()).follows
+
+
+def test_every_case_can_be_sent_to_another_process() -> None:
+    """`check --module` runs the cases in a child; those with invalid arguments too."""
+    assert [case.id for case in pickle.loads(pickle.dumps(CASES))] == [case.id for case in CASES]
 
 
 def _plain(slug: str) -> Case:
