@@ -200,7 +200,7 @@ def test_infinite_sizes_are_null_in_json(made_up: None, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize(
     ("case", "line"),
-    [("exponentiallr0p8", "unknown case 'exponentiallr0p8' ("), ("", "unknown case '' (")],
+    [("exponentiallr0x8", "unknown case 'exponentiallr0x8' ("), ("", "unknown case '' (")],
 )
 def test_an_unknown_case_is_one_line(made_up: None, capsys: pytest.CaptureFixture[str], case: str, line: str) -> None:
     """Exit code 2, and the nearest ids where there are any."""
