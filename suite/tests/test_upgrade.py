@@ -42,9 +42,12 @@ def lines_of(action: Action) -> list[str]:
 
 @pytest.fixture
 def some(monkeypatch: pytest.MonkeyPatch) -> tuple[Case, ...]:
-    """All cases with the changed class, and some without it; those about docstrings, which `upgrade` leaves out, not."""
-    trained = (case for case in all_cases() if case.family != "docs")
-    cases = tuple(case for i, case in enumerate(trained) if has_warm_restarts(case) or i % STRIDE == 0)
+    """All cases with the changed class, and some without it.
+
+    Left out: docstrings, as in `upgrade`, and half precision, whose rounding hides the planted change.
+    """
+    fine = (case for case in all_cases() if case.family != "docs" and case.setup.precision in ("float", "float32"))
+    cases = tuple(case for i, case in enumerate(fine) if has_warm_restarts(case) or i % STRIDE == 0)
     monkeypatch.setattr(upgrade, "all_cases", lambda: cases)
     return cases
 
