@@ -129,6 +129,16 @@ def test_counts_follow_the_switch_of_their_own_group(switch: str, switched: int)
         assert {other.state[parameter]["step"].dtype for parameter in group["params"]} == {wanted}
 
 
+def test_a_count_stays_as_it_is_in_an_optimizer_without_switches() -> None:
+    """Adagrad's groups have no capturable: its count keeps its type, too."""
+    optimizer = torch.optim.Adagrad(_numbers(1.7), lr=0.3)
+    state = optimizer.state_dict()
+    assert "capturable" not in state["param_groups"][0]
+    state["state"][0]["step"] = state["state"][0]["step"].double()
+    optimizer.load_state_dict(state)
+    assert optimizer.state_dict()["state"][0]["step"].dtype == torch.float64
+
+
 def test_state_of_no_parameter_is_kept() -> None:
     """A subclass may keep something of its own beside the parameters."""
     optimizer = _adam()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import sys
 from typing import Any
 
 import pytest
@@ -52,8 +53,11 @@ WAYS: dict[str, dict[str, Any]] = {
     "foreach": {"foreach": True},
     "fused": {"fused": True},
     "differentiable": {"differentiable": True},
+    "capturable": {"foreach": False, "capturable": True},
+    "capturable-foreach": {"foreach": True, "capturable": True},
 }
 FUSED = ("SGD", "Adam", "AdamW", "Adagrad")
+NEVER_CAPTURABLE = ("SGD", "Adagrad")
 
 
 def _names(options: dict[str, Any]) -> str:
@@ -67,17 +71,27 @@ CASES = [
     for way in WAYS
     for lr_type in ("float", "tensor")
     if (way != "fused" or name in FUSED) and (lr_type, way) != ("tensor", "foreach")
+    if "capturable" not in way or name not in NEVER_CAPTURABLE
+    # RAdam takes a difference of two numbers near 2000 there, for 0.999 and in float32.
+    if "capturable" not in way or name != "RAdam" or "betas" in options
 ]
 
 
 def _optimizer(name: str, lrs: tuple[float, float], options: dict[str, Any], lr_type: str = "float") -> Any:
-    """Two groups, each with one parameter of one number; tensors have float64, so that they show every digit."""
+    """Two groups, each with a parameter that is a number; tensors have float64, so that they show every digit."""
     lr: Any = lambda rate: torch.tensor(rate, dtype=torch.float64) if lr_type == "tensor" else rate  # noqa: E731
     groups = [
-        {"params": [torch.tensor([x], dtype=torch.float64)], "lr": lr(rate)}
-        for x, rate in zip(STARTS, lrs, strict=True)
+        {"params": [torch.tensor(x, dtype=torch.float64)], "lr": lr(rate)} for x, rate in zip(STARTS, lrs, strict=True)
     ]
     return getattr(torch.optim, name)(groups, **options)
+
+
+@pytest.fixture
+def capturable_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the code for graphs of a GPU run on this CPU: only a check of the device forbids it."""
+    for module in [module for name, module in sys.modules.items() if name.startswith("torch.optim.")]:
+        if hasattr(module, "_get_capturable_supported_devices"):
+            monkeypatch.setattr(module, "_get_capturable_supported_devices", lambda *_, **__: ["cpu"])
 
 
 def _through_file(state: Any) -> Any:
@@ -103,7 +117,7 @@ def _trained(name: str, options: dict[str, Any], lr_type: str = "float", cut: in
             optimizer.load_state_dict(states[0])
             scheduler.load_state_dict(states[1])
         for sign, group in zip((1, -2), optimizer.param_groups, strict=True):
-            group["params"][0].grad = torch.full((1,), sign * gradient, dtype=torch.float64)
+            group["params"][0].grad = torch.tensor(sign * gradient, dtype=torch.float64)
         optimizer.step()
         scheduler.step()
         rows.append([float(group["params"][0]) for group in optimizer.param_groups])
@@ -125,16 +139,18 @@ def _published(name: str, options: dict[str, Any]) -> list[list[float]]:
 def _near(name: str, rows: list[list[float]], way: str = "") -> Any:
     """Near in float64, or in float32 for ASGD and NAdam, which keep a step size and a product there.
 
-    A differentiable step counts in a float32 tensor, and 1 - 0.999**t amplifies its rounding by up to 1/(1 - 0.999).
+    A differentiable or capturable step counts in a float32 tensor, and 1 - 0.999**t amplifies its rounding by up to
+    1/(1 - 0.999).
     """
     error = tolerances.relative(STEPS)
-    if way == "differentiable":
+    if way.startswith(("differentiable", "capturable")):
         error = tolerances.UNIT["float32"] / (1 - 0.999)
     elif name in ("ASGD", "NAdam"):
         error = tolerances.of_peak(STEPS, "float32")
     return [pytest.approx(row, rel=error, abs=error) for row in rows]
 
 
+@pytest.mark.usefixtures("capturable_here")
 @pytest.mark.parametrize(("name", "options", "way", "lr_type"), CASES)
 def test_each_update_is_the_published_one(name: str, options: dict[str, Any], way: str, lr_type: str) -> None:
     """Two groups with LRs of their own under a warmup and a decay, however the update is carried out."""
@@ -149,6 +165,23 @@ def test_a_restored_optimizer_continues_with_the_published_updates(name: str, lr
         assert _trained(name, options, lr_type, CUT) == _near(name, _published(name, options))
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_an_lr_of_one_element_is_a_number(name: str) -> None:
+    """A tensor LR of shape (1, 1) neither changes the shape of a parameter nor of what is kept for it."""
+    for options in OPTIONS[name]:
+        optimizer = _optimizer(name, LRS, {"foreach": False} | options)
+        for sign, group in zip((1, -2), optimizer.param_groups, strict=True):
+            group["lr"] = torch.tensor([[group["lr"]]], dtype=torch.float64)
+            group["params"][0].grad = torch.tensor(sign * GRADIENTS[0], dtype=torch.float64)
+        optimizer.step()
+        rule = published(name, **options)
+        wanted = [rule(x, sign * GRADIENTS[0], lr, 1, {}) for x, sign, lr in zip(STARTS, (1, -2), LRS, strict=True)]
+        parameters = [group["params"][0] for group in optimizer.param_groups]
+        assert [float(parameter) for parameter in parameters] == _near(name, [wanted])[0]
+        shapes = {value.shape for kept in optimizer.state.values() for value in kept.values() if value is not None}
+        assert {parameter.shape for parameter in parameters} | shapes == {()}
+
+
 @pytest.mark.parametrize("name", ["Adam", "AdamW"])
 def test_a_tensor_lr_is_refused_where_it_could_not_follow(name: str) -> None:
     """foreach reads the LR as a number, so a tensor is refused at construction, and in a group set later."""
@@ -156,7 +189,7 @@ def test_a_tensor_lr_is_refused_where_it_could_not_follow(name: str) -> None:
         _optimizer(name, LRS, {"foreach": True, "lr": torch.tensor(0.1)})
     optimizer = _optimizer(name, LRS, {"foreach": True})
     optimizer.param_groups[1]["lr"] = torch.tensor(0.1)
-    optimizer.param_groups[1]["params"][0].grad = torch.ones(1, dtype=torch.float64)
+    optimizer.param_groups[1]["params"][0].grad = torch.ones((), dtype=torch.float64)
     with pytest.raises(RuntimeError, match="lr as a Tensor is not supported"):
         optimizer.step()
 
