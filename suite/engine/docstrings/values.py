@@ -204,7 +204,7 @@ def _minimum(subject: Subject, name: str, argument: DocumentedArgument, default:
 def _bounds(subject: Subject, name: str) -> Iterator[DocFinding]:
     documented = {argument.name: argument for argument, _ in _taken(subject, name)}
     for low, high, values in BOUNDS:
-        if low in documented and high in documented and "ower" in documented[low].text:
+        if low in documented and high in documented and "lower" in documented[low].text.lower():
             changes: dict[str, Any] = dict(zip((low, high), values, strict=True))
             outcome = trial(subject, name, **changes)
             if outcome.error is None:
