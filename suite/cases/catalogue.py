@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from reference import CosineAnnealingWarmRestarts, OneCycleLR, ReduceLROnPlateau, Schedule
 from suite.engine.axes import Setup
+from suite.engine.build import for_group
 from suite.engine.case import Case, is_composite
 from suite.engine.loop import restores
 from suite.tutorials import outcomes
@@ -28,6 +29,10 @@ def _setups(schedule: Schedule) -> Iterator[Setup]:
     yield Setup(lr_type="tensor")
     yield Setup(groups=3, lr_type="tensor")
     yield Setup(groups=2, lr_type="shared")
+    if for_group(schedule, 1) != schedule:  # one value or function for each group
+        yield Setup(groups=2, lr_type="shared", lists=True)
+        yield Setup(groups=3, lr_type="shared", lists=True, optimizer="adam")
+        yield Setup(groups=3, lr_type="shared", lists=True, clock="epoch")
     yield Setup(optimizer="adam")
     yield Setup(groups=2, optimizer="adam", lr_type="tensor", lists=True)
     yield Setup(clock="epoch")

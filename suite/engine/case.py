@@ -61,14 +61,27 @@ def validated(schedule: Schedule) -> Schedule:
 def expected(case: Case, positions: list[int]) -> Rates:
     """The rates that the reference gives at these steps of the schedule: one row per step, one column per group."""
     steps = np.array(positions, dtype=np.int64)
-    rows = [
-        (for_group(case.schedule, g) if case.setup.lists else case.schedule)(steps, base)
-        for g, base in enumerate(case.setup.base_lrs())
-    ]
+    rows = [schedule(steps, base) for schedule, base in zip(*_of_groups(case), strict=True)]
     rates = np.stack(rows, axis=1)
     for action in case.setup.actions:
         rates = action.expected(case, positions, rates)
     return rates
+
+
+def asks_for_negative(case: Case) -> bool:
+    """Whether the arguments lead to an LR below 0, such as a negative gamma."""
+    try:
+        validated(case.schedule)
+        rates = [schedule(np.arange(case.steps), base) for schedule, base in zip(*_of_groups(case), strict=True)]
+    except (Refused, ValueError):  # a schedule that the reference refuses, or that ends before these steps
+        return False
+    return bool(np.min(rates, initial=0.0) < 0)
+
+
+def _of_groups(case: Case) -> tuple[list[Schedule], list[float]]:
+    """The schedule of each group, and its base LR."""
+    bases = case.setup.base_lrs()
+    return [for_group(case.schedule, g) if case.setup.lists else case.schedule for g in range(len(bases))], bases
 
 
 def expected_momenta(case: Case, positions: list[int], own: float) -> Rates:

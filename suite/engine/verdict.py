@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from reference.check import Rates
 
 from . import tolerances
-from .case import Case, Refused, expected, expected_momenta, unfit_optimizer, validated
+from .bookkeeping import out_of_bounds
+from .case import Case, Refused, asks_for_negative, expected, expected_momenta, unfit_optimizer, validated
 from .loop import run_case
 from .run import CaseRun
 from .subject import Subject
@@ -138,19 +139,9 @@ def _deviation(
 
 
 def _bounds(case: Case, actual: Rates, target: Rates) -> Verdict | None:
-    """An LR below zero, or above every LR that was asked for; `actual` is known to deviate."""
-    peak = max(float(np.nanmax(target, initial=0.0)), *case.setup.base_lrs())
-    if not np.isfinite(actual).any():
-        return None
-    lowest, highest = float(np.nanmin(actual)), float(np.nanmax(actual))
-    if lowest < 0 <= np.nanmin(target):
-        step = int(np.nanargmin(actual) // actual.shape[1])
-        return Verdict("deviates", "negative", step, -lowest / peak, f"step {step}: LR {lowest:.6g}", channel="bounds")
-    if highest > peak * (1 + tolerances.relative(len(actual), case.setup.precision)):
-        step = int(np.nanargmax(actual) // actual.shape[1])
-        detail = f"step {step}: LR {highest:.6g}, above the highest LR that was asked for, {peak:.6g}"
-        return Verdict("deviates", "above", step, highest / peak, detail, channel="bounds")
-    return None
+    """An LR below zero, or above every LR that was asked for, whatever the reference says."""
+    found = out_of_bounds(case.setup, actual, target)
+    return None if found is None else Verdict("deviates", *found, channel="bounds")
 
 
 def _refusal(run: CaseRun, rule: str) -> Verdict:
@@ -174,6 +165,12 @@ def rule_of(case: Case) -> str:
     return unfit_optimizer(case) or next((source.refusal for source in case.setup.rules if source.refusal), "")
 
 
+def _refusable(case: Case) -> str:
+    """Why an exception before the first update is as good as a right run; empty where only a right run will do."""
+    negative = "an LR is never negative" if asks_for_negative(case) else ""
+    return next((source.refusable for source in case.setup.rules if source.refusable), negative)
+
+
 def judge(case: Case, run: CaseRun) -> Verdict:
     """The verdict on a finished run: each channel on its own, together in the order of `CHANNELS`."""
     if run.absent:
@@ -181,8 +178,7 @@ def judge(case: Case, run: CaseRun) -> Verdict:
     rule = rule_of(case)
     if rule:
         return _refusal(run, rule)
-    refusable = next((source.refusable for source in case.setup.rules if source.refusable), "")
-    if refusable and run.error is not None and run.stage != "update":
+    if run.error is not None and run.stage != "update" and (refusable := _refusable(case)):
         return Verdict("follows", detail=f"refused: {refusable}")
     return together([*_in_rows(case, run), *_in_the_rest(case, run)])
 
@@ -213,9 +209,9 @@ def _in_rows(case: Case, run: CaseRun) -> Iterator[Verdict]:
     off = _deviation(case, *as_wide(actual, target), kind, last=last)
     if off is not None:
         yield _named(case, run, off, actual)
-        bounds = _bounds(case, actual, target)
-        if bounds is not None:
-            yield bounds
+    bounds = _bounds(case, actual, target)
+    if bounds is not None:
+        yield bounds
     reported, actual = as_wide(reported, actual)
     own = [row for action in case.setup.actions for row in action.by_hand if row < rows]
     reported[own] = actual[own]

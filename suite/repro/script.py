@@ -69,6 +69,8 @@ class _Script:
         title = entry.title if entry else f"A case of {type(self.case.schedule).__name__}"
         free = {"error": ", without an exception", "warns": ", without a warning"}.get(self.label, "")
         expectation = f"{self.quantity} of the list below in {len(self.positions)} updates{free}"
+        if self.negative:
+            expectation = f"no negative LR in {len(self.positions)} updates, or an exception at construction"
         if self.rule:
             when = "" if any(action.refusal for action in self.setup.actions) else " at construction"
             expectation = f"an exception{when}, because {self.rule}"
@@ -96,6 +98,11 @@ class _Script:
         yield from ["import numpy as np"] if re.search(r"\bnp\.", code) else []
         yield "import torch"
         yield from self.schedulers.imports(code)
+
+    @property
+    def negative(self) -> bool:
+        """Whether the LRs are those of the list, and some of them below 0."""
+        return self.verdict.channel == "bounds" and self.failed is None
 
     # -- values -------------------------------------------------------------------
 
@@ -219,13 +226,14 @@ class _Script:
     def loop(self) -> list[str]:
         """The training loop; it prints its table row by row, so an exception does not lose it."""
         lines = ["for step, expected in enumerate(EXPECTED):", *self.lines("before"), *self.restore(), *self.reading()]
-        if self.many:
+        if self.negative:
+            lines.append(f"    same = {'min(actual)' if self.many else 'actual'} >= 0  # no LR may be negative")
+        elif self.many:
             length = "len(actual) == len(expected) and " if self.setup.actions else ""
             lines.append(f"    same = {length}all(map(close, actual, expected))")
-            row = "{show(expected)} {show(actual)}"
         else:
             lines += [f"    # {self.rounding}", f"    same = math.isclose(actual, expected, {self.close})"]
-            row = "{expected:<12.6g} {actual:<12.6g}"
+        row = "{show(expected)} {show(actual)}" if self.many else "{expected:<12.6g} {actual:<12.6g}"
         lines += ["    if not same:", "        wrong.append(step)", '    mark = "" if same else "<-- differs"']
         return [*lines, f'    print(f"{{step:4}} {row} {{mark}}")', *self.update(), *self.advance()]
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from reference import (
     SWALR,
+    ChainedScheduler,
     ConstantLR,
     CosineAnnealingLR,
     CosineAnnealingWarmRestarts,
@@ -164,11 +165,11 @@ if step == 3:
 
 def extreme() -> Iterator[Schedule]:
     """Valid values that few would write."""
-    huge = 2**40
+    huge, warmup = 2**40, LinearLR(0.13, 1.0, 6)
     yield from (StepLR(huge, 0.7), MultiStepLR((3, huge), 0.7), ConstantLR(0.37, huge), LinearLR(0.13, 0.97, huge))
     yield from (PolynomialLR(huge, 1.7), CosineAnnealingLR(huge, 1e-3), CosineAnnealingWarmRestarts(huge))
     yield from (CosineAnnealingWarmRestarts(2, huge), OneCycleLR(0.23, huge), SWALR(0.023, huge))
-    yield from (CyclicLR(0.017, 0.19, huge), SequentialLR((LinearLR(0.13, 1.0, 6), ExponentialLR(0.89)), (huge,)))
+    yield from (CyclicLR(0.017, 0.19, huge), SequentialLR((warmup, ExponentialLR(0.89)), (huge,)))
     for gamma in (1.9, 0.0, -0.7, 1e-30):
         yield from (StepLR(3, gamma), MultiStepLR((2, 5), gamma), ExponentialLR(gamma))
         yield CyclicLR(0.017, 0.19, 3, mode="exp_range", gamma=gamma, cycle_momentum=False)
@@ -176,6 +177,8 @@ def extreme() -> Iterator[Schedule]:
     yield from (CosineAnnealingLR(7, -0.1), CosineAnnealingLR(7, 1e-30), CosineAnnealingLR(7, 30.0))
     yield from (CosineAnnealingWarmRestarts(3, 2, -0.1), SWALR(0.0, 4), SWALR(-0.1, 4), OneCycleLR(0.0, 20))
     yield from (CyclicLR(0.19, 0.017, 3), CyclicLR(0.0, 0.19, 3), CyclicLR(-0.1, 0.19, 3))
+    yield from (SequentialLR((warmup, ExponentialLR(-0.7)), (6,)), SequentialLR((StepLR(2, -0.7), warmup), (6,)))
+    yield from (ChainedScheduler((warmup, StepLR(3, -0.7))), OneCycleLR(-0.23, 20))
     yield from (PolynomialLR(5, 1e-3), PolynomialLR(5, 40.0), LinearLR(1e-30, 1.0, 5), ConstantLR(1e-30, 3))
     yield from (OneCycleLR(0.23, 20, div_factor=1e-3), OneCycleLR(0.23, 20, div_factor=1e30, final_div_factor=1e30))
 

@@ -20,6 +20,7 @@ from reference import (
 from suite.cases.experiments.groups.added import Added, AddedAndRestored, AddedBetween
 from suite.cases.experiments.groups.altered import DroppedByHand, GroupsChanged, RaisedFromZero
 from suite.cases.experiments.groups.listed import OwnRates, WrongList
+from suite.engine.build import for_group
 from suite.engine.case import Case, is_composite
 from suite.known.entries.places import Predicate, acted, both, contains
 
@@ -82,6 +83,12 @@ def _one_number(case: Case) -> bool:
     return any(isinstance(action, WrongList) and action.shape == "list" for action in case.setup.actions)
 
 
+def _shared_with_lists(case: Case) -> bool:
+    """One tensor in all groups, and a value or function of its own for each."""
+    setup = case.setup
+    return setup.lr_type == "shared" and setup.lists and for_group(case.schedule, 1) != case.schedule
+
+
 #: Entry → the cases that it can affect.
 PREDICATES: dict[str, Predicate] = {
     "added-group-zip": _lacks("list"),
@@ -101,5 +108,6 @@ PREDICATES: dict[str, Predicate] = {
     "added-group-misses-warmup": both(acted(Added), contains(LinearLR, ConstantLR)),
     "groups-by-position": _changed("reversed"),
     "drop-by-hand-lost": acted(DroppedByHand),
+    "shared-last-wins": both(_shared_with_lists, lambda case: not isinstance(case.schedule, ReduceLROnPlateau)),
     "raised-from-zero": acted(RaisedFromZero),
 }

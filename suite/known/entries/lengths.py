@@ -14,7 +14,7 @@ from reference import (
     SequentialLR,
     StepLR,
 )
-from suite.engine.case import Case
+from suite.engine.case import Case, asks_for_negative
 from suite.known.entries.places import Predicate, is_float, places
 
 
@@ -86,5 +86,6 @@ PREDICATES: dict[str, Predicate] = {
     "milestones-unchecked": _bad_milestones,
     "milestone-zero": _milestone_zero,
     "linear-from-zero": _zero_start,
+    "negative-lr": asks_for_negative,
     "chain-of-nothing": lambda case: isinstance(case.schedule, ChainedScheduler) and not case.schedule.schedulers,
 }
