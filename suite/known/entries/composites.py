@@ -16,7 +16,7 @@ from reference import (
     SequentialLR,
 )
 from suite.cases.experiments.order import CopiedOptimizer
-from suite.engine.case import Case, is_composite
+from suite.engine.case import Case, cycles_momentum, is_composite
 from suite.known.entries.places import (
     Path,
     Predicate,
@@ -85,6 +85,14 @@ def _cycled_beta(case: Case) -> bool:
     return cycles and case.setup.has_betas
 
 
+def _momentum_of_later_phase(case: Case) -> bool:
+    """A scheduler that cycles the momentum belongs to a later phase, at any depth."""
+    return any(
+        cycles_momentum(part) and any(later(path[: i + 1]) for i in range(len(path)))
+        for part, path in places(case.schedule)
+    )
+
+
 #: Entry → the cases that it can affect; causes in the composition come before causes in the training loop.
 PREDICATES: dict[str, Predicate] = {
     "plateau-inside-composite": contains(ReduceLROnPlateau, where=in_composite),
@@ -100,6 +108,7 @@ PREDICATES: dict[str, Predicate] = {
     "sequential-inside-blow-up": contains(SequentialLR, where=in_first_phase),
     "sequential-inside-first-phase": contains(SequentialLR, where=in_first_phase),
     "cycle-replaces-base-lr": _cycle_in_composite,
+    "momentum-at-construction": _momentum_of_later_phase,
     "cyclic-first-lr-stale": _cyclic_built_later,
     "chain-as-first-phase": contains(ChainedScheduler, where=in_first_phase),
     "chain-built-backwards": _built_backwards,
