@@ -60,6 +60,17 @@ class IgnoringSGD(torch.optim.SGD):
             group["lr"] = lr
 
 
+class ClimbingSGD(torch.optim.SGD):
+    """Moves along the gradient, as the one beside it that is measured with it does."""
+
+    def step(self, closure: Any = None) -> Any:
+        """An update with the opposite of each gradient."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad.neg_()
+        super().step(closure)
+
+
 def _measured(optimizer: str = "sgd", **axes_: Any) -> Verdict:
     return verdict_of(Case("", WARMUP, Setup(optimizer=optimizer, actions=(Measured(),), **axes_)), installed())
 
@@ -70,9 +81,9 @@ def test_a_right_optimizer_follows() -> None:
     assert _measured(groups=3).follows
 
 
-@pytest.mark.parametrize("fault", [LateSGD, HalvedSGD, IgnoringSGD])
+@pytest.mark.parametrize("fault", [LateSGD, HalvedSGD, IgnoringSGD, ClimbingSGD])
 def test_an_optimizer_that_uses_another_lr_is_noticed(fault: type[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Late, scaled, or not at all; the LR in the group is right, so no other channel shows it."""
+    """Late, scaled, not at all, or with the wrong sign; the LR in the group is right, so no other channel shows it."""
     monkeypatch.setitem(OPTIMIZERS, "sgd", (fault, {"momentum": 0.9}))
     verdict = _measured()
     assert [deviation.channel for deviation in verdict.deviations] == ["applied"]

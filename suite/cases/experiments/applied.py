@@ -32,6 +32,7 @@ class Measured(Action):
     """Measure the LR of each update beside another optimizer of its kind that always has the LR 0.125.
 
     Both get the same gradients from the same parameters, so their updates differ by the quotient of their LRs alone.
+    The sign is measured against the gradient: two that both climb would look alike.
     """
 
     mark = "applied"
@@ -59,7 +60,8 @@ class Measured(Action):
         "twin.step(lambda: 1.0)\n"
         "for group, other in pairs:\n"
         '    own, constant = (float(g["params"][0].flatten()[0]) for g in (group, other))\n'
-        "    moved.append(0.125 * (own - 1.0) / (constant - 1.0))\n"
+        '    down = -1.0 if group.get("maximize") else 1.0  # the gradient is 1\n'
+        "    moved.append(0.125 * down * (1.0 - own) / abs(1.0 - constant))\n"
         "if not all(map(near, moved, asked)):\n"
         '    applied[step] = [float(f"{lr:.4g}") for lr in moved]\n'
         '    in_groups[step] = [float(f"{lr:.4g}") for lr in asked]'
