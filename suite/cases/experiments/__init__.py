@@ -1,6 +1,20 @@
 """What users do beside the plain loop, one file for each kind: its actions, and the cases that cross them."""
 
-from . import applied, beside, built_again, docs, ends, far, groups, loading, metrics, numbers, order, same_object
+from . import (
+    applied,
+    beside,
+    built_again,
+    docs,
+    ends,
+    far,
+    groups,
+    loading,
+    lowered,
+    metrics,
+    numbers,
+    order,
+    same_object,
+)
 
 #: The generators of cases, in the order of the catalogue.
 CASES = (
@@ -14,6 +28,7 @@ CASES = (
     far.cases,
     beside.cases,
     built_again.cases,
+    lowered.cases,
     same_object.cases,
     numbers.cases,
 )

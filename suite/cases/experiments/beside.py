@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from reference import SWALR, ReduceLROnPlateau, Schedule
+from reference import SWALR, OneCycleLR, ReduceLROnPlateau, Schedule, SequentialLR
 from reference.check import Rates
 from suite.cases.schedules.compositions import twin
+from suite.cases.schedules.sample import crossed
 from suite.engine.action import Action
 from suite.engine.axes import Setup
-from suite.engine.case import Case
+from suite.engine.case import Case, is_composite
 
-from .other_scheduler import PLATEAU, mark_of, metrics_of, named, others, rates_of, statements, stepped, together
+from .other_scheduler import PLATEAU, SHORT, mark_of, metrics_of, named, others, rates_of, statements, stepped, together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,3 +134,25 @@ def cases() -> Iterator[Case]:
     for schedule in others():
         if not isinstance(schedule, ReduceLROnPlateau):
             yield Case("beside", schedule, Setup(groups=3, actions=(Beside(PLATEAU),)))
+    yield from _short()
+    yield from _over_milestones()
+
+
+def _short() -> Iterator[Case]:
+    """SWALR that anneals for no step, or for one, on either side of every class."""
+    for short in SHORT:
+        for schedule in others():
+            plateau = isinstance(schedule, ReduceLROnPlateau)
+            yield Case("beside", schedule, Setup(actions=((BesidePlateau if plateau else Beside)(short),)))
+            yield Case("beside", short, Setup(actions=(Beside(schedule),)))
+            if not plateau:
+                yield Case("beside", short, Setup(actions=(HandedOver(schedule),)))
+
+
+def _over_milestones() -> Iterator[Case]:
+    """SequentialLRs whose milestone comes after the first reduction of ReduceLROnPlateau, on either side of it."""
+    for schedule in crossed():
+        if isinstance(schedule, SequentialLR) and not any(map(is_composite, schedule.schedulers)):
+            yield Case("beside", schedule, Setup(actions=(Beside(PLATEAU),)))
+            if not isinstance(schedule.schedulers[-1], OneCycleLR):  # which cycles the momentum as well
+                yield Case("beside", PLATEAU, Setup(actions=(BesidePlateau(schedule),)))

@@ -15,7 +15,7 @@ from suite.engine.axes import Setup
 from suite.engine.bookkeeping import OWN_BASE
 from suite.engine.case import Case, is_composite
 
-from .other_scheduler import mark_of, named, others, statements, stepped
+from .other_scheduler import SHORT, mark_of, named, others, statements, stepped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,3 +136,8 @@ def cases() -> Iterator[Case]:
         for cycle in cycles:
             yield Case("again", schedule, Setup(actions=(Discarded(cycle),)))
             yield Case("again", schedule, Setup(actions=(Discarded(cycle, 3),)))
+        for short in SHORT:
+            yield Case("again", schedule, Setup(actions=(kind(short),)))
+            yield Case("again", schedule, Setup(actions=(Discarded(short),)))
+            yield Case("again", schedule, Setup(actions=(Discarded(short, 3),)))
+            yield Case("again", short, Setup(actions=(BuiltAgain(schedule),)))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from reference import (
+    SWALR,
     ChainedScheduler,
     CosineAnnealingWarmRestarts,
     CyclicLR,
@@ -32,6 +33,8 @@ OVERWRITES = (LambdaLR, CosineAnnealingWarmRestarts, OneCycleLR, CyclicLR)
 RANGES = (OneCycleLR, CyclicLR)
 #: With its defaults ReduceLROnPlateau waits longer than a case lasts; this one reduces the LR five times.
 PLATEAU = ReduceLROnPlateau(METRICS, factor=0.7, patience=1)
+#: Annealing that ends at once, which the constructor accepts and construction already applies, and after one step.
+SHORT = (SWALR(0.023, 0), SWALR(0.023, 1))
 #: How many steps a script may take: enough for the tables of its functions.
 LAST = 16
 

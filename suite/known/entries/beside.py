@@ -12,8 +12,9 @@ from reference import (
     Schedule,
     SequentialLR,
 )
-from suite.cases.experiments.beside import Beside
+from suite.cases.experiments.beside import Beside, HandedOver
 from suite.cases.experiments.built_again import BuiltAgain, Discarded
+from suite.cases.experiments.lowered import FallWatched
 from suite.cases.experiments.other_scheduler import OVERWRITES, RANGES
 from suite.cases.experiments.same_object import SameObject, UntouchedOptimizer
 from suite.engine.case import Case
@@ -53,10 +54,27 @@ def _same_in_group(case: Case) -> bool:
     return pair or len({part for part in parts if isinstance(part, OneCycleLR)}) > 1
 
 
+def _at_once(case: Case) -> bool:
+    """A SWALR without a step of annealing waits for its turn."""
+    return acted(HandedOver)(case) and isinstance(case.schedule, SWALR) and case.schedule.anneal_epochs == 0
+
+
+def _watched(passes: bool) -> Predicate:
+    """The LR is lowered under a cosine whose minimum the run goes past, or not."""
+    return lambda case: (
+        acted(FallWatched)(case)
+        and isinstance(case.schedule, CosineAnnealingLR)
+        and (case.steps > case.schedule.T_max) is passes
+    )
+
+
 #: Entry → the cases that it can affect; the narrower cause comes first.
 PREDICATES: dict[str, Predicate] = {
     "same-object-twice": acted(SameObject),
     "lr-tensor-of-two-optimizers": both(acted(UntouchedOptimizer), lambda case: case.setup.lr_type == "tensor"),
+    "swalr-at-once": _at_once,
+    "cosine-rises-to-minimum": _watched(passes=False),
+    "cosine-forgets-reduction": _watched(passes=True),
     "settings-shared-in-group": _same_in_group,
     "plateau-beside-overwriting": both(acted(Beside), _either(ReduceLROnPlateau), _either(*OVERWRITES)),
     "cycle-beside-base-lr": both(acted(Beside), _other_is(*RANGES), _is(*READS_BASE)),
