@@ -11,7 +11,7 @@ import torch.optim.lr_scheduler as lrs
 from reference import ExponentialLR, LambdaLR, OneCycleLR, StepLR
 from suite.cases.experiments.groups.added import Added, AddedAndRestored, AddedFirst
 from suite.cases.experiments.groups.altered import DroppedByHand, GroupsChanged, RaisedFromZero
-from suite.cases.experiments.groups.listed import AsTuples, OwnRates, WrongList
+from suite.cases.experiments.groups.listed import GivenAs, OwnRates, WrongList
 from suite.engine.action import Action
 from suite.engine.axes import Setup
 from suite.engine.case import Case
@@ -88,7 +88,7 @@ PLANTED: list[tuple[Any, Any, int, Action, str, str]] = [
     (reports_twice, EXPO, 1, DroppedByHand(4), "reported", "differs"),
     (reports_twice, EXPO, 1, Added(5), "reported", "differs"),
     (TakesAnyList, EXPO, 2, LISTED, "refusal", "accepted"),
-    (TakesAnyList, ONE_CYCLE, 2, AsTuples(ONE_CYCLE), "lr", "scaled"),
+    (TakesAnyList, ONE_CYCLE, 2, GivenAs(ONE_CYCLE, "tuples"), "lr", "scaled"),
 ]
 
 
@@ -102,7 +102,7 @@ def test_a_planted_fault_of_groups_is_found(
     fault: Any, schedule: Any, groups: int, action: Action, channel: str, shape: str
 ) -> None:
     """It shows in its channel on the broken class, and not on the installed one."""
-    case = Case("planted", schedule, Setup(groups=groups, lists=isinstance(action, AsTuples), actions=(action,)))
+    case = Case("planted", schedule, Setup(groups=groups, lists=isinstance(action, GivenAs), actions=(action,)))
     name = "OneCycleLR" if fault is TakesAnyList else type(schedule).__name__
     cls = fault if isinstance(fault, type) else broken.hooked(getattr(lrs, name), fault)
     assert (channel, shape) in shown(case, broken.subject(name, cls))

@@ -17,9 +17,9 @@ from reference import (
     Schedule,
     SequentialLR,
 )
-from suite.cases.experiments.groups.added import Added, AddedAndRestored, AddedBetween
+from suite.cases.experiments.groups.added import Added, AddedAndRestored, AddedBetween, AddedLast
 from suite.cases.experiments.groups.altered import DroppedByHand, GroupsChanged, RaisedFromZero
-from suite.cases.experiments.groups.listed import OwnRates, WrongList
+from suite.cases.experiments.groups.listed import GivenAs, OwnRates, WrongList
 from suite.engine.build import for_group
 from suite.engine.case import Case, is_composite
 from suite.known.entries.places import Predicate, acted, both, contains
@@ -89,9 +89,22 @@ def _shared_with_lists(case: Case) -> bool:
     return setup.lr_type == "shared" and setup.lists and for_group(case.schedule, 1) != case.schedule
 
 
+def _given_as(*forms: str) -> Predicate:
+    """One value for each group is given as such a collection."""
+    return lambda case: any(isinstance(action, GivenAs) and action.form in forms for action in case.setup.actions)
+
+
+#: A group is added to an optimizer with all parts of a SequentialLR, and before the SequentialLR is built.
+BEFORE_SEQUENTIAL = both(acted(AddedLast), contains(SequentialLR))
+
 #: Entry → the cases that it can affect.
 PREDICATES: dict[str, Predicate] = {
-    "added-group-zip": _lacks("list"),
+    "added-before-sequential": BEFORE_SEQUENTIAL,
+    "array-for-a-list": both(_given_as("arrays", "tensors"), contains(OneCycleLR, CyclicLR, SWALR)),
+    "no-list-fails-late": both(
+        _given_as("arrays", "tensors", "iterators"), contains(ReduceLROnPlateau, MultiplicativeLR)
+    ),
+    "added-group-zip": both(_lacks("list"), lambda case: not BEFORE_SEQUENTIAL(case)),
     "added-group-key": _lacks("key"),
     "restored-group-lost": _restored,
     "added-group-plateau": both(_late, contains(ReduceLROnPlateau), lambda case: not case.setup.lists),

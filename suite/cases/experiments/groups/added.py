@@ -185,6 +185,29 @@ class AddedBetween(Action):
 
 
 @dataclasses.dataclass(frozen=True)
+class AddedLast(AddedBetween):
+    """A group is added after all parts of a composite were built, and before the composite."""
+
+    refusable = ""  # the parts know as little of the group when it is added later, and then no error is due either
+
+    @property
+    def mark(self) -> str:
+        """Its part of a case's id."""
+        return "addedlast"
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return "with a parameter group added after the parts are built"
+
+    @property
+    def built(self) -> str:
+        """The composite once more, on a fresh optimizer, with the group before the composite itself."""
+        *parts, last = Schedulers(Case("", self.schedule), 0).statements("scheduler = ")
+        return "\n".join(["optimizer = make_optimizer()", *parts, adding(), last])
+
+
+@dataclasses.dataclass(frozen=True)
 class AddedAndRestored(Action):
     """A group is added at `at`; before update `cut` the run is saved and restored in an optimizer with both groups."""
 
@@ -249,6 +272,7 @@ def cases() -> Iterator[Case]:
             yield Case("groups", schedule, setup)
         if is_composite(schedule):
             yield Case("groups", schedule, Setup(actions=(AddedBetween(schedule),)))
+            yield Case("groups", schedule, Setup(actions=(AddedLast(schedule),)))
     for schedule in (*parts(), *crossed(), REDUCING):
         yield Case("groups", schedule, Setup(actions=(AddedFirst(0.0, name="_lr0"),)))
         yield Case("groups", schedule, Setup(actions=(AddedFirst(params="[]", name="_empty"),)))

@@ -121,29 +121,56 @@ class WrongList(Action):
         return f"{self.argument} of {self.kind} must have one value for each of the two groups"
 
 
+#: What holds one value for each group, instead of a list: the text before the brackets of a list, and after them.
+FORMS = {
+    "tuples": ("tuple(", ")"),
+    "arrays": ("np.array(", ")"),
+    "tensors": ("torch.tensor(", ")"),
+    "iterators": ("iter(", ")"),
+}
+
+
 @dataclasses.dataclass(frozen=True)
-class AsTuples(Action):
-    """The lists of values for each group are given as tuples."""
+class GivenAs(Action):
+    """The values for each group are given as another collection than a list."""
 
     schedule: Schedule
+    form: str  # a key of FORMS
     rebuilds = True
+    general = False
 
     @property
     def mark(self) -> str:
         """Its part of a case's id."""
-        return "tuples"
+        return self.form
 
     @property
     def words(self) -> str:
         """What the loop does, for people."""
-        return "with tuples for lists"
+        return f"with {self.form} for lists"
 
     @property
     def built(self) -> str:
         """The scheduler once more, on a fresh optimizer."""
         case = Case("", self.schedule, Setup(groups=2, lists=True))
         (statement,) = Schedulers(case, 0).statements("scheduler = ")
-        return "optimizer = make_optimizer()\n" + statement.replace("[", "(").replace("]", ")")
+        before, after = FORMS[self.form]
+        return "optimizer = make_optimizer()\n" + statement.replace("[", before + "[").replace("]", "]" + after)
+
+    @property
+    def refusable(self) -> str:
+        """Why it may be refused; a tuple is a list in every way that counts."""
+        return "" if self.form == "tuples" else "the documentation asks for a list of values"
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Each group has an LR of the type that the optimizer was given."""
+        kinds = "[type(group['lr']).__name__ for group in {}.param_groups]"
+        return (
+            Check(
+                "type", "the type of the LR in each group", kinds.format("optimizer"), kinds.format("make_optimizer()")
+            ),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,7 +238,12 @@ def cases() -> Iterator[Case]:
         OneCycleLR(0.23, 40),
         CyclicLR(0.017, 0.19, 3, 5),
         SWALR(0.023, 4),
+        ReduceLROnPlateau(METRICS, factor=0.3, patience=0, min_lr=0.001),
     ):
-        yield Case("groups", schedule, Setup(groups=2, lists=True, actions=(AsTuples(schedule),)))
+        for form in FORMS:
+            if form != "tensors" or not hasattr(schedule, "lr_lambda"):
+                for lr_type in ("float", "tensor"):
+                    setup = Setup(groups=2, lists=True, lr_type=lr_type, actions=(GivenAs(schedule, form),))
+                    yield Case("groups", schedule, setup)
     for own in _own_rates():
         yield Case("groups", own, Setup(groups=3, actions=(OwnRates(),)))
