@@ -68,6 +68,9 @@ def after(steps: int, kind: str = "float") -> float:
     """Allowed relative error after many steps, far from a minimum: 3e-10 for floats after 100 000.
 
     In float32 rounding alone explains any drift after some ten thousand steps (n·2^-24 a step), and hides as much.
-    Whoever reads the documented formula expects its LR, so there the limit is what a reader can see.
+    Whoever reads the documented formula expects its LR, so there the limit is what a reader can see; in the half types
+    what one step may round, since one value can be no better.
     """
+    if kind in HALF:
+        return ROUNDINGS_OF_TENSOR * UNIT[kind]
     return steps * ROUNDINGS_PER_STEP * UNIT["float"] if kind == "float" else VISIBLE

@@ -203,6 +203,7 @@ def cases() -> Iterator[Case]:
         yield Case("ends", wave, Setup(jumps=(first,)), 6)
         yield _from(SequentialLR((LinearLR(0.13, 1.0, 6), wave), (6,)), first + 3, Setup())
     yield from _drifting()
+    yield from _rounding()
 
 
 def _from(schedule: Schedule, at: int, setup: Setup, *more: Action, steps: int = 8) -> Case:
@@ -227,6 +228,25 @@ def _drifting() -> Iterator[Case]:
     ):
         setup, cosine = Setup(lr_type=lr_type), CosineAnnealingLR(length, floor)
         yield _from(cosine, length - 1, setup, _stepped(cosine, setup, length + 1, steps), steps=2)
+
+
+def _slow(unit: float) -> Iterator[Schedule]:
+    """Every class that multiplies, and some that compute each LR anew, with changes per step of a share of the unit."""
+    factor, length = 1 - unit / 4, round(4 / unit)
+    yield from (ExponentialLR(factor), StepLR(1, factor), MultiplicativeLR(ConstantLR(factor, 0)), PolynomialLR(length))
+    yield from (LinearLR(0.5, 1.0, length), LinearLR(1.0, 0.1, length), CosineAnnealingLR(length, 1e-3))
+    yield from (SWALR(0.023, length, "linear"), ChainedScheduler((ExponentialLR(factor), ConstantLR(0.37, 3))))
+    yield SequentialLR((LinearLR(0.13, 1.0, 6), ExponentialLR(factor)), (6,))
+    yield from (LambdaLR(ExponentialLR(factor)), CosineAnnealingWarmRestarts(length), OneCycleLR(0.23, length))
+
+
+def _rounding() -> Iterator[Case]:
+    """Factors that are closer to 1 than the LR's type can tell, for as many steps as change the LR visibly."""
+    for kind in tolerances.HALF:
+        setup, unit = Setup(numbers=f"lr_{kind}"), tolerances.UNIT[kind]
+        for schedule in _slow(unit):
+            yield _stepping(schedule, setup, 400)
+    yield _stepping(ExponentialLR(1 - tolerances.UNIT["float32"] / 4), Setup(lr_type="tensor"), 20_000)
 
 
 def _stepping(schedule: Schedule, setup: Setup, steps: int) -> Case:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reference import CosineAnnealingLR, CyclicLR, LinearLR, OneCycleLR
 from suite.cases.experiments.far import LAST_CYCLE, Stepped
 from suite.engine.case import Case
+from suite.engine.tolerances import HALF
 from suite.known.entries.places import Predicate, acted, both, places
 
 
@@ -36,6 +37,10 @@ def _tensor(case: Case) -> bool:
     return case.setup.lr_type != "float"
 
 
+def _half(case: Case) -> bool:
+    return case.setup.precision in HALF
+
+
 def _passes_minimum(case: Case) -> bool:
     """A CosineAnnealingLR comes past its minimum."""
     return any(isinstance(s, CosineAnnealingLR) and s.T_max <= _reached(case) for s, _ in places(case.schedule))
@@ -46,6 +51,7 @@ PREDICATES: dict[str, Predicate] = {
     "one-cycle-last-step": _completes_cycle,
     "linear-below-zero": _falls_to_zero,
     "cyclic-halving-overflows": _halves_too_often,
+    "half-type-stuck": both(acted(Stepped), _half),
     "tensor-cosine-after-minimum": both(acted(Stepped), _tensor, _passes_minimum),
     "tensor-drifts": both(acted(Stepped), _tensor, lambda case: not _passes_minimum(case)),
 }
