@@ -24,7 +24,7 @@ from suite.engine.axes import Setup
 from suite.engine.case import Case
 
 from . import callables
-from .older import OlderState, releases
+from .older import OlderState, choices, releases
 from .resumed import OTHER_LR, OtherArguments, OtherGroups, OtherStructure, Resumed
 from .states import FAULTS, Branched, RolledBack, SavedApart, WrongEntries
 from .variants import with_other_argument, with_other_parts
@@ -138,6 +138,11 @@ def cases() -> Iterator[Case]:
         for lr_type in ("tensor", "shared"):
             for kept in (RolledBack(6, 4), Branched(6)):
                 yield Case("loading", schedule, Setup(groups=2, lr_type=lr_type, actions=(kept,)), STEPS)
+    for choice in choices():
+        for release in releases(choice):
+            yield Case("loading", choice, Setup(actions=(OlderState(6, release, choice),)), STEPS)
+            tensor = Setup(lr_type="tensor", actions=(OlderState(3, release, choice),))
+            yield Case("loading", choice, tensor, STEPS)
     singles = [without_momentum(part) for part in parts()]
     for saved in singles:
         for new in singles:

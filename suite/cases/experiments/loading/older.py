@@ -14,6 +14,7 @@ from reference import (
     Schedule,
     SequentialLR,
 )
+from suite.cases.schedules.compositions import METRICS
 from suite.engine.action import Action
 
 from .resumed import LOADS, resumption
@@ -21,6 +22,9 @@ from .states import REBUILT
 
 #: Releases after which the entries of a state changed, and the part of a number that orders them.
 RELEASES = {"1.12": (1, 12), "2.3": (2, 3), "2.6": (2, 6), "2.9": (2, 9)}
+
+#: The method of SWALR that a strategy stands for; those of OneCycleLR and CyclicLR have the name of the choice.
+_ANNEALS = {"cos": "_cosine_anneal", "linear": "_linear_anneal"}
 
 
 def releases(schedule: Schedule) -> list[str]:
@@ -55,15 +59,33 @@ def _edits(schedule: Schedule, state: str, release: tuple[int, int], at: int) ->
     if release < (2, 8):
         lines.append(f'{state}.pop("_is_initial", None)')
     if isinstance(schedule, SWALR) and release < (2, 10):
-        lines += [f'{state}.pop("_anneal_strategy", None)', f'{state}["anneal_func"] = SWALR._cosine_anneal']
+        lines += [
+            f'{state}.pop("_anneal_strategy", None)',
+            f'{state}["anneal_func"] = SWALR.{_ANNEALS[schedule.anneal_strategy]}',
+        ]
     if isinstance(schedule, OneCycleLR) and release < (2, 4):
-        lines += [f'{state}.pop("_anneal_func_type", None)', f'{state}["anneal_func"] = scheduler._annealing_cos']
+        lines += [
+            f'{state}.pop("_anneal_func_type", None)',
+            f'{state}["anneal_func"] = scheduler._annealing_{schedule.anneal_strategy}',
+        ]
     if isinstance(schedule, CyclicLR) and release < (1, 13):
         lines += [f'{state}.pop("_scale_fn_custom", None)', f'{state}.pop("_scale_fn_ref", None)']
-        lines.append(f'{state}["scale_fn"] = scheduler._triangular_scale_fn')
+        lines.append(f'{state}["scale_fn"] = scheduler._{schedule.mode}_scale_fn')
     if isinstance(schedule, ReduceLROnPlateau) and release < (2, 6):
         lines.append(f'{state}.pop("default_min_lr", None)')
     return lines
+
+
+def choices() -> Iterator[Schedule]:
+    """Every choice that a state stores by name or as a function, beside those in the other experiments."""
+    yield from (OneCycleLR(0.23, 40, anneal_strategy=way, cycle_momentum=False) for way in ("cos", "linear"))
+    yield OneCycleLR(0.23, 20, anneal_strategy="linear", three_phase=True, cycle_momentum=False)
+    yield from (SWALR(0.023, 9, way) for way in ("cos", "linear"))
+    yield CyclicLR(0.017, 0.19, 2, 2, mode="triangular2", cycle_momentum=False)
+    yield CyclicLR(0.017, 0.19, 2, 3, mode="exp_range", gamma=0.9, cycle_momentum=False)
+    for mode in ("min", "max"):
+        for threshold in ("rel", "abs"):
+            yield ReduceLROnPlateau(METRICS, mode, 0.7, 1, 0.01, threshold)
 
 
 @dataclasses.dataclass(frozen=True)
