@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from reference import CyclicLR, ReduceLROnPlateau, Schedule
+from reference import ConstantLR, CyclicLR, ReduceLROnPlateau, Schedule, SequentialLR
 from suite.cases.schedules.sample import crossed, parts, sample
 from suite.engine.action import Action, Check
 from suite.engine.axes import Setup
-from suite.engine.case import Case
+from suite.engine.case import Case, is_composite
 
 from .replaced import KeptStep, ReplacedStep, StepOfClass, Wrapped
 
@@ -192,6 +192,47 @@ class OtherOptimizer(Action):
     words = "with another optimizer stepped than the scheduler's"
 
 
+@dataclasses.dataclass(frozen=True)
+class UsedOptimizer(Action):
+    """The optimizer has made updates already, under a scheduler that changes nothing, or under none."""
+
+    under: bool  # whether there was a scheduler
+
+    @property
+    def prepare(self) -> str:
+        """The updates."""
+        lines = ["first = StepLR(optimizer, 1000)"] * self.under
+        lines += ["for _ in range(4):", "    optimizer.step()", *["    first.step()"] * self.under]
+        return "\n".join(lines)
+
+    @property
+    def mark(self) -> str:
+        """Its part of a case's id."""
+        return "usedunder" if self.under else "used"
+
+    @property
+    def words(self) -> str:
+        """What the loop does, for people."""
+        return "built after four updates" + " under a scheduler that changes nothing" * self.under
+
+
+def _wrong_orders() -> Iterator[Case]:
+    """The wrong order on a used optimizer, and at a milestone that comes with the first step."""
+    for schedule in parts():
+        if not isinstance(schedule, ReduceLROnPlateau):
+            for wrong in (SteppedFirst(), SteppedOnceFirst()):
+                # CyclicLR starts from the LR that an optimizer remembers from an earlier scheduler.
+                for under in (False,) if isinstance(schedule, CyclicLR) else (False, True):
+                    yield Case("order", schedule, Setup(actions=(UsedOptimizer(under), wrong)))
+                if not is_composite(schedule):
+                    for at in (1, 2):
+                        joined = SequentialLR((ConstantLR(0.37, at), schedule), (at,))
+                        yield Case("order", joined, Setup(actions=(wrong,)))
+    for schedule in (*parts(), *crossed()[::3]):
+        if not isinstance(schedule, CyclicLR | ReduceLROnPlateau):
+            yield Case("order", schedule, Setup(actions=(UsedOptimizer(under=True),)))
+
+
 def _actions(schedule: Schedule) -> Iterator[Action]:
     """What every composition of the sample is crossed with."""
     if not isinstance(schedule, ReduceLROnPlateau):  # its step() needs a metric, and its order is free
@@ -219,6 +260,7 @@ def cases() -> Iterator[Case]:
             yield Case("order", schedule, Setup(actions=(action,)))
         for order in ("builtfirst", "schedulerfirst", "optimizerfirst"):
             yield Case("order", schedule, Setup(resume=order, cuts=(0,)))
+    yield from _wrong_orders()
     for schedule in parts():
         for by in ("wraps", "partial", "object", "method"):
             for when in ("before", "after"):

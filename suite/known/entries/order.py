@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reference import CosineAnnealingWarmRestarts, CyclicLR
+from reference import CosineAnnealingWarmRestarts, CyclicLR, SequentialLR
+from suite.cases.experiments.built_again import BuiltAgain
 from suite.cases.experiments.order import (
     CopiedTogether,
     OtherOptimizer,
@@ -10,10 +11,11 @@ from suite.cases.experiments.order import (
     SteppedFirst,
     SteppedInHook,
     SteppedOnceFirst,
+    UsedOptimizer,
 )
 from suite.cases.experiments.replaced import KeptStep, ReplacedStep, StepOfClass
 from suite.engine.case import Case
-from suite.known.entries.places import Predicate, acted, both, contains
+from suite.known.entries.places import Predicate, acted, both, contains, places
 
 
 def _replaced(*when: str) -> Predicate:
@@ -35,11 +37,24 @@ def _first_overflows(case: Case) -> bool:
     return any(isinstance(action, ScaledUpdate) and action.at == 0 for action in case.setup.actions)
 
 
+def _used_under_another(case: Case) -> bool:
+    """The optimizer has made updates under another scheduler."""
+    return acted(BuiltAgain)(case) or UsedOptimizer(under=True) in case.setup.actions
+
+
+def _switches_at_once(case: Case) -> bool:
+    """The first step of a SequentialLR starts its second part."""
+    return any(isinstance(s, SequentialLR) and s.milestones[:1] == (1,) for s, _ in places(case.schedule))
+
+
+#: Actions whose wrong order is to be warned of.
+WRONG = acted(SteppedFirst, SteppedOnceFirst, OtherOptimizer)
+
 #: Entry → the cases that it can affect.
 PREDICATES: dict[str, Predicate] = {
-    "warm-restarts-order-unchecked": both(
-        acted(SteppedFirst, SteppedOnceFirst, OtherOptimizer), contains(CosineAnnealingWarmRestarts)
-    ),
+    "warm-restarts-order-unchecked": both(WRONG, contains(CosineAnnealingWarmRestarts)),
+    "second-scheduler-order-unchecked": both(WRONG, _used_under_another),
+    "switch-order-unchecked": both(WRONG, _switches_at_once),
     "pre-hook-order-unchecked": lambda case: SteppedInHook("pre") in case.setup.actions,
     "step-not-a-method": both(_replaced("before"), _not_a_method),
     "replaced-step-warned": _replaced("after", "later"),
