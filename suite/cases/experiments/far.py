@@ -231,7 +231,7 @@ def _drifting() -> Iterator[Case]:
 
 
 def _slow(unit: float) -> Iterator[Schedule]:
-    """Every class that multiplies, and some that compute each LR anew, with changes per step of a share of the unit."""
+    """Classes that multiply, and some that compute each LR from the step, whose changes are a share of the unit."""
     factor, length = 1 - unit / 4, round(4 / unit)
     yield from (ExponentialLR(factor), StepLR(1, factor), MultiplicativeLR(ConstantLR(factor, 0)), PolynomialLR(length))
     yield from (LinearLR(0.5, 1.0, length), LinearLR(1.0, 0.1, length), CosineAnnealingLR(length, 1e-3))
