@@ -64,6 +64,8 @@ THEMES = (
     Theme("a second scheduler, and unused ones", lambda c: c.family == "again"),
     Theme("one object twice, two optimizers", lambda c: c.family == "shared"),
     Theme("numbers of other types, and out of range", lambda c: c.family == "numbers"),
+    Theme("reports, states, copies and attributes", lambda c: c.family == "objects"),
+    Theme("momentum cycled in composites", lambda c: c.family == "momenta"),
     Theme("the LR that an update used, every optimizer", lambda c: c.family == "applied"),
     Theme("lengths of 0 and other edge cases", lambda c: c.family == "edge"),
     Theme("milestones at the edges, equal or invalid", lambda c: c.family == "milestones"),

@@ -15,7 +15,7 @@ from suite.engine.loop import restores
 from suite.tutorials import outcomes
 
 from .experiments import CASES
-from .schedules import compositions, plateau
+from .schedules import compositions, momenta, plateau
 from .schedules.sample import crossed
 
 #: Cuts before, at and after step 6, where the compositions below have a milestone, and two in one run.
@@ -88,6 +88,7 @@ def _all() -> Iterator[Case]:
             yield Case("crossed", schedule, setup, steps_of(setup))
     for schedule, steps in outcomes.compositions():
         yield Case("tutorial", schedule, steps=steps)
+    yield from momenta.cases()
     yield from plateau.cases()
     for cases in CASES:
         yield from cases()

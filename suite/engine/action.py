@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 #: Modules of the standard library that lines may use; a script imports those that it needs.
-STANDARD = ("copy", "fractions", "functools", "io", "math", "pickle", "warnings")
+STANDARD = ("copy", "fractions", "functools", "io", "json", "math", "pickle", "warnings")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -224,7 +224,7 @@ def _in_rows(case: Case, run: CaseRun) -> Iterator[Verdict]:
         momentum[np.isnan(target[:, : case.setup.groups])] = np.nan  # a group that was removed
         off = _deviation(case, momenta, momentum, case.setup.conversion.unit, "momentum", last)
         if off is not None:
-            detail = f"momentum leaves its schedule; {off.detail.replace('LR', 'momentum', 1)}"
+            detail = f"momentum leaves its schedule; {off.detail.replace('LR', 'momentum')}"
             yield dataclasses.replace(off, detail=detail)
 
 

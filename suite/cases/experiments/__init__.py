@@ -12,6 +12,7 @@ from . import (
     lowered,
     metrics,
     numbers,
+    objects,
     order,
     same_object,
 )
@@ -31,4 +32,5 @@ CASES = (
     lowered.cases,
     same_object.cases,
     numbers.cases,
+    objects.cases,
 )

@@ -11,7 +11,21 @@ reading: the entry of readings.toml that it rests on.
 upstream: issues and pull requests of pytorch/pytorch; empty = none known.
 """
 
-from . import applied, beside, composites, docs, ends, groups, lengths, loading, numbers, order, plateau, resuming
+from . import (
+    applied,
+    beside,
+    composites,
+    docs,
+    ends,
+    groups,
+    lengths,
+    loading,
+    numbers,
+    objects,
+    order,
+    plateau,
+    resuming,
+)
 from .places import Predicate
 
 #: The subjects, in the order in which causes are looked for: those in the composition before those in the loop.
@@ -28,6 +42,7 @@ SUBJECTS = {
     "ends": ends,
     "docs": docs,
     "applied": applied,
+    "objects": objects,
 }
 #: Entry → the cases that it can affect.
 PREDICATES: dict[str, Predicate] = {

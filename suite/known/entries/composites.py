@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 
 from reference import (
@@ -85,12 +86,16 @@ def _cycled_beta(case: Case) -> bool:
     return cycles and case.setup.has_betas
 
 
-def _momentum_of_later_phase(case: Case) -> bool:
-    """A scheduler that cycles the momentum belongs to a later phase, at any depth."""
-    return any(
-        cycles_momentum(part) and any(later(path[: i + 1]) for i in range(len(path)))
-        for part, path in places(case.schedule)
-    )
+def _cycling(case: Case) -> list[Path]:
+    """The paths of the schedulers that cycle the momentum."""
+    return [path for part, path in places(case.schedule) if not is_composite(part) and cycles_momentum(part)]
+
+
+def _cycled_later(case: Case) -> bool:
+    """A scheduler that cycles the momentum is inside a phase that is not the first in force, at any depth."""
+    above = [place for path in _cycling(case) for place in path]
+    # A first phase of no steps is not in force either.
+    return any(isinstance(s, SequentialLR) and i != bisect.bisect(s.milestones, 0) for s, i in above)
 
 
 #: Entry → the cases that it can affect; causes in the composition come before causes in the training loop.
@@ -108,8 +113,9 @@ PREDICATES: dict[str, Predicate] = {
     "sequential-inside-blow-up": contains(SequentialLR, where=in_first_phase),
     "sequential-inside-first-phase": contains(SequentialLR, where=in_first_phase),
     "cycle-replaces-base-lr": _cycle_in_composite,
-    "momentum-at-construction": _momentum_of_later_phase,
+    "momentum-at-construction": _cycled_later,
     "cyclic-first-lr-stale": _cyclic_built_later,
     "chain-as-first-phase": contains(ChainedScheduler, where=in_first_phase),
     "chain-built-backwards": _built_backwards,
+    "momentum-limits-shared": lambda case: len(_cycling(case)) > 1,
 }

@@ -14,6 +14,7 @@ from reference import (
     SequentialLR,
 )
 from suite.cases.experiments.numbers import Inspected, KeptCallable
+from suite.cases.experiments.objects import StateTaken
 from suite.engine.case import Case
 from suite.known.entries.places import Predicate, acted, both, contains, has_tensor_lr, places
 
@@ -31,6 +32,12 @@ def given(library: str, *kinds: str) -> Predicate:
 def named(*names: str) -> Predicate:
     """The numbers are given in one of these ways."""
     return lambda case: case.setup.numbers in names
+
+
+def _loads_by_default(case: Case) -> bool:
+    """The state passes through torch.load as it is, or through JSON."""
+    saved = (StateTaken("file"), StateTaken("json"), StateTaken("pickled"))
+    return acted(Inspected)(case) or any(action in saved for action in case.setup.actions)
 
 
 def _cools_down(case: Case) -> bool:
@@ -75,7 +82,7 @@ PREDICATES: dict[str, Predicate] = {
     "tensor-lr-requires-grad": named("lr_grad"),
     "numpy-number-refused": both(named("integer_np64", "integer_np32", "real_np32"), contains(*TESTED)),
     "text-as-number": lambda case: case.setup.conversion.text == "str({})" or named("milestones_texts")(case),
-    "function-in-state": both(acted(Inspected), contains(OneCycleLR, SWALR, CyclicLR)),
+    "function-in-state": both(_loads_by_default, contains(OneCycleLR, SWALR, CyclicLR)),
     "milestones-not-indexed": both(named("milestones_set", "milestones_tensor"), contains(SequentialLR)),
     "callable-not-restored": lambda case: any(
         isinstance(action, KeptCallable) and action.kind != "object" for action in case.setup.actions

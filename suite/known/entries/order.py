@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reference import CosineAnnealingWarmRestarts, CyclicLR, SequentialLR
 from suite.cases.experiments.built_again import BuiltAgain
+from suite.cases.experiments.objects import CopyBeside
 from suite.cases.experiments.order import (
     CopiedTogether,
     OtherOptimizer,
@@ -58,8 +59,8 @@ PREDICATES: dict[str, Predicate] = {
     "pre-hook-order-unchecked": lambda case: SteppedInHook("pre") in case.setup.actions,
     "step-not-a-method": both(_replaced("before"), _not_a_method),
     "replaced-step-warned": _replaced("after", "later"),
-    "cyclic-not-copied": both(acted(CopiedTogether), contains(CyclicLR)),
-    "copies-warned": acted(CopiedTogether),
+    "cyclic-not-copied": both(acted(CopiedTogether, CopyBeside), contains(CyclicLR)),
+    "copies-warned": acted(CopiedTogether, CopyBeside),
     "kept-step-warned": acted(KeptStep, StepOfClass),
     "first-overflow-warned": _first_overflows,
 }

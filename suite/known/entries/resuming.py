@@ -18,6 +18,7 @@ from suite.cases.experiments.loading.callables import WithFunction
 from suite.cases.experiments.loading.older import OlderState
 from suite.cases.experiments.loading.resumed import Resumed
 from suite.cases.experiments.loading.states import Branched, RolledBack, SavedApart
+from suite.cases.experiments.objects import CopyBeside, StateTaken
 from suite.engine.case import Case
 from suite.known.entries.places import Predicate, acted, beside, both, contains, has_tensor_lr, jumped, places, resumed
 
@@ -26,12 +27,19 @@ def _shared_plateau(case: Case) -> bool:
     return case.setup.lr_type == "shared" and isinstance(case.schedule, ReduceLROnPlateau)
 
 
+def _saved(case: Case) -> bool:
+    taken = (StateTaken("file"), StateTaken("json"), StateTaken("pickled"))
+    return case.setup.saved or any(action in taken for action in case.setup.actions)
+
+
 def _loaded_twice(case: Case) -> bool:
-    return case.setup.resume == "loadedtwice" or acted(RolledBack)(case)
+    return case.setup.resume == "loadedtwice" or acted(RolledBack)(case) or StateTaken("reloaded") in case.setup.actions
 
 
 def _restored(case: Case) -> bool:
-    loads = acted(RolledBack, Branched, SavedApart, Resumed, OlderState, WithFunction, AddedAndRestored)
+    loads = acted(
+        RolledBack, Branched, SavedApart, Resumed, OlderState, WithFunction, AddedAndRestored, StateTaken, CopyBeside
+    )
     return bool(case.setup.resume) or loads(case)
 
 
@@ -53,7 +61,7 @@ PREDICATES: dict[str, Predicate] = {
     "epoch-swalr": jumped(SWALR),
     "epoch-warm-restarts": jumped(CosineAnnealingWarmRestarts),
     "cyclic-function-unsaved": lambda case: (
-        case.setup.saved and any(isinstance(s, CyclicLR) and s.scale_fn is not None for s, _ in places(case.schedule))
+        _saved(case) and any(isinstance(s, CyclicLR) and s.scale_fn is not None for s, _ in places(case.schedule))
     ),
     "cyclic-state-emptied": both(_loaded_twice, contains(CyclicLR)),
     "sequential-tensor-aliased": _tensor,
@@ -62,7 +70,7 @@ PREDICATES: dict[str, Predicate] = {
     "last-epoch-drop-twice": resumed("lastepoch", StepLR, MultiStepLR, ConstantLR),
     "last-epoch-warm-restarts": resumed("lastepoch", CosineAnnealingWarmRestarts),
     "last-epoch-swalr": resumed("lastepoch", SWALR),
-    "cyclic-state": lambda case: _restored(case) and isinstance(case.schedule, CyclicLR),
+    "cyclic-state": both(_restored, contains(CyclicLR)),
     "last-epoch-cycled-momentum": resumed("lastepoch", CyclicLR),
     "last-epoch-recursive": resumed("lastepoch"),
     "epoch-warning-at-milestone": _switches,
