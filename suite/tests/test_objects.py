@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.optim.lr_scheduler as lrs
 
-from reference import LinearLR, MultiStepLR, SequentialLR, StepLR
+from reference import ExponentialLR, LinearLR, MultiStepLR, SequentialLR, StepLR
 from suite.cases.experiments.objects import (
     AskedRates,
     CopyBeside,
@@ -72,7 +72,7 @@ def _drifting(self: Any) -> list[float]:
 def _outside(self: Any) -> list[Any]:
     """Something else between steps."""
     within = self._get_lr_called_within_step or self._is_initial
-    return lrs.LinearLR.get_lr(self) if within else [7.0]
+    return lrs.ExponentialLR.get_lr(self) if within else [7.0]
 
 
 def _taking(self: Any, state: dict[str, Any]) -> None:
@@ -98,7 +98,6 @@ FAULTS: dict[str, tuple[Subject, Action, set[str]]] = {
     "one list": (subject("LinearLR", OneList), KeptReports(), {"objects"}),
     "a key left": (subject("LinearLR", Leaving), LeftBehind(), {"settings"}),
     "get_lr() changes the LR": (_overridden(get_lr=_drifting), EditedReport("get_lr", False), {"lr", "bounds"}),
-    "get_lr() is wrong": (_overridden(get_lr=_outside), AskedRates(), {"objects"}),
     "an entry is taken out": (_overridden(load_state_dict=_taking), StateTaken("reloaded"), {"state"}),
     "a state is not loaded": (_overridden(load_state_dict=_forgetting), StateTaken("pickled"), {"lr"}),
     "a copy shares": (_overridden(__deepcopy__=_shared), CopyBeside("deepcopy"), {"lr", "reported", "objects"}),
@@ -115,6 +114,14 @@ def test_each_fault_is_seen_in_its_channels(name: str) -> None:
     assert found >= channels, found
     known = {deviation.channel for deviation in _judged(action).deviations}
     assert not known & channels, known
+
+
+def test_an_lr_that_is_neither_the_present_one_nor_the_next_is_seen() -> None:
+    """The get_lr() of ExponentialLR gives the next one; 7 is neither."""
+    fault = subject("ExponentialLR", type("ExponentialLR", (lrs.ExponentialLR,), {"get_lr": _outside}))
+    case = Case("", ExponentialLR(0.89), Setup(actions=(AskedRates(),)))
+    assert verdict_of(case, installed()).follows
+    assert [deviation.channel for deviation in verdict_of(case, fault).deviations] == ["objects"]
 
 
 def test_a_momentum_set_before_its_phase_is_seen() -> None:

@@ -1,4 +1,4 @@
-"""What a scheduler hands out and leaves behind: reports, states, copies, get_lr(), keys of groups."""
+"""What a scheduler hands out and leaves behind: reports, states, copies, get_lr(), attributes, keys of groups."""
 
 from __future__ import annotations
 
@@ -96,19 +96,14 @@ def close(one, other):
 
 neither = [i for i in range(len(asked)) if not any(close(asked[i], row) for row in present[i : i + 2])]"""
     checks = (
-        Check(
-            "type",
-            "the list of types in get_lr() that are not the type in the group",
-            "sorted(a for a, b in kinds if a != b)",
-            "[]",
-        ),
+        Check("type", "the list of other types in get_lr()", "sorted(a for a, b in kinds if a != b)", "[]"),
         Check("objects", "the list of steps at which get_lr() is neither the present LR nor the next", "neither", "[]"),
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class StateTaken(Action):
-    """A state is taken during the run and something is done with it, after which the run goes on as before."""
+    """A state is taken during the run and used, after which the run continues as before."""
 
     what: str  # a key of STATES
 
@@ -155,7 +150,7 @@ spoil(scheduler.state_dict())"""
 #: What is done with a state.
 STATES = {
     "kept": Taken(
-        "with a state kept while training goes on",
+        "with a state kept during training",
         _at("state = scheduler.state_dict()", "text = str(state)"),
         (Check("state", "the kept state at the end", "str(state)", "text"),),
     ),
@@ -166,7 +161,7 @@ STATES = {
         + "\n    loaded, given = str(scheduler.state_dict()), str(state)",
         (
             Check("state", "the state that was loaded, after loading", "given", "text"),
-            Check("objects", "the state of the scheduler after loading its own", "loaded", "text"),
+            Check("objects", "the scheduler's state after that", "loaded", "text"),
         ),
     ),
     "json": Taken(
