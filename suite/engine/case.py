@@ -72,7 +72,9 @@ def asks_for_negative(case: Case) -> bool:
     """Whether the arguments lead to an LR below 0, such as a negative gamma."""
     try:
         validated(case.schedule)
-        rates = [schedule(np.arange(case.steps), base) for schedule, base in zip(*_of_groups(case), strict=True)]
+        # An epoch takes several updates, but a micro-batch is half of one.
+        steps = np.arange(case.steps * (2 if case.setup.clock == "micro" else 1))
+        rates = [schedule(steps, base) for schedule, base in zip(*_of_groups(case), strict=True)]
     except (Refused, ValueError):  # a schedule that the reference refuses, or that ends before these steps
         return False
     return bool(np.min(rates, initial=0.0) < 0)

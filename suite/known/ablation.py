@@ -55,14 +55,19 @@ def real_causes(
     `judge` runs a case on the release in question.
     """
     enough, not_enough, needed, changes = set[str](), set[str](), set[str](), set[str]()
-    for simpler in simpler_cases(case):
+
+    def shown(by: Case) -> list[tuple[str, int | None]]:
+        return [(d.label, d.step) for d in judge(by).deviations if d.channel == deviation.channel]
+
+    for before, simpler in simpler_cases(case):
         matching = [name for name in candidates if PREDICATES[name](simpler)]
         if len(matching) not in (1, len(candidates) - 1):
             continue
-        now = [(d.label, d.step) for d in judge(simpler).deviations if d.channel == deviation.channel]
+        now = shown(simpler)
         if len(matching) == 1:
             (enough if now else not_enough).add(matching[0])
-        if len(matching) == len(candidates) - 1 and now != [(deviation.label, deviation.step)]:
+        # A deviation that had gone before the last thing was left out says nothing about that thing.
+        if len(matching) == len(candidates) - 1 and (was := shown(before)) and now != was:
             (changes if now else needed).update(set(candidates) - set(matching))
     for kept in (enough | needed | changes - not_enough, set(candidates) - not_enough, set(candidates[:1])):
         if kept:
@@ -70,14 +75,18 @@ def real_causes(
     return ()
 
 
-def simpler_cases(case: Case) -> Iterator[Case]:
-    """The case with one thing left out, then with two: axes of the setup, actions, schedulers."""
-    yield dataclasses.replace(case, setup=PLAIN)
+def simpler_cases(case: Case) -> Iterator[tuple[Case, Case]]:
+    """The case with one thing left out, then with two: axes of the setup, actions, schedulers.
+
+    In pairs: the case before the last thing was left out, and after.
+    """
+    yield case, dataclasses.replace(case, setup=PLAIN)
     for setup in simpler_setups(case):
-        yield dataclasses.replace(case, setup=setup)
+        yield case, dataclasses.replace(case, setup=setup)
     for schedule in simpler_schedules(case.schedule):
-        yield dataclasses.replace(case, schedule=schedule, setup=PLAIN)
-        yield dataclasses.replace(case, schedule=schedule)
+        simpler = dataclasses.replace(case, schedule=schedule)
+        yield simpler, dataclasses.replace(simpler, setup=PLAIN)
+        yield case, simpler
 
 
 def simpler_setups(case: Case) -> Iterator[Any]:

@@ -44,7 +44,7 @@ def test_causes_that_only_act_together_are_both_real() -> None:
 
 def test_simpler_cases_leave_out_one_thing() -> None:
     """The plain loop, one axis fewer, one scheduler fewer; never the case itself."""
-    ids = {case.id for case in simpler_cases(BOTH)}
+    ids = {case.id for _, case in simpler_cases(BOTH)}
     assert BOTH.id not in ids
     assert Case("", BOTH.schedule).id in ids
     neutral = SequentialLR((LinearLR(0.13, 1.0, 6), ConstantLR(1.0, 1)), (6,))
@@ -56,6 +56,11 @@ def test_simpler_cases_leave_out_one_thing() -> None:
     [
         # Restored in the wrong order: that its rise is empty matters at the end of the run only.
         ("onecyclelr0p23_n17_p1p0-optimizerfirst_at3", ["optimizer-loaded-before-build"]),
+        # What goes with one part and the reversed order together need not be due to the order.
+        (
+            "chain2.seq2_m6.linearlr6_s0p13.constantlr3_f1p0.exponentiallr0p89-reversed",
+            ["sequential-inside-chain"],
+        ),
         # The first LR comes from the initial_lr of the scheduler that was built before.
         ("chain2.exponentiallr0p89.cycliclr0p017_h0p19_u3_d5_c0", ["cyclic-first-lr-stale"]),
         (

@@ -58,6 +58,8 @@ class Beside(Action):
 class BesidePlateau(Beside):
     """The same where the scheduler of the case is ReduceLROnPlateau, which needs a metric."""
 
+    general = False
+
     @property
     def prepare(self) -> str:
         """Build the other scheduler; the metrics of the case."""

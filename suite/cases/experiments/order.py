@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from reference import ConstantLR, CyclicLR, ReduceLROnPlateau, Schedule, SequentialLR
+from reference import ConstantLR, CyclicLR, ReduceLROnPlateau, Schedule, SequentialLR, StepLR
 from suite.cases.schedules.sample import crossed, parts, sample
 from suite.engine.action import Action, Check
 from suite.engine.axes import Setup
@@ -204,6 +204,11 @@ class UsedOptimizer(Action):
         lines = ["first = StepLR(optimizer, 1000)"] * self.under
         lines += ["for _ in range(4):", "    optimizer.step()", *["    first.step()"] * self.under]
         return "\n".join(lines)
+
+    @property
+    def built_beside(self) -> tuple[Schedule, ...]:
+        """The scheduler of these updates."""
+        return (StepLR(1000),) * self.under
 
     @property
     def mark(self) -> str:

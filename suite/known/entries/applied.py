@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 
 from suite.cases.experiments.applied import Measured
@@ -19,10 +20,13 @@ def _uses(*kinds: type[torch.optim.Optimizer]) -> Predicate:
 
 
 def _capped(case: Case) -> Iterator[bool]:
-    """For each update, whether an LR of the schedule exceeds 1/sqrt(update); a run has one position per update."""
-    rates = expected(case, list(range(case.steps)))
+    """For each update, whether an LR of the schedule, or the base LR, exceeds 1/sqrt(update).
+
+    A schedule that torch does not start leaves the base LR; a run has one position per update.
+    """
+    highest = np.maximum(expected(case, list(range(case.steps))).max(axis=1), max(case.setup.base_lrs()))
     for update in range(case.steps):
-        yield bool(rates[update].max() > 1 / math.sqrt(update + 1))
+        yield bool(highest[update] > 1 / math.sqrt(update + 1))
 
 
 def _without_momentum(case: Case) -> bool:
