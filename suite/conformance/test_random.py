@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from suite.cases.hypothesis_profiles import budget, defined
-from suite.cases.strategies import cases, sound_cases
+from suite.cases.random_cases import cases, sound_cases
 from suite.engine.case import Case
 from suite.engine.subject import installed
 from suite.engine.verdict import Verdict, verdict_of

@@ -10,7 +10,7 @@ from hypothesis import given
 from suite.cases.catalogue import all_cases
 from suite.cases.composed import actions, case_of, setup_of
 from suite.cases.hypothesis_profiles import budget
-from suite.cases.strategies import cases
+from suite.cases.random_cases import cases
 from suite.engine.case import Case
 
 

@@ -7,7 +7,7 @@ import torch.optim.lr_scheduler as lrs
 from hypothesis import Phase, find, settings
 
 from suite.cases.hypothesis_profiles import budget, defined
-from suite.cases.strategies import cases
+from suite.cases.random_cases import cases
 from suite.engine.case import Case
 from suite.engine.subject import Subject
 from suite.engine.verdict import verdict_of
