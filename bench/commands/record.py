@@ -13,8 +13,8 @@ from types import FrameType
 
 from bench.diagnose import diagnose
 from bench.watch import Recorder, report
-from bench.watch.csv_journal import CsvJournal
 from bench.watch.run_script import check_target, run_target
+from bench.watch.steps.csv_journal import CsvJournal
 from reference import Schedule, parse
 from reference.check import integer, real
 from suite.shared.cli import checked_input, their_program

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .lazy_numbers import LazyNumber
 from .patches import ATTENTION, MULTIHEAD, SOFTMAX
+from .steps.lazy_numbers import LazyNumber
 
 #: The most logits held in memory at once; queries are processed in chunks of this size.
 BLOCK = 1 << 24

@@ -16,12 +16,12 @@ from reference.check import integer
 
 from .alarms import Alarm, first_alarms
 from .attention import AttentionLogits
-from .lazy_numbers import LazyNumber, capture, read_all
+from .listeners import innermost
 from .norms import Snapshot, total_norm, trained
 from .patches import untraced
-from .recorder import innermost
 from .sharpness import Sharpness, preconditioned_sharpness
-from .step_log import BLOCK_STEPS
+from .steps.lazy_numbers import LazyNumber, capture, read_all
+from .steps.step_log import BLOCK_STEPS
 
 #: What is measured at each step, in the order in which it is stored.
 INSTRUMENTS = ("lrs", "losses", "attention_logits", "gradient_norms", "update_ratios")

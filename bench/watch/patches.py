@@ -12,9 +12,13 @@ from typing import Any
 
 import torch
 from torch.nn import functional
-from torch.optim import lr_scheduler
+from torch.optim import Optimizer, lr_scheduler
 
-#: Called with a call's arguments before the call; may return a function to run after it.
+#: A file name whose frames `warnings.warn(stacklevel=2)` does not count, so that a warning of torch still points at
+#: the user's line. Source: ``_is_internal_frame`` in CPython's Lib/warnings.py, the same in 3.10 to 3.14.
+UNSEEN = "<importlib._bootstrap: a function watched by bench.watch>"
+
+#: Called with a call's arguments before the call; may return a function to run after one that raised nothing.
 Listener = Callable[..., Callable[[], None] | None]
 
 
@@ -81,13 +85,16 @@ class Patch:
             after = [listener(*args, **kwargs) for listener in self.listeners]
             self._depth += 1
             try:
-                return original(*args, **kwargs)
+                result = original(*args, **kwargs)
             finally:
                 self._depth -= 1
-                for call in after:
-                    if call is not None:
-                        call()
+            for call in after:
+                if call is not None:
+                    call()
+            return result
 
+        unseen: Any = notifying
+        unseen.__code__ = unseen.__code__.replace(co_filename=UNSEEN)
         return notifying
 
 
@@ -111,6 +118,12 @@ def _schedulers() -> Iterator[tuple[Any, str]]:
     yield from ((cls, "step") for cls in classes if "step" in vars(cls))
 
 
+def _construction() -> Iterator[tuple[Any, str]]:
+    yield Optimizer, "__init__"
+    yield lr_scheduler.LRScheduler, "__init__"
+    yield lr_scheduler.ReduceLROnPlateau, "__init__"  # it does not call that of its base class
+
+
 def being_built(scheduler: Any) -> bool:
     """Whether a scheduler's step is the initial step inside its constructor, which does not advance the schedule."""
     state = vars(scheduler)
@@ -124,6 +137,8 @@ BACKWARD = Patch(_backward, outermost=True)
 SCALER = Patch(_scaler, outermost=True)
 #: A scheduler's step; a composite steps its parts, a subclass calls its base class.
 SCHEDULER = Patch(_schedulers, outermost=True)
+#: The construction of an optimizer or a scheduler.
+CONSTRUCTION = Patch(_construction)
 #: Attention, as nearly all current models compute it.
 ATTENTION = Patch(lambda: iter([(functional, "scaled_dot_product_attention")]))
 #: The attention of ``nn.MultiheadAttention``, which computes its own softmax when asked for the weights.

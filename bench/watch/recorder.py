@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from weakref import WeakKeyDictionary
-
-from torch.optim import Optimizer
-from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from bench.diagnose import Diagnosis, Trace, diagnose
 from reference import Schedule
@@ -17,18 +13,10 @@ from reference.check import real
 from suite.shared.files import write_whole
 
 from . import report
-from .csv_journal import HEAD, CsvJournal
-from .lazy_numbers import capture
+from .listeners import Listeners
 from .lr_series import LrSeries, first_mismatch
-from .patches import BACKWARD, SCALER, SCHEDULER, being_built, untraced
-from .step_log import StepCall, StepLog, WatchedOptimizer, chosen, column, has_single, read_groups
-
-
-def innermost(optimizer: Any) -> Any:
-    """The optimizer inside the wrappers of accelerate and other libraries."""
-    while not hasattr(optimizer, "_optimizer_step_pre_hooks") and hasattr(optimizer, "optimizer"):
-        optimizer = optimizer.optimizer
-    return optimizer
+from .steps.csv_journal import HEAD, CsvJournal
+from .steps.step_log import StepLog, chosen, column
 
 
 class Recorder:
@@ -58,97 +46,16 @@ class Recorder:
 
     def __init__(self, journal: CsvJournal | None = None) -> None:
         self.log = StepLog(journal)
-        self._watched: WeakKeyDictionary[Optimizer, WatchedOptimizer] = WeakKeyDictionary()
-        self._running: list[tuple[Optimizer, StepCall]] = []
-        self._handles: list[Any] = []
-        self._backwards = 0
-
-    # -- during the run -----------------------------------------------------------
+        self._listeners = Listeners(self.log)
 
     def __enter__(self) -> Recorder:
-        self._before_step = untraced(self._begin)
-        self._handles.append(register_optimizer_step_pre_hook(untraced(self._meet)))
-        self._handles.append(register_optimizer_step_post_hook(untraced(self._end)))
-        BACKWARD.add(self._on_backward)
-        SCALER.add(self._on_scaler)
-        SCHEDULER.add(self._on_scheduler)
+        self._listeners.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
-        BACKWARD.remove(self._on_backward)
-        SCALER.remove(self._on_scaler)
-        SCHEDULER.remove(self._on_scheduler)
-        self.log.flush()
-
-    def _know(self, optimizer: Optimizer) -> WatchedOptimizer:
-        watched = self._watched.get(optimizer)
-        if watched is None:
-            kind, known = type(optimizer).__name__, self.log.optimizers
-            same = sum(other.name.partition("-")[0] == kind for other in known)
-            watched = WatchedOptimizer(len(known), f"{kind}-{same + 1}" if same else kind)
-            known.append(watched)
-            self._watched[optimizer] = watched
-            # The optimizer's own hooks run after the global ones and may set the LR, so ours is registered last.
-            self._handles.append(optimizer.register_step_pre_hook(self._before_step))
-            SCHEDULER.renew()
-        return watched
-
-    def _meet(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self._know(optimizer)
-
-    def _begin(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        found_inf = getattr(optimizer, "found_inf", None)
-        skipped = 0.0 if found_inf is None else capture(found_inf)
-        self._running.append((optimizer, StepCall(self._know(optimizer), read_groups(optimizer), skipped)))
-
-    def _end(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        running = self._running
-        i = next((i for i in reversed(range(len(running))) if running[i][0] is optimizer), None)
-        if i is None:  # the step started before the recorder
-            return
-        call = running[i][1]
-        del running[i:]  # nested steps that have not ended were aborted by an exception
-        if call.inner:
-            return
-        for other, outer in running:  # a subclass that calls its base class, a wrapper with the same groups
-            outer.inner |= other is optimizer or other.param_groups[0] is optimizer.param_groups[0]
-        if len(args) > 1 or kwargs.get("closure") is not None:  # the closure ran inside the step and may set the LR
-            call.numbers = read_groups(optimizer)
-        call.watched.single = call.watched.single or has_single(optimizer)
-        self._close(call)
-
-    def _close(self, call: StepCall) -> None:
-        watched = call.watched
-        watched.calls += 1
-        call.backwards, watched.backwards_before = self._backwards - watched.backwards_before, self._backwards
-        call.scheduler_steps = max(watched.scheduler_steps.values(), default=0)
-        watched.scheduler_steps.clear()
-        self.log.add(call)
-
-    def _on_backward(self, *args: Any, **kwargs: Any) -> None:
-        self._backwards += 1
-
-    def _on_scheduler(self, scheduler: Any, *args: Any, **kwargs: Any) -> None:
-        optimizer = innermost(getattr(scheduler, "optimizer", None))
-        if isinstance(optimizer, Optimizer):
-            watched = self._know(optimizer)
-            watched.has_scheduler = True
-            watched.scheduler_steps[id(scheduler)] += not being_built(scheduler)
-
-    def _on_scaler(self, scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Callable[[], None]:
-        watched = self._know(innermost(optimizer))
-        before = watched.calls
-
-        def after() -> None:
-            if watched.calls == before:
-                self._close(StepCall(watched, [], 1.0))
-
-        return after
+        self._listeners.stop()
 
     # -- after the run ------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from bench.diagnose import Diagnosis, diagnose
 from reference import Schedule
 
 from .lr_series import LrMismatch, LrSeries
-from .step_log import WatchedOptimizer, column
+from .steps.step_log import WatchedOptimizer, column
 
 
 def plural(count: int, noun: str) -> str:
@@ -56,12 +56,13 @@ def scheduler_rhythm(counts: list[int]) -> str:
 def rhythm(watched: WatchedOptimizer, rows: NDArray[np.float64]) -> str:
     """What the loop did with one optimizer."""
     if not len(rows):
-        return f"{watched.name}: no updates, {plural(watched.skipped, 'step')} skipped by the gradient scaler"
+        skipped = f", {plural(watched.skipped, 'step')} skipped by the gradient scaler" if watched.skipped else ""
+        return f"{watched.name}: no updates{skipped}"
     once = rows[column(rows, "group") == 0]
     groups = len(set(column(rows, "group").tolist()))
     parts = [f"{watched.name}: {plural(watched.updates, 'step')}, {plural(groups, 'parameter group')}"]
     backwards = usual(column(once, "backwards").astype(int).tolist())
-    if backwards != "1":
+    if backwards not in ("0", "1"):
         parts.append(f"{backwards} backward passes per step")
     if len(once) > 1:
         parts.append(scheduler_rhythm(column(once, "scheduler_steps")[1:].astype(int).tolist()))
@@ -89,7 +90,7 @@ def notes(watched: WatchedOptimizer, rows: NDArray[np.float64]) -> list[str]:
         )
     if len(once) > 1 and (moved[1:] == backwards[1:]).all() and (backwards - skipped > 1).any():
         result.append("scheduler.step() was called after every backward pass; call it only after optimizer.step()")
-    if watched.has_scheduler and len(once) > 1 and not moved.any():
+    if watched.schedulers and len(once) > 1 and not moved.any():
         result.append("a scheduler was built but never stepped; call scheduler.step() after optimizer.step()")
     return result
 

@@ -14,7 +14,7 @@ from torch.optim import lr_scheduler as lrs
 import reference as ref
 from bench.tests.loops import loop, loss_of, parameters, scaled_loop
 from bench.watch import Recorder
-from bench.watch.csv_journal import StepRow
+from bench.watch.steps.csv_journal import StepRow
 from suite.engine.tolerances import relative
 
 STEPS, WARMUP = 12, 4

@@ -16,9 +16,9 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 from bench.tests.loops import loop, loss_of, parameters
 from bench.tests.watch.test_recorder import halving, rates
 from bench.watch import Recorder
-from bench.watch import step_log as log
-from bench.watch.csv_journal import CsvJournal
 from bench.watch.patches import ATTENTION, BACKWARD, MULTIHEAD, SCALER, SCHEDULER, SOFTMAX
+from bench.watch.steps import step_log as log
+from bench.watch.steps.csv_journal import CsvJournal, StepRow
 
 PATCHES = (BACKWARD, SCALER, SCHEDULER, ATTENTION, MULTIHEAD, SOFTMAX)
 #: Every torch optimizer that needs only parameters and an LR; the others have separate tests.
@@ -175,9 +175,9 @@ def test_the_block_size_does_not_matter(size: int, monkeypatch: pytest.MonkeyPat
     recorder.write(tmp_path / "whole.csv")
     assert (tmp_path / "whole.csv").read_bytes() == path.read_bytes()
     assert path.read_text().splitlines()[:3] == [
-        "step,optimizer,group,lr,momentum,weight_decay,backwards,scheduler_steps,skipped",
-        "0,SGD,0,1.0,0.5,0.0,1,0,0",
-        "1,SGD,0,0.5,0.5,0.0,1,1,0",
+        ",".join(StepRow._fields),
+        "0,SGD,0,1.0,0.5,0.0,1,0,0,1.0,0,,,0",
+        "1,SGD,0,0.5,0.5,0.0,1,1,0,1.0,1,1,,",
     ]
 
 

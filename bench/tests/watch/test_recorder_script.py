@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
-from bench.watch import step_log
+from bench.watch.steps import step_log
 from suite.tests.house.tree import ROOT
 
 #: Trains for the number of steps in its first argument and halves the LR after each.
@@ -182,7 +182,7 @@ def test_a_termination_writes_first(folder: Path, monkeypatch: pytest.MonkeyPatc
 RECORD_WITHOUT_CLOCK = """
 import math, sys
 from bench.__main__ import main
-from bench.watch import step_log
+from bench.watch.steps import step_log
 step_log.BLOCK_SECONDS = math.inf
 sys.exit(main(["record", "train.py", "4500"]))
 """

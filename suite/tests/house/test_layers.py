@@ -35,7 +35,7 @@ ORDER = (
     ("bench.toy", "bench.diagnose.core"),
     ("bench.toy.batched", "bench.diagnose.log", "bench.diagnose.hypotheses"),
     ("bench.diagnose.fit",),
-    ("bench.diagnose", "bench.diagnose.show"),
+    ("bench.diagnose", "bench.diagnose.show", "bench.watch.steps"),
     ("bench.diagnose.examples", "bench.watch", "bench.sweep", "bench.asv_benchmarks"),
     ("bench.diverge",),
     ("bench.claims",),

@@ -14,9 +14,14 @@ class StepRow(NamedTuple):
 
     * `step`: 0 for the first update of this optimizer; steps that updated nothing are not numbered;
     * `lr`, `momentum` (or Adam's β1), `weight_decay`: in force at that step, NaN where the optimizer has none;
-    * `backwards`: backward passes of the process since the previous step of this optimizer;
+    * `backwards`: backward passes that gave this optimizer gradients since its previous step;
     * `scheduler_steps`: calls of ``scheduler.step()`` since then, by the optimizer's most active scheduler;
-    * `skipped`: steps that a gradient scaler skipped since then.
+    * `skipped`: steps that a gradient scaler skipped since then;
+    * `built_with`: the LR that the group was built with, before any scheduler (``initial_lr``), else NaN;
+    * `schedulers`: how many of torch's schedulers this optimizer has had so far;
+    * `scheduler_at`: the ``last_epoch`` of the scheduler that moved last, NaN without one;
+    * `scheduler_length`: the steps after which that scheduler's schedule ends, NaN where it has no end to read;
+    * `state_step`: at the first row, the updates in the optimizer's own state: 0, or those before a resume; else NaN.
     """
 
     step: int
@@ -28,16 +33,25 @@ class StepRow(NamedTuple):
     backwards: int
     scheduler_steps: int
     skipped: int
+    built_with: float = math.nan
+    schedulers: int = 0
+    scheduler_at: float = math.nan
+    scheduler_length: float = math.nan
+    state_step: float = math.nan
 
     def line(self) -> str:
         r"""The row as a line of CSV, with numbers in full precision.
 
-        >>> StepRow(7, "SGD", 0, 0.1, math.nan, 0.0, backwards=1, scheduler_steps=1, skipped=0).line()
-        '7,SGD,0,0.1,,0.0,1,1,0\n'
+        >>> StepRow(7, "SGD", 0, 0.1, math.nan, 0.0, 1, 1, 0, built_with=0.1, schedulers=1, scheduler_at=7.0).line()
+        '7,SGD,0,0.1,,0.0,1,1,0,0.1,1,7,,\n'
         """
-        momentum, decay = ("" if math.isnan(x) else repr(x) for x in (self.momentum, self.weight_decay))
+        numbers = ",".join("" if math.isnan(x) else repr(x) for x in (self.momentum, self.weight_decay))
         counts = f"{self.backwards},{self.scheduler_steps},{self.skipped}"
-        return f"{self.step},{self.optimizer},{self.group},{self.lr!r},{momentum},{decay},{counts}\n"
+        built = "" if math.isnan(self.built_with) else repr(self.built_with)
+        clocks = (self.scheduler_at, self.scheduler_length, self.state_step)
+        clock = ",".join("" if math.isnan(x) else f"{x:.15g}" for x in clocks)
+        names = f"{self.step},{self.optimizer},{self.group},{self.lr!r}"
+        return f"{names},{numbers},{counts},{built},{self.schedulers},{clock}\n"
 
 
 HEAD = ",".join(StepRow._fields) + "\n"

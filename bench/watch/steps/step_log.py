@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +21,10 @@ from .lazy_numbers import LazyNumber, capture, read_all
 BLOCK_STEPS = 2000
 #: With a journal, also after this many seconds: a kill loses at most this much.
 BLOCK_SECONDS = 5.0
-#: Numbers captured per parameter group: LR, momentum, weight decay.
-PER_GROUP = 3
+#: Numbers captured per parameter group: LR, momentum, weight decay, the LR it was built with.
+PER_GROUP = 4
+#: Columns of integers.
+INTEGERS = ("step", "group", "backwards", "scheduler_steps", "skipped", "schedulers")
 
 
 @dataclasses.dataclass(eq=False)
@@ -35,7 +39,9 @@ class WatchedOptimizer:
     single: bool = False  # whether any LR was a float32 tensor
     backwards_before: int = 0
     scheduler_steps: Counter[int] = dataclasses.field(default_factory=Counter)  # by the id of the scheduler
-    has_scheduler: bool = False
+    schedulers: set[int] = dataclasses.field(default_factory=set)  # the ids of all its schedulers
+    scheduler: Callable[[], Any] = lambda: None  # the one that moved last, if it is still alive
+    state_step: float | None = None  # the updates in its own state before the first recorded step
     carried: tuple[int, int, int] = (0, 0, 0)  # counts of the skipped steps since the last update
 
 
@@ -49,6 +55,11 @@ class StepCall:
     inner: bool = False  # whether a nested step was recorded instead of this one
     backwards: int = 0
     scheduler_steps: int = 0
+    schedulers: int = 0
+    scheduler_at: float = math.nan
+    scheduler_length: float = math.nan
+    sure: bool = False  # whether the LR was read where the update is made
+    moved_before: int = 0  # scheduler steps since the last update when this call started
 
 
 def read_groups(optimizer: Optimizer) -> list[LazyNumber]:
@@ -57,8 +68,17 @@ def read_groups(optimizer: Optimizer) -> list[LazyNumber]:
     for group in optimizer.param_groups:
         betas = group.get("betas")
         numbers += (capture(group.get("lr")), capture(betas[0] if betas else group.get("momentum")))
-        numbers.append(capture(group.get("weight_decay")))
+        numbers += (capture(group.get("weight_decay")), capture(group.get("initial_lr")))
     return numbers
+
+
+def updates_in_state(optimizer: Optimizer) -> float:
+    """The updates that the optimizer's own state counts: 0 without a state, NaN where the state has no count."""
+    states = getattr(optimizer, "state", None)
+    if not states:
+        return 0.0
+    state = next(iter(states.values()))
+    return float(capture(state.get("step"))) if isinstance(state, dict) else math.nan
 
 
 def has_single(optimizer: Optimizer) -> bool:
@@ -110,15 +130,18 @@ class StepLog:
         step, watched.carried = watched.updates, (0, 0, 0)
         watched.updates += 1
         groups = [numbers[i : i + PER_GROUP] for i in range(0, len(numbers), PER_GROUP)]
-        return [(step, watched.number, i, *group, *counted) for i, group in enumerate(groups)]
+        before = math.nan if step or watched.state_step is None else watched.state_step
+        clock = (call.schedulers, call.scheduler_at, call.scheduler_length, before)
+        return [(step, watched.number, i, *group[:-1], *counted, group[-1], *clock) for i, group in enumerate(groups)]
 
     def _named(self, block: NDArray[np.float64]) -> Iterator[StepRow]:
-        for step, number, group, lr, momentum, decay, *counted in block.tolist():
-            name = self.optimizers[int(number)].name
-            yield StepRow(int(step), name, int(group), lr, momentum, decay, *(int(count) for count in counted))
+        for values in block.tolist():
+            named = dict(zip(StepRow._fields, values, strict=True))
+            counts = {name: int(named[name]) for name in INTEGERS}
+            yield StepRow(**(named | counts | {"optimizer": self.optimizers[int(named["optimizer"])].name}))
 
     def table(self) -> NDArray[np.float64]:
-        """All rows so far: float64 [n, 9], the columns of `StepRow` with the optimizer's number instead of its name."""
+        """All rows so far: float64, the columns of `StepRow` with the optimizer's number instead of its name."""
         self.flush()
         return np.concatenate([np.empty((0, len(StepRow._fields))), *self._blocks])
 

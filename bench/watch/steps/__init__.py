@@ -1,0 +1,1 @@
+"""What is captured at each optimizer step, and where it is kept."""
