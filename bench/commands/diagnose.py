@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.diagnose.examine import LogDiagnosis, examine
+from bench.diagnose.log.axis import Units
 from bench.diagnose.log.read_log import Log, read_log
 from bench.diagnose.show.comparison import compare, rows_around
 from bench.diagnose.show.words import compared_with, difference, other_explanations, other_text
@@ -27,11 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `diagnose`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = (
-        "TRACE is a CSV file from TensorBoard, Weights & Biases or Lightning, a Trainer's trainer_state.json, or\n"
-        "plain columns; or module:factory, where factory is a scheduler or takes an optimizer and returns one\n\n"
+        "TRACE is a log: a table (CSV, JSON, JSON lines, Parquet), an event file of TensorBoard, a Trainer's\n"
+        "trainer_state.json, the printed lines of a training script, any of them also as .gz or, for -, from standard\n"
+        "input; or module:factory, where factory is a scheduler or takes an optimizer and returns one\n\n"
         "exit codes: 0 healthy, 1 a fault or an unexplained trace, 2 bad input"
     )
-    parser.add_argument("trace", metavar="TRACE", help="a file of logged learning rates, or module:factory")
+    parser.add_argument(
+        "trace", metavar="TRACE", help="a log of learning rates, - for standard input, or module:factory"
+    )
     parser.add_argument("--expect", metavar="SLUG", help="the expected schedule, e.g. linear20+cosine180")
     parser.add_argument("--warmup-steps", type=int, metavar="W", help="configured warmup steps")
     parser.add_argument("--total-steps", type=int, metavar="T", help="configured optimizer steps")
@@ -40,6 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--column", metavar="NAME", help="the column to read (default: every column named as a learning rate)"
     )
     parser.add_argument("--first-step", type=int, metavar="N", help="the step number of the first update in the log")
+    parser.add_argument(
+        "--steps-per-epoch", type=int, metavar="N", help="optimizer steps of an epoch, for a log in epochs"
+    )
+    parser.add_argument("--tokens-per-step", type=int, metavar="N", help="tokens (or samples) of an optimizer step")
     parser.add_argument("--resumed", action="store_true", help="later rows replace earlier rows of the same steps")
     parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps to run module:factory for (default: T)")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="plot the trace beside the expected schedule")
@@ -62,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     result = examine(log, expect, base_lr=args.base_lr, warmup_steps=args.warmup_steps, total_steps=args.total_steps)
     _write(args, result)
     if args.json:
-        document = {"trace": args.trace, "notes": result.notes, "diagnoses": [d.to_json() for d in result.diagnoses]}
+        document = {"trace": args.trace, "notes": result.notes, "findings": result.findings}
+        document["diagnoses"] = [diagnosis.to_json() for diagnosis in result.diagnoses]
         print(json.dumps(document, indent=2))
     else:
         _print(plain_console(), result)
@@ -81,11 +90,12 @@ def _check_settings(args: argparse.Namespace) -> None:
 
 def _log(args: argparse.Namespace) -> Log:
     path = Path(args.trace)
+    units = Units(args.steps_per_epoch, args.tokens_per_step, args.total_steps)
     if ":" not in args.trace or path.exists():
         if args.steps is not None:
             raise InputError(f"steps={args.steps} must be omitted: it applies to module:factory only")
-        return read_log(path, column=args.column, first_step=args.first_step, resumed=args.resumed)
-    for name in ("column", "first_step"):
+        return read_log(path, column=args.column, first_step=args.first_step, resumed=args.resumed, units=units)
+    for name in ("column", "first_step", "steps_per_epoch", "tokens_per_step"):
         if getattr(args, name) is not None:
             raise InputError(f"{name}={getattr(args, name)!r} must be omitted: it applies to files only")
     from bench.diagnose.log.factory import read_factory
@@ -105,12 +115,14 @@ def _write(args: argparse.Namespace, result: LogDiagnosis) -> None:
     if args.html is not None:
         from bench.diagnose.show.page import render_page, write_page
 
-        page = render_page(result.diagnoses, source=args.trace, notes=result.notes)
+        page = render_page(result.diagnoses, source=args.trace, notes=(*result.findings, *result.notes))
         with checked_input():
             write_page(args.html, page)
 
 
 def _print(console: Console, result: LogDiagnosis) -> None:
+    for finding in result.findings:
+        console.print(f"{finding}\n")
     for i, diagnosis in enumerate(result.diagnoses):
         if len(result.diagnoses) > 1:
             console.print(("\n" if i else "") + f"[{diagnosis.trace.name}]")

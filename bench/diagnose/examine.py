@@ -36,15 +36,16 @@ def diagnose(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LogDiagnosis:
-    """The diagnoses of a log, one for each distinct trace, and the notes of its reader."""
+    """The diagnoses of a log, one for each distinct trace, and the notes and findings of its reader."""
 
     diagnoses: tuple[Diagnosis, ...]
     notes: tuple[str, ...]
+    findings: tuple[str, ...] = ()
 
     @property
     def healthy(self) -> bool:
         """Whether nothing is wrong with any trace."""
-        return all(diagnosis.verdict == "healthy" for diagnosis in self.diagnoses)
+        return not self.findings and all(diagnosis.verdict == "healthy" for diagnosis in self.diagnoses)
 
 
 def examine(
@@ -85,7 +86,7 @@ def examine(
             + (f"read as {used}, because {rejected} fits worse" if better else f"read as {used}")
             + f". Use --first-step {rejected} for the other reading."
         )
-    return LogDiagnosis(diagnoses, tuple(notes))
+    return LogDiagnosis(diagnoses, tuple(notes), log.findings)
 
 
 def _badness(diagnoses: Sequence[Diagnosis]) -> int:

@@ -15,13 +15,24 @@ from reference.check import Rates, Steps
 
 #: Names of step columns, the most reliable first.
 STEP_NAMES = (
-    *("optimizer_step", "num_updates", "updates", "update", "global_step", "globalstep"),
+    *("optimizer_step", "num_updates", "updates", "update", "global_step", "globalstep", "acc_iter"),
     *("step", "steps", "iteration", "iterations", "iter", "iters", "t"),
+)
+#: Columns that name the metric of each row of a long table, and those that hold its value.
+METRIC_NAMES = ("name", "tag", "metric", "metric_name", "metricname", "metric.name", "key", "variable")
+VALUE_NAMES = ("value", "values", "metricvalue", "metric_value", "metric.value")
+#: A learning rate that is a setting, such as `base_lr` beside `lr`; or a setting of its schedule, such as `lr_decay`.
+SETTINGS = re.compile(
+    r"(^|[^a-z])(base|initial|init|start|min|max|peak|end|final|target|warmup)[ _-]?(lrs?|learning[ _-]?rates?)$"
+    r"|(lrs?|learning[ _-]?rates?)[ _-](decay|schedule|scheduler|warmup|min|max|gamma|factor|mult|step|policy|power)"
 )
 #: Weights & Biases adds the range of each point, Lightning the other settings of a group.
 OTHER_ENDINGS = ("__min", "__max", "momentum", "weight_decay")
 #: Columns that tell the rows of several groups or runs apart.
-OWNER_NAMES = ("run", "optimizer", "group", "param_group")
+OWNER_NAMES = (
+    *("run", "run.hash", "run_hash", "run_id", "experimentkey", "experiment_key"),
+    *("optimizer", "group", "param_group"),
+)
 #: Names listed in an error message, at most.
 SHOWN = 8
 
@@ -33,7 +44,8 @@ class Table:
     """Columns by name; an empty cell is NaN in a column of numbers and '' or None in one of objects.
 
     `load` returns a column; `where` names the place of a row in the file; `trainer` marks a Trainer's state, whose
-    `last_step` is its last update.
+    `last_step` is its last update; `notes`: remarks on how it was read; `present`: the rows that have a value in a
+    column, where NaN is a value; `unfinished`: the file does not end with the end of a line.
     """
 
     names: Sequence[str]
@@ -41,23 +53,31 @@ class Table:
     where: Callable[[int], str]
     trainer: bool = False
     last_step: int | None = None
+    notes: tuple[str, ...] = ()
+    present: Callable[[str], Steps | None] = lambda name: None
+    unfinished: bool = False
 
-    def numbers(self, name: str, rows: Steps | None = None) -> tuple[Steps, Rates]:
+    def numbers(self, name: str, rows: Steps | None = None, *, finite: bool = True) -> tuple[Steps, Rates]:
         """The rows (of the given ones) in which a column has a value, and the values.
 
-        Raises ValueError for a value that is not a finite number.
+        Raises ValueError for a value that is not a number or, if `finite`, not a finite one.
         """
         values = self.load(name)
         rows = np.arange(values.size) if rows is None else rows
+        present = self.present(name)
+        if present is not None:
+            rows = np.intersect1d(rows, present)
         values = values[rows]
-        if values.dtype != object:
+        if present is not None and values.dtype != object:
+            full, numbers = np.ones(rows.size, dtype=bool), values.astype(np.float64)
+        elif values.dtype != object:
             full = ~np.isnan(values)
             numbers = values[full].astype(np.float64)
         else:
             full = np.array([not (v is None or (isinstance(v, str) and not v.strip())) for v in values], dtype=bool)
             numbers = self._converted(name, values[full], rows[full])
         wrong = np.flatnonzero(~np.isfinite(numbers))
-        if wrong.size:
+        if wrong.size and finite:
             at = int(wrong[0])
             raise ValueError(f"{name}={numbers[at]} in {self.where(int(rows[full][at]))} must be finite")
         return rows[full], numbers
@@ -71,6 +91,15 @@ class Table:
                 shown = str(value)[:40]
                 raise ValueError(f"{name}={shown!r} in {self.where(int(rows[i]))} must be a number") from None
         return numbers
+
+
+def plain(name: str) -> str:
+    """The last part of the name of a metric, in one spelling.
+
+    >>> plain("run - train/Global Step"), plain("_step")
+    ('global_step', 'step')
+    """
+    return metric(name).rpartition("/")[2].strip("_ ").replace(" ", "_")
 
 
 def metric(name: str) -> str:
@@ -88,23 +117,10 @@ def names_lr(name: str) -> bool:
     >>> [names_lr(name) for name in ("lr-AdamW/pg1", "learningRate", "lr-Adam-momentum", "color", "run - lr__MIN")]
     [True, True, False, False, False]
     """
-    text = metric(name)
+    text = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name.rpartition(" - ")[2]).strip().lower()
     if text.endswith(OTHER_ENDINGS):
         return False
     return re.search(r"(^|[^a-z])(lrs?|learning[ _-]?rates?)([^a-z]|$)", text) is not None
-
-
-def step_column(table: Table) -> tuple[str | None, str | None]:
-    """The step column, None where the rows are numbered instead, and a note on the choice, if any."""
-    plain = {metric(name).rpartition("/")[2].strip("_ ").replace(" ", "_"): name for name in reversed(table.names)}
-    for known in STEP_NAMES:
-        if known in plain:
-            return plain[known], None
-    if "epoch" in plain:
-        return plain["epoch"], f"There is no step column; {plain['epoch']} is used instead."
-    if len(table.names) > 1:
-        return None, "There is no step column; the rows are numbered from 0."
-    return None, None
 
 
 def lr_columns(table: Table, requested: str | None, steps: str | None) -> list[str]:
@@ -116,8 +132,9 @@ def lr_columns(table: Table, requested: str | None, steps: str | None) -> list[s
             raise ValueError(f"column={requested!r} must be one of {listed}")
         return [requested]
     columns = [name for name in others if names_lr(name)]
+    columns = [name for name in columns if not SETTINGS.search(metric(name))] or columns
     if not columns:  # the name that TensorBoard uses for every metric
-        columns = [name for name in others if metric(name) in ("value", "values")]
+        columns = [name for name in others if metric(name) in VALUE_NAMES]
     if not columns:
         raise ValueError(f"columns={listed or 'none'} must include a learning rate: name it with --column")
     return columns

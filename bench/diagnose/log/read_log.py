@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +13,22 @@ import numpy as np
 from bench.diagnose.core.trace import Trace
 from reference.check import Rates, Steps, integer
 
-from .columns import Table, lr_columns, owners, step_column
+from .axis import Axis, Units, axis_of, steps_at
+from .columns import VALUE_NAMES, Table, lr_columns, metric, names_lr, owners
 from .csv_log import read_csv
+from .event_file import read_events
 from .json_log import read_json
+from .long_table import one_column_a_group, one_column_each
+from .parquet_log import read_parquet
+from .printed_log import is_printed, read_printed
+from .source import Source, read_source
 
-#: A log of 1e7 steps is about 300 MB; larger files are rejected unread.
-MOST_BYTES = 512 * 2**20
-#: Bytes of a file that are inspected to tell text from other data.
-HEAD_BYTES = 2**16
+#: Names of files that hold another metric under `value`.
+NO_LR = re.compile(
+    r"(^|[^a-z])(loss|acc|accuracy|error|ppl|perplexity|norm|bleu|map|iou|time|memory|throughput|epoch|tokens)([^a-z]|$)"
+)
+#: In a line without an end, a last LR of more than LOST_EXPONENT times any of the OTHERS or more before it is cut off.
+LOST_EXPONENT, OTHERS = 10, 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,23 +36,34 @@ class Log:
     """The traces of a file.
 
     `traces`: one for each parameter group or run; `notes`: remarks on how they were read;
-    `first_step`: the step number of the first update in the log; `other_first_step`: the other possible one.
+    `first_step`: the step number of the first update in the log; `other_first_step`: the other possible one;
+    `findings`: what is wrong with the values themselves, such as a NaN.
     """
 
     traces: tuple[Trace, ...]
     notes: tuple[str, ...] = ()
     first_step: int = 0
     other_first_step: int | None = None
+    findings: tuple[str, ...] = ()
 
 
-def read_log(path: Path, *, column: str | None = None, first_step: int | None = None, resumed: bool = False) -> Log:
-    """Read the traces of a file.
+def read_log(
+    path: Path,
+    *,
+    column: str | None = None,
+    first_step: int | None = None,
+    resumed: bool = False,
+    units: Units | None = None,
+) -> Log:
+    """Read the traces of a file, or of standard input for the path ``-``.
 
-    `path`: CSV from TensorBoard, Weights & Biases or Lightning, a Trainer's trainer_state.json, plain columns with or
-    without names (separated by comma, semicolon, tab or spaces), JSON or JSON lines of records;
+    `path`: a table (CSV, JSON, JSON lines, Parquet) of TensorBoard, Weights & Biases, Lightning, MLflow, DVCLive,
+    Comet or Aim, or plain columns with or without names; TensorBoard's event file; a Trainer's trainer_state.json;
+    printed lines; each of them also packed with gzip;
     `column`: the one to read (default: every column named as a learning rate);
     `first_step`: the step number of the first update in the log (default: 0; for a Trainer's state 0 or 1, depending
-    on its values); `resumed`: later rows replace earlier rows of the same steps.
+    on its values); `resumed`: later rows replace earlier rows of the same steps; `units`: what a log in epochs or
+    tokens needs.
 
     A step that is logged twice keeps its last value, which is that of a run resumed there. Raises ValueError,
     ``name=value`` first, for input that cannot be used.
@@ -56,78 +77,125 @@ def read_log(path: Path, *, column: str | None = None, first_step: int | None = 
     ...     read_log(path).traces[0].lrs
     array([0.1, 0.2])
     """
+    return read_logs([path], column=column, first_step=first_step, resumed=resumed, units=units)
+
+
+def read_logs(
+    paths: Sequence[Path],
+    *,
+    column: str | None = None,
+    first_step: int | None = None,
+    resumed: bool = False,
+    units: Units | None = None,
+) -> Log:
+    """Read one run from a file, or from several event files that it was written to in turn; else as `read_log`."""
     if first_step is not None:
         integer("first_step", first_step)
+    path = paths[0]
     try:
-        return _read(path, column, first_step, resumed)
+        sources = [read_source(path) for path in paths]
+        table = _table(sources, column)
     except UnicodeDecodeError:
         raise ValueError(f"trace={str(path)!r} must be UTF-8 text (CSV or JSON)") from None
     except OSError as error:
         raise ValueError(f"trace={str(path)!r} must be readable: {error.strerror}") from None
+    notes = [note for source in sources for note in source.notes]
+    log = _read(table, path, column, first_step, resumed or len(paths) > 1, units or Units())
+    return dataclasses.replace(log, notes=(*notes, *log.notes))
 
 
-def _read(path: Path, column: str | None, first_step: int | None, resumed: bool) -> Log:
-    text_start = _checked_start(path)
-    table = read_json(path) if text_start.lstrip()[:1] in ("[", "{") else read_csv(path, text_start)
-    steps_from, note = step_column(table)
-    notes = [note] if note else []
-    names = lr_columns(table, column, steps_from)
+def _table(sources: Sequence[Source], column: str | None) -> Table:
+    source = sources[0]
+    if source.is_events:
+        return read_events([source.data for source in sources], column)
+    if source.is_parquet:
+        table = read_parquet(source)
+    else:
+        text = source.text()
+        if text.lstrip()[:1] in ("[", "{"):
+            try:
+                table = read_json(source, text)
+            except ValueError:
+                if not is_printed(text):
+                    raise
+                table = read_printed(source, text)
+        else:
+            table = read_printed(source, text) if is_printed(text) else read_csv(source, text)
+    return one_column_a_group(one_column_each(table, column))
+
+
+def _read(table: Table, path: Path, column: str | None, first_step: int | None, resumed: bool, units: Units) -> Log:
+    axis = axis_of(table)
+    notes, findings = list(table.notes), list[str]()
+    names = lr_columns(table, column, axis.name)
+    if column is None:
+        _check_value_column(names, path)
     columns: dict[str, tuple[Steps, Rates]] = {}
     groups = owners(table)
     for name, (owner, own_rows) in itertools.product(names, groups):
-        rows, lrs = table.numbers(name, own_rows)
+        rows, lrs = table.numbers(name, own_rows, finite=False)
         if not rows.size and len(names) * len(groups) > 1:
             continue  # a group that this run never logged
-        steps = rows if steps_from is None else _integer_steps(table, steps_from, rows)
+        steps, remarks = steps_at(table, axis, rows, units)
+        notes += [remark for remark in remarks if remark not in notes]
         steps, lrs, note = _rising(table, name, rows, steps, lrs, resumed)
+        notes += [note] if note else []
+        steps, lrs, remark, fatal = _finite(name, steps, lrs)
+        (findings if fatal else notes).extend([remark] if remark else [])
+        steps, lrs, note = _without_lost_exponent(table, name, steps, lrs)
+        notes += [note] if note else []
         if steps.size < 2:
             raise ValueError(f"column={name!r} must have values at 2 steps or more, but has {steps.size}")
-        notes += [note] if note else []
         columns[f"{name} of {owner}" if owner else name] = steps, lrs
     if not columns:
         raise ValueError(f"columns={', '.join(names)} must have values, but all are empty")
     earliest = min(columns.values(), key=lambda column: int(column[0][0]))
-    first, other = _first_step(table, *earliest) if first_step is None else (first_step, None)
+    first, other = _first_step(table, axis, *earliest) if first_step is None else (first_step, None)
     if int(earliest[0][0]) < first:
         raise ValueError(f"first_step={first} must be <= {earliest[0][0]}, the first step of the log")
     traces = tuple(
         Trace(steps - first, lrs, name=name, decimals=fixed_decimals(lrs)) for name, (steps, lrs) in columns.items()
     )
-    return Log(traces, tuple(notes), first, other)
+    return Log(traces, tuple(notes), first, other, tuple(findings))
 
 
-def _checked_start(path: Path) -> str:
-    """The first characters of a text file; raises ValueError for other data and for a file that is too large."""
-    shown = f"trace={str(path)!r}"
-    if not path.exists():
-        raise ValueError(f"{shown} must be an existing file, or module:factory")
-    if not path.is_file():
-        raise ValueError(f"{shown} must be a file, not a {'folder' if path.is_dir() else 'device'}")
-    size = path.stat().st_size
-    if size > MOST_BYTES:
+def _check_value_column(names: list[str], path: Path) -> None:
+    """Raises ValueError if the only column is a `value` and the name of the file is that of another metric."""
+    text = metric(path.name).partition("tag-")[2] or path.name.lower()
+    if metric(names[0]) in VALUE_NAMES and NO_LR.search(text) and not names_lr(text):
         raise ValueError(
-            f"{shown} must have at most {MOST_BYTES / 1e9:.1f} GB, not {size / 1e9:.1f} GB: log every n steps"
+            f"column={names[0]!r} must be a learning rate, but the file is named {path.name!r}: choose the column with"
+            " --column if it is one"
         )
-    with path.open("rb") as file:
-        start = file.read(HEAD_BYTES)
-    if not start.strip():
-        raise ValueError(f"{shown} must have rows, but the file is empty")
-    whole_lines = start[: start.rfind(b"\n") + 1] if size > len(start) and b"\n" in start else start
-    if b"\0" in start:
-        raise ValueError(f"{shown} must be UTF-8 text (CSV or JSON), but it contains zero bytes")
-    return whole_lines.decode("utf-8-sig")
 
 
-def _integer_steps(table: Table, name: str, rows: Steps) -> Steps:
-    filled, steps = table.numbers(name, rows)
-    if filled.size != rows.size:
-        at = int(np.setdiff1d(rows, filled)[0])
-        raise ValueError(f"{name}='' in {table.where(at)} must be a number")
-    wrong = np.flatnonzero((steps != np.rint(steps)) | (steps < 0) | (steps > 2.0**53))
-    if wrong.size:
-        at = int(wrong[0])
-        raise ValueError(f"{name}={steps[at]:g} in {table.where(int(rows[at]))} must be an integer >= 0")
-    return steps.astype(np.int64)
+def _finite(name: str, steps: Steps, lrs: Rates) -> tuple[Steps, Rates, str | None, bool]:
+    """The finite values, a remark on the others, and whether they are a fault.
+
+    They are if one is infinite, or if the log ends with them; a NaN among numbers may mean that nothing was logged.
+    """
+    finite = np.isfinite(lrs)
+    if finite.all():
+        return steps, lrs, None, False
+    if not finite.any():
+        raise ValueError(f"{name}={lrs[0]} must be finite, but no value is")
+    first = int(np.flatnonzero(~finite)[0])
+    count = int((~finite).sum())
+    to_the_end = bool((~finite[first:]).all())
+    fatal = to_the_end or bool(np.isinf(lrs).any())
+    kind = "NaN" if np.isnan(lrs[first]) else "infinite"
+    rows = f"{count} of {lrs.size} rows"
+    where = f"from step {steps[first]} on ({rows})" if to_the_end else f"in {rows}, first at step {steps[first]}"
+    return steps[finite], lrs[finite], f"{name} is {kind} {where}; the other rows are diagnosed.", fatal
+
+
+def _without_lost_exponent(table: Table, name: str, steps: Steps, lrs: Rates) -> tuple[Steps, Rates, str | None]:
+    """The rows without a last one that a kill left without its exponent."""
+    most = np.abs(lrs[:-1]).max(initial=0.0)
+    if not table.unfinished or lrs.size <= OTHERS or not 0 < LOST_EXPONENT * most < lrs[-1]:
+        return steps, lrs, None
+    note = f"The last line, with {name}={lrs[-1]:g}, is cut off, as in a killed run; it is left out."
+    return steps[:-1], lrs[:-1], note
 
 
 def _rising(
@@ -148,7 +216,8 @@ def _rising(
         )
     after = np.minimum.accumulate(steps[::-1])[::-1]
     keep = np.append(steps[:-1] < after[1:], True) if steps.size else np.zeros(0, dtype=bool)
-    again = np.flatnonzero((np.diff(steps) == 0) & (np.diff(lrs) != 0))
+    different = (np.diff(lrs) != 0) & np.isfinite(lrs[1:]) & np.isfinite(lrs[:-1])
+    again = np.flatnonzero((np.diff(steps) == 0) & different)
     note = None
     if falls.size:
         note = f"{name}: {int((~keep).sum())} rows logged before a resume from an earlier step are ignored."
@@ -160,7 +229,7 @@ def _rising(
     return steps[keep], lrs[keep], note
 
 
-def _first_step(table: Table, steps: Steps, lrs: Rates) -> tuple[int, int | None]:
+def _first_step(table: Table, axis: Axis, steps: Steps, lrs: Rates) -> tuple[int, int | None]:
     """The apparent step number of the first update in the log, and the other possible one."""
     if int(steps[0]) == 0:
         return 0, None
