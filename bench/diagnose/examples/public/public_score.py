@@ -1,0 +1,85 @@
+"""How the diagnosis does on the public examples: right, half right, wrong, wrong and sure, unknown."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from bench.diagnose.core.diagnosis import Diagnosis
+from bench.diagnose.examine import diagnose
+
+from .public_example import HEALTHY, PublicExample, public_example
+
+#: A schedule that the diagnosis names has the right facts if it gives every logged LR within this share of the peak.
+SAME_CURVE = 0.01
+RIGHT, HALF, WRONG, UNKNOWN = "right", "half", "wrong", "unknown"
+
+
+@dataclasses.dataclass(frozen=True)
+class PublicScore:
+    """How one example was answered.
+
+    `named`: the cause that came first, ``healthy`` or ``unknown``; `result`: `RIGHT`, `HALF`, `WRONG` or `UNKNOWN`;
+    `sure`: no other explanation was tied with the first.
+    """
+
+    example: PublicExample
+    named: str
+    result: str
+    sure: bool
+
+    @property
+    def accused(self) -> bool:
+        """Whether a healthy run was called faulty."""
+        return self.example.label == HEALTHY and self.result == WRONG
+
+
+def answer(example: PublicExample) -> Diagnosis | None:
+    """The diagnosis of the log; None where the settings are refused, which helps the user no more than ``unknown``."""
+    try:
+        return diagnose(
+            example.trace,
+            example.expect,
+            base_lr=example.base_lr,
+            warmup_steps=example.warmup_steps,
+            total_steps=example.total_steps,
+        )
+    except ValueError:
+        return None
+
+
+def same_curve(diagnosis: Diagnosis) -> bool:
+    """Whether the schedule that the diagnosis names gives the logged LRs, within `SAME_CURVE` of their peak."""
+    best = diagnosis.best
+    if best is None or best.schedule is None:
+        return False
+    trace = diagnosis.trace
+    lrs = best.schedule(trace.steps, float(best.parameters.get("base_lr", 1.0)))
+    return bool(np.abs(lrs - trace.lrs).max() <= SAME_CURVE * np.abs(trace.lrs).max())
+
+
+def judged(example: PublicExample, diagnosis: Diagnosis | None) -> PublicScore:
+    """Compare an answer with the right one.
+
+    Half right is a cause that points at the same line of code, and, given nothing, a curve with the right facts:
+    without a word from the user nobody can know that 300 steps should have been 600.
+    """
+    if diagnosis is None or diagnosis.best is None or diagnosis.verdict == "unknown":
+        return PublicScore(example, UNKNOWN, UNKNOWN, False)
+    healthy = diagnosis.verdict == "healthy"
+    named = HEALTHY if healthy else diagnosis.best.cause
+    sure = diagnosis.tied == 1
+    if named in (*example.right, HEALTHY if example.label == HEALTHY else example.label):
+        result = RIGHT
+    elif named in example.near or (healthy and example.mode == "nothing" and same_curve(diagnosis)):
+        result = HALF
+    else:
+        result = WRONG
+    return PublicScore(example, named, result, sure)
+
+
+def score_public(seed: int) -> PublicScore:
+    """Diagnose the example of a seed and compare."""
+    example = public_example(seed)
+    return judged(example, answer(example))
