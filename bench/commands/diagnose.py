@@ -12,7 +12,7 @@ from bench.diagnose.examine import LogDiagnosis, examine
 from bench.diagnose.log.axis import Units
 from bench.diagnose.log.read_log import Log, read_log
 from bench.diagnose.show.comparison import compare, rows_around
-from bench.diagnose.show.words import compared_with, difference, other_explanations, other_text
+from bench.diagnose.show.words import compared_with, difference, facts_lines, other_explanations, other_text
 from reference import parse
 from reference.check import integer, real
 from suite.shared.cli import InputError, checked_input
@@ -135,10 +135,16 @@ def _print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     console.print(diagnosis.sentence())
     if diagnosis.best is not None and diagnosis.verdict == "fault":
         console.print(f"\nChange: {diagnosis.best.fix}")
-    console.print(f"\n{difference(diagnosis)}")
-    for line in compared_with(diagnosis):
-        if line:
-            console.print(line)
+    if diagnosis.look:
+        console.print(f"\nLook at {diagnosis.look}")
+    facts = facts_lines(diagnosis)
+    if facts:
+        console.print("\nFacts:")
+    for fact in facts:
+        console.print(f"  {fact}")
+    lines = [line for line in (difference(diagnosis), *compared_with(diagnosis)) if line]
+    for i, line in enumerate(lines):
+        console.print(f"\n{line}" if i == 0 else line)
     comparison = compare(diagnosis)
     if comparison is not None:
         table = plain_table()
@@ -149,6 +155,6 @@ def _print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
         console.print(table)
     others = other_explanations(diagnosis)
     if others:
-        console.print("Closest candidates:" if diagnosis.verdict == "unknown" else "Other explanations:")
+        console.print("Other explanations:")
     for other in others:
         console.print(f"  {other_text(other)}")

@@ -9,10 +9,12 @@ import numpy as np
 
 from bench.diagnose.core.diagnosis import VERDICTS, Diagnosis
 from bench.diagnose.core.trace import Trace
+from bench.diagnose.facts.gather import Told, gather_facts
 from bench.diagnose.log.read_log import Log
 from reference import Schedule
 
 from .against_schedule import against_schedule
+from .judge import can_be_fitted, judged
 from .without_schedule import without_schedule
 
 
@@ -28,10 +30,17 @@ def diagnose(
 
     With `expect` (at `base_lr`, by default 1): how the trace differs from it and why. With settings only:
     any healthy schedule with these settings is right. With nothing: the family, the kinds and their parameters.
+    The facts come with every diagnosis; where no explanation fits they decide.
     """
+    told = Told(base_lr, warmup_steps, total_steps)
+    facts = gather_facts(trace, told)
+    if not can_be_fitted(trace):
+        return Diagnosis(trace, expect, "fault", (), 0, base_lr, facts)
     if expect is not None:
-        return against_schedule(trace, expect, 1.0 if base_lr is None else base_lr, total_steps)
-    return without_schedule(trace, base_lr, warmup_steps, total_steps)
+        result = against_schedule(trace, expect, 1.0 if base_lr is None else base_lr, total_steps)
+    else:
+        result = without_schedule(trace, base_lr, warmup_steps, total_steps)
+    return judged(result, facts, told)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -90,7 +99,11 @@ def examine(
 
 
 def _badness(diagnoses: Sequence[Diagnosis]) -> int:
-    return max(VERDICTS.index(diagnosis.verdict) for diagnosis in diagnoses)
+    """The worst verdict; a fault whose cause is unknown counts as an unknown."""
+    return max(
+        VERDICTS.index(diagnosis.verdict if diagnosis.tied or diagnosis.verdict == "healthy" else "unknown")
+        for diagnosis in diagnoses
+    )
 
 
 def distinct(traces: Sequence[Trace]) -> list[Trace]:

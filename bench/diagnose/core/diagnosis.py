@@ -8,6 +8,7 @@ from typing import Any
 
 from reference import Schedule
 
+from .fact import LOOK, Fact
 from .trace import Trace
 
 VERDICTS = ("healthy", "fault", "unknown")
@@ -67,10 +68,11 @@ class Explanation:
 class Diagnosis:
     """The verdict on a trace, with its explanations, best first.
 
-    `verdict`: ``healthy`` (as expected or, without an expectation, a healthy schedule), ``fault`` (the first
-    explanation is a mistake) or ``unknown`` (nothing fits); `expected`: the schedule that the trace is compared with,
-    None without one; `base_lr`: of `expected`; `tied`: how many of the first explanations fit equally well, 1 where
-    only the first does and 0 where none fits.
+    `verdict`: ``healthy`` (as expected or, without an expectation, without a sick fact), ``fault`` (the first
+    explanation is a mistake, or a fact is sick) or ``unknown`` (nothing fits what was asked for); `expected`: the
+    schedule that the trace is compared with, None without one; `base_lr`: of `expected`; `tied`: how many of the first
+    explanations fit equally well, 1 where only the first does and 0 where none fits; `facts`: what can be read off the
+    trace, the most telling first.
     """
 
     trace: Trace
@@ -79,6 +81,7 @@ class Diagnosis:
     explanations: tuple[Explanation, ...]
     tied: int
     base_lr: float | None = None
+    facts: tuple[Fact, ...] = ()
 
     @property
     def best(self) -> Explanation | None:
@@ -89,13 +92,29 @@ class Diagnosis:
         """The verdict in words: what, since which step, by how much, and what fits equally well."""
         best = self.best
         if best is None or self.verdict == "unknown":
-            return "No known schedule or mistake reproduces this trace."
+            return self._by_facts()
         others = [explanation.title for explanation in self.explanations[1 : self.tied]]
         if not others:
             return best.sentence
         if len(others) == 1:
             return f"{best.sentence} {others[0][0].upper()}{others[0][1:]} fits equally well."
         return f"{best.sentence} These fit equally well: {'; '.join(others)}."
+
+    def _by_facts(self) -> str:
+        """The verdict where no explanation fits: the facts decide, and the cause is unknown."""
+        if not self.facts:
+            return "No known schedule or mistake reproduces this trace."
+        lead = self.facts[0].sentence
+        if self.verdict == "healthy":
+            return f"{lead} Nothing in it is a fault by itself."
+        asked = "" if self.facts[0].sick else " This is not what was asked for."
+        return f"{lead}{asked} The cause is unknown."
+
+    @property
+    def look(self) -> str:
+        """Where to look next, for a sick fact whose cause is unknown; else empty."""
+        unexplained = not self.tied and self.facts and self.facts[0].sick
+        return LOOK.get(self.facts[0].id, "") if unexplained else ""
 
     def to_json(self) -> dict[str, Any]:
         """The diagnosis as plain data for JSON, without the trace itself."""
@@ -111,5 +130,6 @@ class Diagnosis:
             "last_logged_step": int(self.trace.steps[-1]),
             "stride": self.trace.stride,
             "digits": self.trace.digits,
+            "facts": [fact.to_json() for fact in self.facts],
             "explanations": [e.to_json() for e in self.explanations],
         }

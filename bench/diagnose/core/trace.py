@@ -29,7 +29,8 @@ class Trace:
     and still None if they are not rounded); `decimals`: decimal places of a log with a fixed number of them
     (%.6f), else None.
 
-    Raises TypeError or ValueError unless both have the same length n >= 2, the steps increase and all LRs are finite.
+    LRs may be NaN or infinite: that is a fact about a run, and no schedule is fitted to such a trace.
+    Raises TypeError or ValueError unless both have the same length n >= 2 and the steps increase.
 
     >>> trace = Trace(np.arange(4), np.array([0.0, 0.25, 0.5, 0.75]))
     >>> trace.stride, trace.digits, trace.exact
@@ -57,9 +58,6 @@ class Trace:
         if not_rising.size:
             i = int(not_rising[0]) + 1
             raise ValueError(f"steps[{i}]={steps[i]} must be > steps[{i - 1}]={steps[i - 1]}")
-        wrong = np.flatnonzero(~np.isfinite(lrs))
-        if wrong.size:
-            raise ValueError(f"lrs[{wrong[0]}]={lrs[wrong[0]]} must be finite")
         for name in ("digits", "decimals"):
             if getattr(self, name) is not None:
                 integer(name, getattr(self, name), 1)
@@ -76,6 +74,11 @@ class Trace:
         gaps, counts = np.unique(np.diff(self.steps), return_counts=True)
         return int(gaps[np.argmax(counts)])
 
+    @functools.cached_property
+    def finite(self) -> NDArray[np.bool_]:
+        """Where the LR is a number."""
+        return np.isfinite(self.lrs)
+
     @property
     def exact(self) -> bool:
         """Whether the values have float64 precision, not rounded for the log."""
@@ -84,7 +87,9 @@ class Trace:
     @functools.cached_property
     def single(self) -> bool:
         """Whether every value is a float32: a tensor LR, or a log in single precision."""
-        return self.digits is None and bool((self.lrs.astype(np.float32).astype(np.float64) == self.lrs).all())
+        return self.digits is None and bool(
+            (self.lrs.astype(np.float32).astype(np.float64) == self.lrs)[self.finite].all()
+        )
 
     @functools.cached_property
     def tolerance(self) -> NDArray[np.float64]:
@@ -92,7 +97,7 @@ class Trace:
 
         Half a unit of the last digit, plus the drift of recursive schedulers.
         """
-        size = np.abs(self.lrs)
+        size = np.where(self.finite, np.abs(self.lrs), 0.0)
         drift = FLOAT_DRIFT * max(1.0, float(self.steps[-1]) / 1e5)
         if self.single:  # float32 recursions drift by one rounding error a step, some of which cancel
             drift += FLOAT32_ROUNDING * (2 + float(np.sqrt(self.steps[-1])))
@@ -112,7 +117,7 @@ def significant_digits(lrs: Rates) -> int | None:
     >>> significant_digits(np.array([0.1235, 0.002346])), significant_digits(np.array([1 / 3, 1.0]))
     (4, None)
     """
-    unexplained = np.abs(lrs[lrs != 0])
+    unexplained = np.abs(lrs[(lrs != 0) & np.isfinite(lrs)])
     if not unexplained.size:
         return FEWEST_DIGITS
     for digits in range(FEWEST_DIGITS, MOST_DIGITS + 1):

@@ -26,8 +26,8 @@ class ComparisonRow(NamedTuple):
 class Comparison:
     """The LRs that a trace is compared with.
 
-    `label`: expected (by the user), identified (by the diagnosis), intended (identified, without the fault) or
-    closest (where nothing fits); `schedule`, `base_lr`; `lrs`: one for each logged step, NaN where the schedule has
+    `label`: expected (by the user), identified (by the diagnosis) or intended (identified, without the fault);
+    `schedule`, `base_lr`; `lrs`: one for each logged step, NaN where the schedule has
     ended; `differs`: where the log is off by more than its rounding; `first`: the index of the first such step, None
     where there is none; `mark`: the index to look at: `first`, or the first wrong step of a fault that the schedule
     itself has.
@@ -51,7 +51,7 @@ def compare(diagnosis: Diagnosis) -> Comparison | None:
     best, trace = diagnosis.best, diagnosis.trace
     if diagnosis.expected is not None:
         label, schedule, base = "expected", diagnosis.expected, diagnosis.base_lr
-    elif best is not None and best.schedule is not None:
+    elif best is not None and best.schedule is not None and diagnosis.verdict != "unknown":
         label, schedule, base = "identified", best.schedule, float(best.parameters.get("base_lr", 1.0))
     else:
         return None
@@ -60,8 +60,6 @@ def compare(diagnosis: Diagnosis) -> Comparison | None:
     differs = ~(np.abs(trace.lrs - lrs) <= FITS * trace.tolerance)
     first = int(np.argmax(differs)) if differs.any() else None
     mark = first
-    if diagnosis.verdict == "unknown" and label == "identified":
-        label = "closest"
     if diagnosis.verdict == "fault" and best is not None:
         label = "intended" if label == "identified" and first is not None else label
         if mark is None and best.first_step is not None:

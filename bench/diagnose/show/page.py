@@ -12,7 +12,7 @@ from suite.shared.files import write_whole
 
 from .comparison import compare, rows_around
 from .picture import InstrumentCurve, as_image, draw_curve, draw_trace, draw_zoom, zoomed
-from .words import compared_with, difference, other_explanations, other_text, parameters, verdict_line
+from .words import compared_with, difference, facts_lines, other_explanations, other_text, parameters, verdict_line
 
 TEMPLATE = "page.html.j2"
 
@@ -60,6 +60,8 @@ def _part(diagnosis: Diagnosis) -> dict[str, Any]:
         "headline": verdict_line(diagnosis),
         "sentence": diagnosis.sentence(),
         "fix": diagnosis.best.fix if diagnosis.best is not None and diagnosis.verdict == "fault" else None,
+        "facts": facts_lines(diagnosis),
+        "look": diagnosis.look,
         "others": [other_text(other) for other in other_explanations(diagnosis)],
         "pictures": pictures,
         "rows": rows_around(diagnosis),
@@ -78,7 +80,7 @@ def trace_text(diagnosis: Diagnosis) -> str:
         f"Learning rate of {trace.name} over steps {trace.steps[0]} to {trace.steps[-1]}: "
         f"starts at {trace.lrs[0]:.4g}, peaks at {trace.lrs.max():.4g}, ends at {trace.lrs[-1]:.4g}."
     )
-    return f"{text} {difference(diagnosis)}"
+    return f"{text} {difference(diagnosis)}".strip()
 
 
 def curve_text(curve: InstrumentCurve) -> str:

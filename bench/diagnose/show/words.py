@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from bench.diagnose.core.diagnosis import Diagnosis, Explanation, share_of
+from bench.diagnose.core.diagnosis import Diagnosis, Explanation
 from bench.diagnose.fit.describe import in_words
 
 from .comparison import compare
 
 #: Other explanations that are listed where fewer of them tie.
 MOST_OTHERS = 3
+#: Facts that are shown.
+MOST_FACTS = 6
 HEADLINES = {"healthy": "Healthy", "fault": "Fault", "unknown": "Unknown"}
 #: Names of parameters for a reader; k and n are those of the cause's sentence.
 LABELS = {
@@ -35,10 +37,10 @@ def verdict_line(diagnosis: Diagnosis) -> str:
 
 
 def difference(diagnosis: Diagnosis) -> str:
-    """Where the log first differs from what it is compared with, and by how much."""
+    """Where the log first differs from what it is compared with, and by how much; empty without a schedule."""
     comparison, trace = compare(diagnosis), diagnosis.trace
     if comparison is None:
-        return "There is nothing to compare it with."
+        return ""
     count, schedule = trace.steps.size, f"the {comparison.label} schedule"
     if comparison.first is None:
         return f"All {count} logged LRs match {schedule} within the rounding of the log."
@@ -67,26 +69,23 @@ def compared_with(diagnosis: Diagnosis) -> tuple[str, str]:
     )
 
 
-def misfit_text(explanation: Explanation) -> str:
-    """How well an explanation fits: the largest difference as a share of the peak LR."""
-    if explanation.fits:
-        return "fits"
-    if explanation.residual is None:
-        return "does not fit"
-    return f"does not fit: differs by up to {share_of(explanation.residual, 'the peak')}"
+def facts_lines(diagnosis: Diagnosis) -> list[str]:
+    """The most telling facts, without the one that the sentence has already said."""
+    said = diagnosis.sentence()
+    return [fact.sentence for fact in diagnosis.facts if fact.sentence not in said][:MOST_FACTS]
 
 
 def other_text(explanation: Explanation) -> str:
-    """Another explanation in words: its title, how well it fits, and its sentence if that says more."""
-    text = f"{explanation.title} ({misfit_text(explanation)})"
-    return text if explanation.title in explanation.sentence else f"{text}: {explanation.sentence}"
+    """Another explanation in words: its title, and its sentence if that says more."""
+    title = explanation.title
+    return title if title in explanation.sentence else f"{title}: {explanation.sentence}"
 
 
 def other_explanations(diagnosis: Diagnosis) -> tuple[Explanation, ...]:
-    """The other explanations, best first: those that tie with the best, and the next ones up to `MOST_OTHERS`."""
-    others = diagnosis.explanations[diagnosis.verdict != "unknown" :]
-    if diagnosis.verdict == "healthy":  # what does not fit casts no doubt on what does, nor does a fault later on
-        others = tuple(other for other in others if other.fits and diagnosis.expected is None)
+    """The other explanations that fit, best first: those that tie with the best, and the next ones."""
+    if diagnosis.verdict == "healthy" and diagnosis.expected is not None:  # a fault later on casts no doubt on it
+        return ()
+    others = tuple(other for other in diagnosis.explanations[1:] if other.fits)
     return others[: max(MOST_OTHERS, diagnosis.tied - 1)]
 
 

@@ -90,12 +90,14 @@ def test_causes_of_the_same_trace_are_tied() -> None:
     )
 
 
-def test_noise_is_unknown() -> None:
-    """A trace of no schedule and no mistake is unknown, not given the nearest cause."""
+def test_the_cause_of_noise_is_unknown() -> None:
+    """A trace of no schedule and no mistake gets a fact, not the nearest cause."""
     lrs = at(STEPS) * (1 + 0.1 * np.sin(STEPS**2))
     diagnosis = against(lrs)
-    assert (diagnosis.verdict, diagnosis.tied) == ("unknown", 0)
-    assert diagnosis.sentence().startswith("No known")
+    assert (diagnosis.verdict, diagnosis.tied, diagnosis.best) == ("fault", 0, None)
+    assert diagnosis.facts[0].id == "noise"
+    assert diagnosis.sentence().startswith("Changes back and forth")
+    assert diagnosis.sentence().endswith("The cause is unknown.")
 
 
 def test_json_has_everything_and_is_json() -> None:

@@ -40,8 +40,8 @@ def test_a_mistake_under_another_convention_is_named(digits: int) -> None:
     assert "Only the settings of the expected schedule match" in diagnosis.sentence()
 
 
-def test_noise_stays_unknown() -> None:
+def test_settings_do_not_explain_noise() -> None:
     """A trace of no schedule is not explained by settings either."""
     lrs = BASE * np.random.default_rng(0).uniform(0.5, 1.0, T)
     diagnosis = diagnose(Trace(np.arange(T), lrs), parse(f"linear{W}+cosine{T - W}"), base_lr=BASE)
-    assert diagnosis.verdict == "unknown"
+    assert (diagnosis.verdict, diagnosis.best) == ("fault", None)

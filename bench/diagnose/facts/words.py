@@ -1,0 +1,95 @@
+"""Facts in words: numbers as people write them, phases as a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .phases import Phase
+
+#: How each curve is said after "rises" or "falls".
+CURVES = {
+    "": "",
+    "linear": "linearly ",
+    "cosine": "like a cosine ",
+    "rsqrt": "as 1/sqrt(step) ",
+    "exponential": "exponentially ",
+    "sqrt": "like a square root ",
+    "square": "quadratically ",
+    "cube": "cubically ",
+    "log": "logarithmically ",
+    "slower": "ever more slowly ",
+    "faster": "ever faster ",
+    "unevenly": "unevenly ",
+}
+#: Phases that are listed in full, at most.
+LISTED = 6
+
+
+def number(value: float) -> str:
+    """A learning rate with four digits.
+
+    >>> number(0.00029999999), number(0.0), number(-1e-9)
+    ('0.0003', '0', '-1e-09')
+    """
+    return f"{value + 0.0:.4g}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with up to three digits.
+
+    >>> percent(0.9046), percent(1.0), percent(0.0004)
+    ('90.5 %', '100 %', '0.04 %')
+    """
+    return f"{100 * share:.3g} %"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "step"), counted(2, "step")
+    ('1 step', '2 steps')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def listed(items: Sequence[int], most: int = 5) -> str:
+    """Step numbers as a list.
+
+    >>> listed([3]), listed([3, 4]), listed(list(range(8)))
+    ('step 3', 'steps 3 and 4', 'steps 0, 1, 2, 3, 4 and 3 more')
+    """
+    if len(items) == 1:
+        return f"step {items[0]}"
+    if len(items) > most:
+        return f"steps {', '.join(map(str, items[:most]))} and {len(items) - most} more"
+    return f"steps {', '.join(map(str, items[:-1]))} and {items[-1]}"
+
+
+def phases_text(found: Sequence[Phase], stair: int | None = None) -> str:
+    """The phases as one sentence.
+
+    >>> rise = Phase("rises", "linear", 0, 20, 0.0, 1e-3, 1.0, 21)
+    >>> fall = Phase("falls", "cosine", 20, 99, 1e-3, 0.0, 1.0, 80, True)
+    >>> phases_text([rise, fall])
+    'Rises linearly from 0 to 0.001 over steps 0-20, then falls like a cosine to 0 at step 99.'
+    """
+    parts = []
+    for i, phase in enumerate(found[:LISTED]):
+        parts.append(_phase_text(phase, None if i == 0 else phase.joined))
+    if len(found) > LISTED:
+        parts.append(f"and {counted(len(found) - LISTED, 'more phase')} up to step {found[-1].end}")
+    text = ", then ".join(parts[:LISTED]) + "".join(f", {part}" for part in parts[LISTED:])
+    if stair is not None:
+        text += f", in stairs of {counted(stair, 'step')}"
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _phase_text(phase: Phase, joined: bool | None) -> str:
+    """A phase in words; `joined`: None for the first, else whether it starts where the one before ended."""
+    if phase.way == "holds":
+        where = f"until step {phase.end}" if joined is not None else f"over steps {phase.start}-{phase.end}"
+        return f"holds {number(phase.last)} {where}"
+    verb = phase.way if phase.way == "wanders" else f"{phase.way} {CURVES[phase.curve]}".strip()
+    if joined:
+        return f"{verb} to {number(phase.last)} at step {phase.end}"
+    return f"{verb} from {number(phase.first)} to {number(phase.last)} over steps {phase.start}-{phase.end}"
