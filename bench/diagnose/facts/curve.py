@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
-class Curve:
+class CurveFit:
     """A curve through a stretch: its name, its largest residual (up to 1 it fits), and how much of a wave it is.
 
     Where no curve has a name: '' (too few rows), faster, slower or unevenly.
@@ -38,7 +38,7 @@ class Curve:
     part: float = 1.0
 
 
-def best_curve(t: Floats, y: Rates, tol: Floats, peak: float) -> Curve | None:
+def best_curve(t: Floats, y: Rates, tol: Floats, peak: float) -> CurveFit | None:
     """The simplest curve within `CLOSE` of a stretch; None where it turns.
 
     >>> t = np.arange(50.0)
@@ -47,9 +47,9 @@ def best_curve(t: Floats, y: Rates, tol: Floats, peak: float) -> Curve | None:
     """
     low, high = float(y.min()), float(y.max())
     if high - low <= max(float(tol.max()) * 2.5, STILL * peak):
-        return Curve("hold", 0.0)
+        return CurveFit("hold", 0.0)
     if y.size < 3:
-        return Curve("", 0.0)
+        return CurveFit("", 0.0)
     allowed = np.maximum(2.5 * tol, CLOSE * (high - low))
     x = (t - t[0]) / (t[-1] - t[0])
     line = _curve("linear", x, y, allowed)
@@ -58,7 +58,7 @@ def best_curve(t: Floats, y: Rates, tol: Floats, peak: float) -> Curve | None:
     if not _one_way(y, allowed):
         return None
     if y.size < FEWEST_ROWS:
-        return Curve("", 1.0)
+        return CurveFit("", 1.0)
     few = np.unique(np.linspace(0, y.size - 1, FEW).astype(np.int64)) if y.size > 2 * FEW else np.arange(y.size)
     candidates = sorted(_curves(t[few], x[few], y[few], allowed[few]), key=lambda curve: curve.off)
     for candidate in candidates[:2]:
@@ -72,13 +72,13 @@ def best_curve(t: Floats, y: Rates, tol: Floats, peak: float) -> Curve | None:
     return _bent(x, y)
 
 
-def _bent(x: Floats, y: Rates) -> Curve:
+def _bent(x: Floats, y: Rates) -> CurveFit:
     """Whether a stretch without a name moves ever faster or ever more slowly."""
     ahead = np.sign(y[-1] - y[0]) * (y - y[0] - (y[-1] - y[0]) * x)
     over, under = float(ahead.max()), float(-ahead.min())
     if over > 4 * under:
-        return Curve("slower", 1.0)
-    return Curve("faster" if under > 4 * over else "unevenly", 1.0)
+        return CurveFit("slower", 1.0)
+    return CurveFit("faster" if under > 4 * over else "unevenly", 1.0)
 
 
 def _one_way(y: Rates, allowed: Floats) -> bool:
@@ -87,7 +87,7 @@ def _one_way(y: Rates, allowed: Floats) -> bool:
     return bool((np.maximum.accumulate(way * y) - way * y <= 2 * allowed).all())
 
 
-def _curves(t: Floats, x: Floats, y: Rates, allowed: Floats, only: str = "") -> Iterator[Curve]:
+def _curves(t: Floats, x: Floats, y: Rates, allowed: Floats, only: str = "") -> Iterator[CurveFit]:
     falls = y[-1] < y[0]
     bases = [("sqrt", np.sqrt(x)), ("sqrt", np.sqrt(1 - x)), ("square", x**2), ("square", (1 - x) ** 2)]
     bases.append(("cube", (1 - x) ** 3))
@@ -106,9 +106,9 @@ def _curves(t: Floats, x: Floats, y: Rates, allowed: Floats, only: str = "") -> 
         yield dataclasses.replace(_wave(x, y, allowed, from_start=False), part=1.0)
 
 
-def _curve(name: str, basis: Floats, y: Rates, allowed: Floats) -> Curve:
+def _curve(name: str, basis: Floats, y: Rates, allowed: Floats) -> CurveFit:
     """The least squares of y = a + b·basis, with its residual in units of what is allowed."""
-    return Curve(name, float(_residuals(basis[None, :], y, allowed)[0]))
+    return CurveFit(name, float(_residuals(basis[None, :], y, allowed)[0]))
 
 
 def _residuals(bases: Floats, y: Rates, allowed: Floats) -> Floats:
@@ -119,7 +119,7 @@ def _residuals(bases: Floats, y: Rates, allowed: Floats) -> Floats:
     return np.asarray(np.max(np.abs(y - y.mean() - slopes[:, None] * centred) / allowed, axis=1))
 
 
-def _transformed(name: str, x: Floats, y: Rates, allowed: Floats) -> Curve:
+def _transformed(name: str, x: Floats, y: Rates, allowed: Floats) -> CurveFit:
     """A line through log y, or through 1/y² with the weights that make the residuals those of y."""
     z, weight = (np.log(y), y) if name == "exponential" else ((y[0] / y) ** 2, 0.5 * y**3 / y[0] ** 2)
     columns = np.stack([np.ones_like(x), x], axis=1)
@@ -131,18 +131,18 @@ def _transformed(name: str, x: Floats, y: Rates, allowed: Floats) -> Curve:
     elif (line > 0).all():
         fit = y[0] / np.sqrt(line)
     else:
-        return Curve(name, float("inf"))
-    return Curve(name, float(np.max(np.abs(y - fit) / allowed)))
+        return CurveFit(name, float("inf"))
+    return CurveFit(name, float(np.max(np.abs(y - fit) / allowed)))
 
 
-def _wave(x: Floats, y: Rates, allowed: Floats, *, from_start: bool) -> Curve:
+def _wave(x: Floats, y: Rates, allowed: Floats, *, from_start: bool) -> CurveFit:
     """Half a cosine wave, or one that ends early (from its start), or one that starts late (to its end)."""
     parts, width = PARTS, float(PARTS[1] - PARTS[0])
     for _ in range(3):
         angles = parts[:, None] * x if from_start else 1 - parts[:, None] * (1 - x)
         off = _residuals(np.cos(np.pi * angles), y, allowed)
         best = int(np.argmin(off))
-        found = Curve("cosine", float(off[best]), float(parts[best]))
+        found = CurveFit("cosine", float(off[best]), float(parts[best]))
         if found.off > 40:
             break
         parts, width = np.clip(found.part + width * FINER, PARTS[0], 1.0), width / 8
