@@ -6,11 +6,13 @@ import argparse
 import importlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.diagnose.examine import LogDiagnosis, examine
 from bench.diagnose.log.axis import Units
 from bench.diagnose.log.read_log import Log, read_log
+from bench.diagnose.log.run_folder import RunFolder, find_runs, read_run
+from bench.diagnose.runs import ExaminedRun, examine_runs
 from bench.diagnose.show.comparison import compare, rows_around
 from bench.diagnose.show.words import compared_with, difference, facts_lines, other_explanations, other_text
 from reference import parse
@@ -19,9 +21,15 @@ from suite.shared.cli import InputError, checked_input
 from suite.shared.console import plain_console, plain_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from bench.diagnose import Diagnosis
+
+
+#: Folders without a readable log that are listed below the table of runs.
+MOST_UNREAD = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,11 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "TRACE is a log: a table (CSV, JSON, JSON lines, Parquet), an event file of TensorBoard, a Trainer's\n"
         "trainer_state.json, the printed lines of a training script, any of them also as .gz or, for -, from standard\n"
-        "input; or module:factory, where factory is a scheduler or takes an optimizer and returns one\n\n"
+        "input; a folder of runs, which gives one table, the worst first; or module:factory, where factory is a\n"
+        "scheduler or takes an optimizer and returns one\n\n"
         "exit codes: 0 healthy, 1 a fault or an unexplained trace, 2 bad input"
     )
     parser.add_argument(
-        "trace", metavar="TRACE", help="a log of learning rates, - for standard input, or module:factory"
+        "trace", metavar="TRACE", help="a log, a folder of runs, - for standard input, or module:factory"
     )
     parser.add_argument("--expect", metavar="SLUG", help="the expected schedule, e.g. linear20+cosine180")
     parser.add_argument("--warmup-steps", type=int, metavar="W", help="configured warmup steps")
@@ -66,16 +75,55 @@ def run(args: argparse.Namespace) -> int:
                 importlib.import_module(package)
             if path is not None and not path.absolute().parent.is_dir():
                 raise InputError(f"{name}={str(path)!r} must be in an existing folder")
-        log = _log(args)
-    result = examine(log, expect, base_lr=args.base_lr, warmup_steps=args.warmup_steps, total_steps=args.total_steps)
+        runs = find_runs(Path(args.trace)) if Path(args.trace).is_dir() else []
+        if len(runs) < 2:
+            log = read_run(runs[0], **_options(args)) if runs else _log(args)
+
+    def diagnosed(log: Log) -> LogDiagnosis:
+        settings = {"warmup_steps": args.warmup_steps, "total_steps": args.total_steps}
+        return examine(log, expect, base_lr=args.base_lr, **settings)
+
+    if len(runs) > 1:
+        return _run_folder(args, runs, diagnosed)
+    result = diagnosed(log)
     _write(args, result)
     if args.json:
-        document = {"trace": args.trace, "notes": result.notes, "findings": result.findings}
-        document["diagnoses"] = [diagnosis.to_json() for diagnosis in result.diagnoses]
-        print(json.dumps(document, indent=2))
+        print(json.dumps({"trace": args.trace, **result.to_json()}, indent=2))
     else:
         _print(plain_console(), result)
     return 0 if result.healthy else 1
+
+
+def _run_folder(args: argparse.Namespace, runs: list[RunFolder], diagnosed: Callable[[Log], LogDiagnosis]) -> int:
+    """Diagnose every run of a folder, and print one table, the worst first."""
+    with checked_input():
+        for name in ("plot", "html"):
+            if getattr(args, name) is not None:
+                raise InputError(f"{name}={str(getattr(args, name))!r} must be omitted: a folder of runs gives a table")
+        options = _options(args)
+    examined = examine_runs(runs, lambda run: read_run(run, **options), diagnosed)
+    read = [run for run in examined if run.result is not None]
+    if not read:
+        raise InputError(f"trace={args.trace!r} must have a log of learning rates: {examined[0].unread}")
+    if args.json:
+        print(json.dumps({"trace": args.trace, "runs": [run.to_json() for run in examined]}, indent=2))
+    else:
+        _print_runs(plain_console(), examined)
+    return 0 if all(run.verdict == "healthy" for run in read) else 1
+
+
+def _print_runs(console: Console, examined: list[ExaminedRun]) -> None:
+    table = plain_table()
+    for name in ("run", "verdict", ""):
+        table.add_column(name, overflow="fold")
+    unread = [run for run in examined if run.result is None]
+    for run in examined[: len(examined) - len(unread)]:
+        table.add_row(run.name, run.verdict, run.sentence())
+    console.print(table)
+    for run in unread[:MOST_UNREAD]:
+        console.print(f"Not read: {run.name}: {run.unread}")
+    if len(unread) > MOST_UNREAD:
+        console.print(f"Not read: {len(unread) - MOST_UNREAD} more")
 
 
 def _check_settings(args: argparse.Namespace) -> None:
@@ -88,13 +136,18 @@ def _check_settings(args: argparse.Namespace) -> None:
         real("base_lr", base, above=0.0)
 
 
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """How a log is to be read, as the options of `read_log`."""
+    units = Units(args.steps_per_epoch, args.tokens_per_step, args.total_steps)
+    return {"column": args.column, "first_step": args.first_step, "resumed": args.resumed, "units": units}
+
+
 def _log(args: argparse.Namespace) -> Log:
     path = Path(args.trace)
-    units = Units(args.steps_per_epoch, args.tokens_per_step, args.total_steps)
     if ":" not in args.trace or path.exists():
         if args.steps is not None:
             raise InputError(f"steps={args.steps} must be omitted: it applies to module:factory only")
-        return read_log(path, column=args.column, first_step=args.first_step, resumed=args.resumed, units=units)
+        return read_log(path, **_options(args))
     for name in ("column", "first_step", "steps_per_epoch", "tokens_per_step"):
         if getattr(args, name) is not None:
             raise InputError(f"{name}={getattr(args, name)!r} must be omitted: it applies to files only")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +56,11 @@ class LogDiagnosis:
     def healthy(self) -> bool:
         """Whether nothing is wrong with any trace."""
         return not self.findings and all(diagnosis.verdict == "healthy" for diagnosis in self.diagnoses)
+
+    def to_json(self) -> dict[str, Any]:
+        """Notes, findings and diagnoses as plain data for JSON."""
+        diagnoses = [diagnosis.to_json() for diagnosis in self.diagnoses]
+        return {"notes": self.notes, "findings": self.findings, "diagnoses": diagnoses}
 
 
 def examine(

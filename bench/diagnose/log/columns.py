@@ -93,6 +93,7 @@ class Table:
         return numbers
 
 
+@functools.lru_cache(maxsize=1024)
 def plain(name: str) -> str:
     """The last part of the name of a metric, in one spelling.
 
@@ -111,6 +112,7 @@ def metric(name: str) -> str:
     return name.rpartition(" - ")[2].strip().lower()
 
 
+@functools.lru_cache(maxsize=1024)
 def names_lr(name: str) -> bool:
     """Whether the name of a column is that of a learning rate.
 

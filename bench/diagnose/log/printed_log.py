@@ -8,6 +8,7 @@ Composer, OLMo, llm.c, YOLOX, PaddleOCR, icefall, Caffe, and progress bars of tq
 from __future__ import annotations
 
 import collections
+import functools
 import re
 from collections.abc import Iterator
 
@@ -55,7 +56,7 @@ def is_printed(text: str) -> bool:
     body = text.lstrip().partition("\n")[2] or text.lstrip().partition("\r")[2]
     parts = [body] if len(body) <= 2 * LOOKED_AT else [body[:LOOKED_AT], body[-LOOKED_AT:]]
     return any(
-        names_lr(found[1]) and not SETTINGS.search(found[1].lower()) and not _is_remark(part, found.start())
+        _is_lr(found[1]) and not _is_remark(part, found.start())
         for part in parts
         for found in LR.finditer(COLOURS.sub("", part))
     ) or any(GROUP.search(part) for part in parts)
@@ -101,6 +102,12 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
                 yield number, COLOURS.sub("", part)
 
 
+@functools.lru_cache(maxsize=1024)
+def _is_lr(name: str) -> bool:
+    """Whether a name is that of a learning rate in use, not of a setting."""
+    return names_lr(name) and not SETTINGS.search(name.lower())
+
+
 def _lrs(line: str) -> Record:
     lowered = line.lower()
     if "lr" not in lowered and "learning" not in lowered:
@@ -110,7 +117,7 @@ def _lrs(line: str) -> Record:
         return groups
     lrs: Record = {}
     for name, value in LR.findall(line):
-        if not names_lr(name) or SETTINGS.search(name.lower()):
+        if not _is_lr(name):
             continue
         if value[0] != "[":
             lrs.setdefault(name, float(value))

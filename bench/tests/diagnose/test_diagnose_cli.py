@@ -133,7 +133,6 @@ def test_pictures_and_pages_are_written() -> None:
 
 BAD = {
     "no_file": (["none.csv"], "trace='none.csv'"),
-    "folder": (["."], "trace='.'"),
     "slug": (["log.csv", "--expect", "linear20+x"], "slug='x'"),
     "column": (["log.csv", "--column", "x"], "column='x'"),
     "first_step": (["log.csv", "--first-step", "7"], "first_step=7"),
