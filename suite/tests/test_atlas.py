@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -36,6 +37,11 @@ def rows(two_releases: Path) -> dict[str, list[AtlasRow]]:
 def lines(data: bytes) -> list[dict[str, str]]:
     """The rows of a compressed table."""
     return list(csv.DictReader(io.StringIO(gzip.decompress(data).decode())))
+
+
+def same(some: dict[str, list[AtlasRow]], others: dict[str, list[AtlasRow]]) -> bool:
+    """Whether rows are equal field by field, NaN to NaN."""
+    return repr(some) == repr(others)
 
 
 def test_the_same_rows_give_the_same_bytes(rows: dict[str, list[AtlasRow]]) -> None:
@@ -92,12 +98,13 @@ def test_traces_parse_back_to_the_exact_rates(rows: dict[str, list[AtlasRow]]) -
     assert len(expected) > 20
     for key, verdict in expected.items():
         for side in ("expected", "actual"):
-            assert tuple(map(float.fromhex, stored[key][side].split())) == getattr(verdict, side)
+            rates = list(map(float.fromhex, stored[key][side].split()))
+            np.testing.assert_array_equal(rates, getattr(verdict, side))  # where a group does not exist yet, NaN
 
 
 def test_a_finished_release_is_not_measured_again(rows: dict[str, list[AtlasRow]], measured: Counter[str]) -> None:
     """The second run reads the shards: no case is run, and the rows are the same."""
-    assert atlas.measure([RIGHT, WRONG]) == rows
+    assert same(atlas.measure([RIGHT, WRONG]), rows)
     assert measured == {}
 
 
@@ -111,7 +118,7 @@ def test_a_damaged_shard_is_measured_again(
     whole = shard.read_bytes()
     at = place % len(whole)
     shard.write_bytes(whole[:at] if damage == "truncated" else whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-    assert atlas.measure([RIGHT, WRONG]) == rows
+    assert same(atlas.measure([RIGHT, WRONG]), rows)
     assert measured == {WRONG: len(some_cases())}
     assert shard.read_bytes() == whole
 

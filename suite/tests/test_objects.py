@@ -14,13 +14,12 @@ import torch.optim.lr_scheduler as lrs
 from reference import ExponentialLR, LinearLR, MultiStepLR, SequentialLR, StepLR
 from suite.cases.experiments.objects import (
     AskedRates,
-    CopyBeside,
     CountedSteps,
     EditedReport,
     KeptReports,
     LeftBehind,
-    StateTaken,
 )
+from suite.cases.experiments.objects.copied import CopyBeside, StateTaken
 from suite.cases.schedules.momenta import ONE_CYCLE
 from suite.engine.action import Action
 from suite.engine.axes import Setup

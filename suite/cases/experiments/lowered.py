@@ -49,15 +49,19 @@ class FallWatched(Action):
         )
 
     @property
+    def finish(self) -> str:
+        """The lowered base LR."""
+        return f'lowered = {self.share} * optimizer.param_groups[0]["initial_lr"]'
+
+    @property
     def checks(self) -> tuple[Check, ...]:
         """It does not rise before the minimum, and after it no higher than the lowered base LR."""
-        allowed = f"round({self.share} * optimizer.param_groups[0]['initial_lr'], 9)"
         return (
             Check("bounds", "the number of rises before the minimum", "rises", "0", "above"),
             Check(
                 "bounds",
-                "whether the LR rises above the lowered base LR after the minimum",
-                f"round(highest_after, 9) > {allowed}",
+                "whether the LR later rises above its limit",
+                "round(highest_after, 9) > round(lowered, 9)",
                 "False",
                 "above",
             ),

@@ -14,7 +14,7 @@ from reference import (
     SequentialLR,
 )
 from suite.cases.experiments.numbers import Inspected, KeptCallable
-from suite.cases.experiments.objects import StateTaken
+from suite.cases.experiments.objects.copied import StateTaken
 from suite.engine.case import Case
 from suite.known.entries.places import Predicate, acted, both, contains, has_tensor_lr, places
 

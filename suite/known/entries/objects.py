@@ -9,8 +9,8 @@ from suite.cases.experiments.objects import (
     EditedReport,
     KeptReports,
     LeftBehind,
-    StateTaken,
 )
+from suite.cases.experiments.objects.copied import StateTaken
 from suite.engine.case import Case
 from suite.known.entries.places import Predicate, acted, both, contains, has_tensor_lr
 

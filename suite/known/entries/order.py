@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reference import CosineAnnealingWarmRestarts, CyclicLR, SequentialLR
 from suite.cases.experiments.built_again import BuiltAgain
-from suite.cases.experiments.objects import CopyBeside
+from suite.cases.experiments.objects.copied import CopyBeside
 from suite.cases.experiments.order import (
     CopiedTogether,
     OtherOptimizer,

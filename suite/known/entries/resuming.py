@@ -18,7 +18,7 @@ from suite.cases.experiments.loading.callables import WithFunction
 from suite.cases.experiments.loading.older import OlderState
 from suite.cases.experiments.loading.resumed import Resumed
 from suite.cases.experiments.loading.states import Branched, RolledBack, SavedApart
-from suite.cases.experiments.objects import CopyBeside, StateTaken
+from suite.cases.experiments.objects.copied import CopyBeside, StateTaken
 from suite.engine.case import Case
 from suite.known.entries.places import Predicate, acted, beside, both, contains, has_tensor_lr, jumped, places, resumed
 

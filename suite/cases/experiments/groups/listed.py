@@ -24,7 +24,7 @@ from suite.cases.schedules.compositions import METRICS
 from suite.engine.action import Action, Check
 from suite.engine.axes import Setup
 from suite.engine.case import Case
-from suite.engine.statements import Schedulers
+from suite.engine.statements import WIDTH, Schedulers
 
 #: Any valid scheduler, for cases that are about the construction of another one.
 PLAIN = ExponentialLR(0.89)
@@ -155,7 +155,11 @@ class GivenAs(Action):
         case = Case("", self.schedule, Setup(groups=2, lists=True))
         (statement,) = Schedulers(case, 0).statements("scheduler = ")
         before, after = FORMS[self.form]
-        return "optimizer = make_optimizer()\n" + statement.replace("[", before + "[").replace("]", "]" + after)
+        statement = statement.replace("[", before + "[").replace("]", "]" + after)
+        if len(statement) > WIDTH:
+            name, _, rest = statement.partition("(")
+            statement = f"{name}(\n    {rest[:-1]}\n)"
+        return f"optimizer = make_optimizer()\n{statement}"
 
     @property
     def refusable(self) -> str:
