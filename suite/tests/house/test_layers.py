@@ -24,7 +24,7 @@ ORDER = (
     ("suite.engine.docstrings",),
     ("suite.tutorials",),
     ("suite.cases.schedules",),
-    ("suite.cases.experiments.groups", "suite.cases.experiments.loading"),
+    ("suite.cases.experiments.groups", "suite.cases.experiments.loading", "suite.cases.experiments.objects"),
     ("suite.cases.experiments",),
     ("suite.cases",),
     ("suite.known.entries",),
