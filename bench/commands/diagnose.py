@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.diagnose import Diagnosis
+    from bench.diagnose.plan.factory import FactoryReading
 
 
 #: Folders without a readable log that are listed below the table of runs.
@@ -39,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "TRACE is a log: a table (CSV, JSON, JSON lines, Parquet), an event file of TensorBoard, a Trainer's\n"
         "trainer_state.json, the printed lines of a training script, any of them also as .gz or, for -, from standard\n"
         "input; a folder of runs, which gives one table, the worst first; or module:factory, where factory is a\n"
-        "scheduler or takes an optimizer and returns one\n\n"
+        "scheduler, or takes an optimizer or nothing and returns one, alone or with its optimizer. A scheduler\n"
+        "is read: what was built, whether torch does what is documented, and what is wrong with the plan\n\n"
         "exit codes: 0 healthy, 1 a fault or an unexplained trace, 2 bad input"
     )
     parser.add_argument(
@@ -76,8 +78,9 @@ def run(args: argparse.Namespace) -> int:
             if path is not None and not path.absolute().parent.is_dir():
                 raise InputError(f"{name}={str(path)!r} must be in an existing folder")
         runs = find_runs(Path(args.trace)) if Path(args.trace).is_dir() else []
+        reading = None
         if len(runs) < 2:
-            log = read_run(runs[0], **_options(args)) if runs else _log(args)
+            log, reading = (read_run(runs[0], **_options(args)), None) if runs else _log(args)
 
     def diagnosed(log: Log) -> LogDiagnosis:
         settings = {"warmup_steps": args.warmup_steps, "total_steps": args.total_steps}
@@ -85,13 +88,25 @@ def run(args: argparse.Namespace) -> int:
 
     if len(runs) > 1:
         return _run_folder(args, runs, diagnosed)
-    result = diagnosed(log)
-    _write(args, result)
+    console, plans = plain_console(), {}
+    if reading is not None:
+        from bench.diagnose.plan.report import plans_json, print_plans
+
+        plans = plans_json(reading)
+        if not args.json:
+            print_plans(console, reading)
+    # A scheduler that was read needs no guess from its LRs; a picture still shows them.
+    guess = reading is None or bool(log.traces and (args.expect or args.plot or args.html))
+    result = diagnosed(log) if guess else LogDiagnosis((), log.notes)
+    if guess:
+        _write(args, result)
     if args.json:
-        print(json.dumps({"trace": args.trace, **result.to_json()}, indent=2))
-    else:
-        _print(plain_console(), result)
-    return 0 if result.healthy else 1
+        print(json.dumps({"trace": args.trace, **result.to_json(), **plans}, indent=2))
+    elif guess:
+        console.print("" if reading is None else "\n", end="")
+        _print(console, result)
+    healthy = result.healthy if reading is None or expect is not None else reading.healthy
+    return 0 if healthy else 1
 
 
 def _run_folder(args: argparse.Namespace, runs: list[RunFolder], diagnosed: Callable[[Log], LogDiagnosis]) -> int:
@@ -142,21 +157,25 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     return {"column": args.column, "first_step": args.first_step, "resumed": args.resumed, "units": units}
 
 
-def _log(args: argparse.Namespace) -> Log:
+def _log(args: argparse.Namespace) -> tuple[Log, FactoryReading | None]:
+    """What to diagnose, and the plans where it is a scheduler."""
     path = Path(args.trace)
     if ":" not in args.trace or path.exists():
         if args.steps is not None:
             raise InputError(f"steps={args.steps} must be omitted: it applies to module:factory only")
-        return read_log(path, **_options(args))
+        return read_log(path, **_options(args)), None
     for name in ("column", "first_step", "steps_per_epoch", "tokens_per_step"):
         if getattr(args, name) is not None:
             raise InputError(f"{name}={getattr(args, name)!r} must be omitted: it applies to files only")
-    from bench.diagnose.log.factory import read_factory
+    from bench.diagnose.plan.factory import read_factory  # torch takes a second to import
 
     steps = args.total_steps if args.steps is None else args.steps
     if steps is None:
         raise InputError(f"steps=None must be given with {args.trace}: --steps N, the optimizer steps of the run")
-    return read_factory(args.trace, steps, 1.0 if args.base_lr is None else args.base_lr)
+    reading = read_factory(args.trace, steps, 1.0 if args.base_lr is None else args.base_lr, args.warmup_steps)
+    if args.expect is not None and not reading.log.traces:
+        raise InputError(f"expect={args.expect!r} must be omitted: {args.trace} gives no LRs without a metric")
+    return reading.log, reading if reading.plans else None
 
 
 def _write(args: argparse.Namespace, result: LogDiagnosis) -> None:

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from typing import Any
 
-from suite.engine.user_factory import BadSpec, short_repr
-
-#: Where composites and wrappers keep the schedulers that they step.
-PARTS = ("_schedulers", "schedulers", "scheduler", "lr_scheduler")
-#: Lightning's configure_optimizers returns a dict with the first key, whose value may be a dict with the second.
-KEYS = ("lr_scheduler", "scheduler")
-
-
-def required(function: Callable[..., Any]) -> list[str]:
-    """The arguments that a call must give; none where the signature cannot be read."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [p.name for p in parameters if p.default is p.empty and p.kind not in variadic]
+from suite.engine.user_factory import BadSpec, optimizer_of, optimizers_in, required, schedulers_in, short_repr
 
 
 def call_factory(factory: Any, spec: str, optimizer: Any) -> tuple[Any, bool]:
@@ -39,28 +22,6 @@ def call_factory(factory: Any, spec: str, optimizer: Any) -> tuple[Any, bool]:
     return (factory(optimizer), True) if names else (factory(), False)
 
 
-def schedulers_in(returned: Any) -> list[Any]:
-    """The schedulers in what a factory returned: one, a tuple or list, or a dict as Lightning takes it."""
-    if isinstance(returned, dict):
-        return next((schedulers_in(returned[key]) for key in KEYS if key in returned), [])
-    if isinstance(returned, list | tuple):
-        return [scheduler for item in returned for scheduler in schedulers_in(item)]
-    return [returned] if hasattr(returned, "step") and not _is_optimizer(returned) else []
-
-
-def optimizers_in(returned: Any) -> list[Any]:
-    """The optimizers beside the scheduler in what a factory returned."""
-    if isinstance(returned, dict):
-        return optimizers_in(returned.get("optimizer"))
-    if isinstance(returned, list | tuple):
-        return [optimizer for item in returned for optimizer in optimizers_in(item)]
-    return [returned] if _is_optimizer(returned) else []
-
-
-def _is_optimizer(value: Any) -> bool:
-    return hasattr(value, "param_groups") and hasattr(value, "step")
-
-
 def the_scheduler(returned: Any, spec: str) -> Any:
     """The one scheduler in what the factory returned; raises BadSpec where there is none, or another."""
     schedulers = schedulers_in(returned)
@@ -70,20 +31,6 @@ def the_scheduler(returned: Any, spec: str) -> Any:
         names = ", ".join(type(scheduler).__name__ for scheduler in schedulers)
         raise BadSpec(f"factory={spec!r} must return one scheduler, but returned {len(schedulers)}: {names}")
     return schedulers[0]
-
-
-def optimizer_of(scheduler: Any) -> Any:
-    """The optimizer that the scheduler drives: its own, or that of a part; None where there is none."""
-    own = getattr(scheduler, "optimizer", None)
-    if _is_optimizer(own):
-        return own
-    for name in PARTS:
-        parts = getattr(scheduler, name, None) or ()
-        for part in parts if isinstance(parts, list | tuple) else (parts,):
-            optimizer = optimizer_of(part)
-            if optimizer is not None:
-                return optimizer
-    return None
 
 
 def driven_by(scheduler: Any, returned: Any, given: Any, spec: str) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import operator
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from suite.shared.cli import InputError
 from .subject import Subject
 
 _ABSENT = object()
+#: Where composites and wrappers keep the schedulers that they step.
+PARTS = ("_schedulers", "schedulers", "scheduler", "lr_scheduler")
+#: Lightning's configure_optimizers returns a dict with the first key, whose value may be a dict with the second.
+KEYS = ("lr_scheduler", "scheduler")
 
 
 class BadSpec(InputError):
@@ -81,3 +86,49 @@ def short_repr(value: object) -> str:
     """The value in one line of at most 80 characters."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def required(function: Callable[..., Any]) -> list[str]:
+    """The arguments that a call must give; none where the signature cannot be read."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in variadic]
+
+
+def schedulers_in(returned: Any) -> list[Any]:
+    """The schedulers in what a factory returned: one, a tuple or list, or a dict as Lightning takes it."""
+    if isinstance(returned, dict):
+        return next((schedulers_in(returned[key]) for key in KEYS if key in returned), [])
+    if isinstance(returned, list | tuple):
+        return [scheduler for item in returned for scheduler in schedulers_in(item)]
+    return [returned] if hasattr(returned, "step") and not _is_optimizer(returned) else []
+
+
+def optimizers_in(returned: Any) -> list[Any]:
+    """The optimizers beside the scheduler in what a factory returned."""
+    if isinstance(returned, dict):
+        return optimizers_in(returned.get("optimizer"))
+    if isinstance(returned, list | tuple):
+        return [optimizer for item in returned for optimizer in optimizers_in(item)]
+    return [returned] if _is_optimizer(returned) else []
+
+
+def _is_optimizer(value: Any) -> bool:
+    return hasattr(value, "param_groups") and hasattr(value, "step")
+
+
+def optimizer_of(scheduler: Any) -> Any:
+    """The optimizer that the scheduler drives: its own, or that of a part; None where there is none."""
+    own = getattr(scheduler, "optimizer", None)
+    if _is_optimizer(own):
+        return own
+    for name in PARTS:
+        parts = getattr(scheduler, name, None) or ()
+        for part in parts if isinstance(parts, list | tuple) else (parts,):
+            optimizer = optimizer_of(part)
+            if optimizer is not None:
+                return optimizer
+    return None

@@ -1,0 +1,1 @@
+"""Tests of the plans that are read from live schedulers."""
