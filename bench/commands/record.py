@@ -23,7 +23,9 @@ from suite.shared.console import plain_console
 EPILOG = """The trace has the LR that each optimizer step used, for every optimizer and parameter group.
 It is written during the run, so a script that fails or is interrupted keeps the steps taken so far.
 To record a script from its own folder: PYTHONPATH=<this clone> python -m bench record train.py ...
-exit codes: the script's own if it is not 0; otherwise 0 as expected, 1 a finding, 2 bad input"""
+Under torchrun or accelerate every process writes its own trace, and only the first one reports.
+exit codes: the script's own if it is not 0; otherwise 0 as expected, 1 a finding, 2 bad input; among several
+processes a finding gives 0 without --exit-code, because the launcher would stop the others"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base-lr", type=float, metavar="LR", help="the expected base LR")
     parser.add_argument("--warmup-steps", type=int, metavar="W", help="the expected number of warmup steps")
     parser.add_argument("--total-steps", type=int, metavar="T", help="the expected number of steps in total")
+    parser.add_argument(
+        "--exit-code", action="store_true", help="a finding gives exit code 1 among several processes too"
+    )
     parser.add_argument("script", metavar="train.py", help="the script (with -m: the module) to run")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="arguments for the script")
+
+
+def processes() -> int:
+    """How many processes train together, as their launcher has set it; 1 without a launcher."""
+    size = os.environ.get("WORLD_SIZE", "1")
+    return int(size) if size.isdecimal() else 1
 
 
 def own_path(path: Path) -> Path:
@@ -79,13 +90,13 @@ def print_findings(
         console.print("record: no optimizer step was recorded")
         return True
     console.print(f"record: {path}")
-    for line in recorder.summary():
+    for line in recorder.summary(notes=False):  # the verdicts say the same, each with what to change
         console.print(line)
     wrong = False
-    for group in report.alike(recorded):
+    for group in report.alike(report.continued(recorded)):
         diagnosis = None
         if group[0].can_be_traced:
-            diagnosis = report.of_recording(diagnose(group[0].trace(), expect, **settings))  # type: ignore[arg-type]
+            diagnosis = diagnose(group[0].trace(), expect, **settings)  # type: ignore[arg-type]
         console.print(report.finding(group, diagnosis))
         wrong |= diagnosis is None or diagnosis.verdict != "healthy"
     return wrong
@@ -113,5 +124,6 @@ def run(args: argparse.Namespace) -> int:
             raise
     finally:
         journal.close()
-        wrong = print_findings(recorder, path, expect, settings)
-    return int(wrong)
+        if os.environ.get("RANK", "0") == "0":
+            wrong = print_findings(recorder, path, expect, settings)
+    return int(wrong and (args.exit_code or processes() == 1))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from bench.diagnose.core.counts import Counts
 from bench.diagnose.core.diagnosis import VERDICTS, Diagnosis
 from bench.diagnose.core.trace import Trace
+from bench.diagnose.counted.clock import in_scheduler_steps, joined, on_scheduler_clock
+from bench.diagnose.counted.consistent import by_counts, consistent
 from bench.diagnose.facts.gather import Told, gather_facts
 from bench.diagnose.log.read_log import Log
 from reference import Schedule
+from reference.check import Rates, Steps
 
 from .against_schedule import against_schedule
 from .judge import can_be_fitted, judged
@@ -31,16 +35,27 @@ def diagnose(
 
     With `expect` (at `base_lr`, by default 1): how the trace differs from it and why. With settings only:
     any healthy schedule with these settings is right. With nothing: the family, the kinds and their parameters.
-    The facts come with every diagnosis; where no explanation fits they decide.
+    The facts come with every diagnosis; where no explanation fits they decide. What a recorder has counted comes
+    before any fit, and rules out what contradicts it.
     """
     told = Told(base_lr, warmup_steps, total_steps)
     facts = gather_facts(trace, told)
     if not can_be_fitted(trace):
         return Diagnosis(trace, expect, "fault", (), 0, base_lr, facts)
+    if trace.counts is not None:
+        counted = by_counts(trace, expect, 1.0 if base_lr is None else base_lr)
+        if counted is not None:
+            return dataclasses.replace(counted, facts=facts)
+        own = on_scheduler_clock(trace) if (expect, warmup_steps, total_steps) == (None, None, None) else None
+        result = None if own is None else judged(without_schedule(own, base_lr), gather_facts(own, told), told)
+        if result is not None and result.verdict != "unknown":
+            return in_scheduler_steps(result, trace.counts)
     if expect is not None:
         result = against_schedule(trace, expect, 1.0 if base_lr is None else base_lr, total_steps)
     else:
         result = without_schedule(trace, base_lr, warmup_steps, total_steps)
+    if trace.counts is not None:
+        result = consistent(result, trace.counts)
     return judged(result, facts, told)
 
 
@@ -87,7 +102,7 @@ def examine(
             for trace in traces
         )
 
-    traces = distinct(log.traces)
+    traces = distinct(joined(log.traces))
     diagnoses, notes = diagnose_all(traces), list(log.notes)
     if log.other_first_step is not None and _badness(diagnoses) > 0:
         shift = log.first_step - log.other_first_step
@@ -122,9 +137,32 @@ def distinct(traces: Sequence[Trace]) -> list[Trace]:
     kept: list[Trace] = []
     for trace in traces:
         for i, other in enumerate(kept):
-            if np.array_equal(trace.steps, other.steps) and np.array_equal(trace.lrs, other.lrs):
+            if same(trace, other):
                 kept[i] = dataclasses.replace(other, name=f"{other.name}, {trace.name}")
                 break
         else:
             kept.append(trace)
     return kept
+
+
+class Recorded(Protocol):
+    """What `same` compares: a trace, or a recorded series that is not a trace yet."""
+
+    @property
+    def steps(self) -> Steps:
+        """The optimizer steps."""
+
+    @property
+    def lrs(self) -> Rates:
+        """The LR at each."""
+
+    @property
+    def counts(self) -> Counts | None:
+        """What was counted beside them."""
+
+
+def same(first: Recorded, second: Recorded) -> bool:
+    """Whether two traces have the same LRs at the same steps, and the same counts where they were recorded."""
+    counts = (first.counts, second.counts)
+    alike = counts[0].alike(counts[1]) if counts[0] is not None and counts[1] is not None else counts[0] is counts[1]
+    return alike and np.array_equal(first.steps, second.steps) and np.array_equal(first.lrs, second.lrs)

@@ -88,6 +88,7 @@ class Listeners:
                 self._inner_classes.update(dict.fromkeys(step_classes(optimizer)))
                 self._inner_steps.renew()
             SCHEDULER.renew()
+            CONSTRUCTION.renew()
         return watched
 
     # -- optimizer steps ----------------------------------------------------------
@@ -154,6 +155,9 @@ class Listeners:
         call.schedulers, scheduler = len(watched.schedulers), watched.scheduler()
         if scheduler is not None:
             call.scheduler_at, call.scheduler_length = position(scheduler), length(scheduler)
+        call.idle_schedulers = sum(
+            len(other.schedulers) for other in self.log.optimizers if other.moved and not other.calls
+        )
         self.log.add(call)
 
     def _inner_places(self) -> Iterator[tuple[Any, str]]:
@@ -197,7 +201,9 @@ class Listeners:
     def _on_scheduler(self, scheduler: Any, *args: Any, **kwargs: Any) -> None:
         watched = self._has(scheduler)
         if watched is not None:
-            watched.scheduler_steps[id(scheduler)] += not being_built(scheduler)
+            moved = not being_built(scheduler)
+            watched.scheduler_steps[id(scheduler)] += moved
+            watched.moved |= moved
 
     def _on_scaler(self, scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Callable[[], None]:
         inner = innermost(optimizer)

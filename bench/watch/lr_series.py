@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.diagnose import Trace
+from bench.diagnose.core.counts import Counts
 from bench.diagnose.core.trace import FLOAT32_ROUNDING, FLOAT_DRIFT
+from bench.diagnose.counted.clock import together
 from reference import Schedule
 from reference.check import Rates, Steps
 
@@ -18,13 +20,14 @@ DOUBLE_DIGITS, SINGLE_DIGITS = 17, 7
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LrSeries:
-    """The LR at each update of one parameter group; `single`: the LR was a float32 tensor."""
+    """The LR at each update of one parameter group; `single`: the LR was a float32 tensor; `counts`: see `Counts`."""
 
     name: str
     group: int
     steps: Steps
     lrs: Rates
     single: bool = False
+    counts: Counts | None = None
 
     @property
     def can_be_traced(self) -> bool:
@@ -32,8 +35,26 @@ class LrSeries:
         return self.steps.size > 1 and bool(np.isfinite(self.lrs).all())
 
     def trace(self) -> Trace:
-        """The series as a trace; ValueError for fewer than 2 steps or an LR that is not finite."""
-        return Trace(self.steps, self.lrs, self.name, SINGLE_DIGITS if self.single else DOUBLE_DIGITS)
+        """The series as a trace; ValueError for fewer than 2 steps or an LR that is not finite.
+
+        A resumed run starts at the step of the schedule at which its scheduler was loaded.
+        """
+        digits = SINGLE_DIGITS if self.single else DOUBLE_DIGITS
+        resumed_at = 0 if self.counts is None else self.counts.resumed_at
+        return Trace(self.steps + resumed_at, self.lrs, self.name, digits, counts=self.counts)
+
+    def then(self, later: LrSeries) -> LrSeries:
+        """The series with its continuation by a resumed run."""
+        if self.counts is None or later.counts is None:
+            raise ValueError(f"counts=None of {self.name} or {later.name} must be those of a recording")
+        return LrSeries(
+            f"{self.name}, then {later.name}",
+            self.group,
+            np.concatenate([self.steps, later.steps + self.steps.size]),
+            np.concatenate([self.lrs, later.lrs]),
+            self.single or later.single,
+            together(self.counts, later.counts),
+        )
 
     def tolerance(self, expected: Rates) -> Rates:
         """How far an LR may be from the expected one: the drift of torch's recursions, plus float32 rounding.

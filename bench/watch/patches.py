@@ -120,8 +120,8 @@ def _schedulers() -> Iterator[tuple[Any, str]]:
 
 def _construction() -> Iterator[tuple[Any, str]]:
     yield Optimizer, "__init__"
-    yield lr_scheduler.LRScheduler, "__init__"
-    yield lr_scheduler.ReduceLROnPlateau, "__init__"  # it does not call that of its base class
+    classes = dict.fromkeys([*_subclasses(lr_scheduler.LRScheduler), lr_scheduler.ReduceLROnPlateau])
+    yield from ((cls, "__init__") for cls in classes if "__init__" in vars(cls))
 
 
 def being_built(scheduler: Any) -> bool:
@@ -138,7 +138,7 @@ SCALER = Patch(_scaler, outermost=True)
 #: A scheduler's step; a composite steps its parts, a subclass calls its base class.
 SCHEDULER = Patch(_schedulers, outermost=True)
 #: The construction of an optimizer or a scheduler.
-CONSTRUCTION = Patch(_construction)
+CONSTRUCTION = Patch(_construction, outermost=True)
 #: Attention, as nearly all current models compute it.
 ATTENTION = Patch(lambda: iter([(functional, "scaled_dot_product_attention")]))
 #: The attention of ``nn.MultiheadAttention``, which computes its own softmax when asked for the weights.

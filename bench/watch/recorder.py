@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from bench.diagnose import Diagnosis, Trace, diagnose
+from bench.diagnose.core.counts import read_counts
 from reference import Schedule
 from reference.check import real
 from suite.shared.files import write_whole
@@ -61,15 +65,20 @@ class Recorder:
 
     def series(self, optimizer: str | None = None) -> list[LrSeries]:
         """The LRs of every parameter group that was stepped: of the optimizer with this name, or of all."""
-        result, table = [], self.log.table()
-        for watched in chosen(self.log.optimizers, optimizer):
-            own = table[column(table, "optimizer") == watched.number]
-            groups = sorted(set(column(own, "group").astype(int).tolist()))
-            for group in groups:
-                rows = own[column(own, "group") == group]
-                name = watched.name if len(groups) == 1 else f"{watched.name} group {group}"
-                steps = column(rows, "step").astype("int64")
-                result.append(LrSeries(name, group, steps, column(rows, "lr"), watched.single))
+        table, owners, groups = self.log.table(), [], []
+        for watched in self.log.optimizers:
+            own = np.flatnonzero(column(table, "optimizer") == watched.number)
+            for group in sorted(set(column(table[own], "group").astype(int).tolist())):
+                owners.append((watched.name, own[column(table[own], "group") == group]))
+                groups.append((watched, group))
+        counts = read_counts(functools.partial(column, table), owners)
+        wanted, result = chosen(self.log.optimizers, optimizer), []
+        for (watched, group), (name, rows), counted in zip(groups, owners, counts, strict=True):
+            if watched in wanted:
+                alone = sum(other is watched for other, _ in groups) == 1
+                named = name if alone else f"{name} group {group}"
+                steps = column(table[rows], "step").astype("int64")
+                result.append(LrSeries(named, group, steps, column(table[rows], "lr"), watched.single, counted))
         return result
 
     @property
@@ -79,17 +88,18 @@ class Recorder:
 
     def diagnose(self, expect: Schedule | None = None, **settings: Any) -> list[Diagnosis]:
         """The diagnosis of each trace; takes the arguments of `bench.diagnose.diagnose`."""
-        return [report.of_recording(diagnose(trace, expect, **settings)) for trace in self.traces]
+        return [diagnose(trace, expect, **settings) for trace in self.traces]
 
-    def summary(self) -> list[str]:
+    def summary(self, *, notes: bool = True) -> list[str]:
         """What the loop did, one line per optimizer: steps, accumulation, scheduler frequency, skipped steps.
 
-        Below each line, a note for everything that is usually a mistake.
+        Below each line, a note for every mistake that was counted.
         """
-        table, lines = self.log.table(), []
+        table, lines, recorded = self.log.table(), [], self.series()
         for watched in self.log.optimizers:
             rows = table[column(table, "optimizer") == watched.number]
-            lines += [report.rhythm(watched, rows), *(f"  note: {note}" for note in report.notes(watched, rows))]
+            own = [series for series in recorded if series.name.partition(" group ")[0] == watched.name]
+            lines += [report.rhythm(watched, rows), *(f"  note: {note}" for note in report.notes(own) if notes)]
         return lines
 
     def write(self, path: Path | str) -> None:

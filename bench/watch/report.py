@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -10,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.diagnose import Diagnosis, diagnose
+from bench.diagnose.counted.clock import continues
+from bench.diagnose.counted.faults import counted_faults
+from bench.diagnose.examine import same
 from reference import Schedule
 
 from .lr_series import LrMismatch, LrSeries
@@ -71,45 +73,40 @@ def rhythm(watched: WatchedOptimizer, rows: NDArray[np.float64]) -> str:
     return ", ".join(parts)
 
 
-def notes(watched: WatchedOptimizer, rows: NDArray[np.float64]) -> list[str]:
-    """What the loop did that is usually a mistake, and what to do instead."""
-    once = rows[column(rows, "group") == 0]
-    if not len(once):
-        return []
-    moved, skipped, backwards = (column(once, name).astype(int) for name in ("scheduler_steps", "skipped", "backwards"))
-    result = []
-    if moved[0] > skipped[0]:
-        times = plural(int(moved[0] - skipped[0]), "time")
-        result.append(
-            f"scheduler.step() was called {times} before the first optimizer step; call it after optimizer.step()"
-        )
-    if skipped.any() and (moved >= skipped)[skipped > 0].all():
-        result.append(
-            "scheduler.step() was called even when the gradient scaler skipped the optimizer step; "
-            "call it only after a step that was taken"
-        )
-    if len(once) > 1 and (moved[1:] == backwards[1:]).all() and (backwards - skipped > 1).any():
-        result.append("scheduler.step() was called after every backward pass; call it only after optimizer.step()")
-    if watched.schedulers and len(once) > 1 and not moved.any():
-        result.append("a scheduler was built but never stepped; call scheduler.step() after optimizer.step()")
-    return result
-
-
-def of_recording(diagnosis: Diagnosis) -> Diagnosis:
-    """The diagnosis without explanations that only apply to logs: a recording is exact, complete and never late."""
-    possible = [e for e in diagnosis.explanations if not e.cause.startswith("log-")]
-    if not possible:
-        return diagnosis
-    tied = sum(not e.cause.startswith("log-") for e in diagnosis.explanations[: diagnosis.tied])
-    return dataclasses.replace(diagnosis, explanations=tuple(possible), tied=tied)
+def notes(group_series: Sequence[LrSeries]) -> list[str]:
+    """The mistakes that were counted for the groups of one optimizer, each once; the diagnosis names the same."""
+    found = [
+        fault.sentence
+        for series in group_series
+        if series.counts is not None
+        for fault in counted_faults(series.counts, series.steps, series.lrs)
+    ]
+    return list(dict.fromkeys(found))
 
 
 def alike(recorded: Sequence[LrSeries]) -> list[list[LrSeries]]:
-    """The series, grouped by equal LRs at every step."""
-    same: dict[tuple[bytes, bytes], list[LrSeries]] = {}
+    """The series, grouped by equal LRs at every step, of optimizers that were treated alike."""
+    result: list[list[LrSeries]] = []
     for series in recorded:
-        same.setdefault((series.steps.tobytes(), series.lrs.tobytes()), []).append(series)
-    return list(same.values())
+        for group in result:
+            if same(series, group[0]):
+                group.append(series)
+                break
+        else:
+            result.append([series])
+    return result
+
+
+def continued(recorded: Sequence[LrSeries]) -> list[LrSeries]:
+    """The series, each continuation appended to the run that it resumes: see `counted.clock.joined`."""
+    result: list[LrSeries] = []
+    for series in recorded:
+        at = next((i for i, other in enumerate(result) if continues(other.counts, series.counts)), None)
+        if at is None:
+            result.append(series)
+        else:
+            result[at] = result[at].then(series)
+    return result
 
 
 def names(group: Sequence[LrSeries]) -> str:
@@ -131,7 +128,7 @@ def failure(group: Sequence[LrSeries], schedule: Schedule, base_lr: float, misma
         f"{names(group)} {verb} not follow the schedule at base_lr={base_lr:g} [{schedule.slug}]: {mismatch.sentence()}"
     ]
     if group[0].can_be_traced:
-        diagnosis = of_recording(diagnose(group[0].trace(), schedule, base_lr=base_lr))
+        diagnosis = diagnose(group[0].trace(), schedule, base_lr=base_lr)
         lines += [f"  diagnosis: {diagnosis.sentence()}", *fix(diagnosis)]
     return "\n".join(lines)
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from reference.check import Rates, Steps, integer
 
+from .counts import Counts
+
 #: Logs have at least this many significant digits; fewer indicate an exact trace with few distinct values.
 FEWEST_DIGITS = 3
 #: Up to this many digits a value is treated as rounded; float32 has 7.2, so 8 and more are exact.
@@ -27,7 +29,7 @@ class Trace:
     `steps`: strictly increasing optimizer steps, 0 = the first update; `lrs`: the LR at each;
     `name`: its name in the log; `digits`: significant digits of the log (None: determined from the values,
     and still None if they are not rounded); `decimals`: decimal places of a log with a fixed number of them
-    (%.6f), else None.
+    (%.6f), else None; `counts`: what a recorder counted at each of these steps, None for a log without it.
 
     LRs may be NaN or infinite: that is a fact about a run, and no schedule is fitted to such a trace.
     Raises TypeError or ValueError unless both have the same length n >= 2 and the steps increase.
@@ -42,6 +44,7 @@ class Trace:
     name: str = "lr"
     digits: int | None = None
     decimals: int | None = None
+    counts: Counts | None = None
 
     def __post_init__(self) -> None:
         steps, lrs = np.asarray(self.steps), np.asarray(self.lrs, dtype=np.float64)

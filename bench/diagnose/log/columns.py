@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.diagnose.core.counts import COLUMNS, Counts, read_counts
 from reference.check import Rates, Steps
 
 #: Names of step columns, the most reliable first.
@@ -161,3 +162,13 @@ def owners(table: Table) -> list[tuple[str, Steps | None]]:
     if first.size == 1:
         return [("", None)]
     return [(str(texts[first[i]]), np.flatnonzero(codes == i)) for i in np.argsort(first)]
+
+
+def counts_of_owners(table: Table, groups: Sequence[tuple[str, Steps | None]]) -> dict[str, Counts]:
+    """What a recorder counted, for each owner of rows; empty for a log that is not a recording."""
+    if not {*COLUMNS, "optimizer"} <= {*table.names}:
+        return {}
+    optimizers = table.load("optimizer")
+    rows = [np.arange(optimizers.size) if own is None else own for _, own in groups]
+    counts = read_counts(table.load, [(str(optimizers[own[0]]), own) for own in rows if own.size])
+    return dict(zip((owner for owner, _ in groups), counts, strict=True))

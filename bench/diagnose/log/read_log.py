@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.diagnose.core.counts import Counts
 from bench.diagnose.core.trace import Trace
 from reference.check import Rates, Steps, integer
 
 from .axis import Axis, Units, axis_of, steps_at
-from .columns import VALUE_NAMES, Table, lr_columns, metric, names_lr, owners
+from .columns import VALUE_NAMES, Table, counts_of_owners, lr_columns, metric, names_lr, owners
 from .csv_log import read_csv
 from .event_file import read_events
 from .json_log import read_json
@@ -131,7 +132,9 @@ def _read(table: Table, path: Path, column: str | None, first_step: int | None, 
     if column is None:
         _check_value_column(names, path)
     columns: dict[str, tuple[Steps, Rates]] = {}
+    counted: dict[str, Counts] = {}
     groups = owners(table)
+    recorded = counts_of_owners(table, groups)
     for name, (owner, own_rows) in itertools.product(names, groups):
         rows, lrs = table.numbers(name, own_rows, finite=False)
         if not rows.size and len(names) * len(groups) > 1:
@@ -146,7 +149,10 @@ def _read(table: Table, path: Path, column: str | None, first_step: int | None, 
         notes += [note] if note else []
         if steps.size < 2:
             raise ValueError(f"column={name!r} must have values at 2 steps or more, but has {steps.size}")
-        columns[f"{name} of {owner}" if owner else name] = steps, lrs
+        label = f"{name} of {owner}" if owner else name
+        columns[label] = steps, lrs
+        if recorded and steps.size == rows.size:
+            counted[label] = recorded[owner]
     if not columns:
         raise ValueError(f"columns={', '.join(names)} must have values, but all are empty")
     earliest = min(columns.values(), key=lambda column: int(column[0][0]))
@@ -154,7 +160,14 @@ def _read(table: Table, path: Path, column: str | None, first_step: int | None, 
     if int(earliest[0][0]) < first:
         raise ValueError(f"first_step={first} must be <= {earliest[0][0]}, the first step of the log")
     traces = tuple(
-        Trace(steps - first, lrs, name=name, decimals=fixed_decimals(lrs)) for name, (steps, lrs) in columns.items()
+        Trace(
+            steps - first + (counted[name].resumed_at if name in counted else 0),
+            lrs,
+            name=name,
+            decimals=None if name in counted else fixed_decimals(lrs),
+            counts=counted.get(name),
+        )
+        for name, (steps, lrs) in columns.items()
     )
     return Log(traces, tuple(notes), first, other, tuple(findings))
 

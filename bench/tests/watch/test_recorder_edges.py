@@ -176,8 +176,8 @@ def test_the_block_size_does_not_matter(size: int, monkeypatch: pytest.MonkeyPat
     assert (tmp_path / "whole.csv").read_bytes() == path.read_bytes()
     assert path.read_text().splitlines()[:3] == [
         ",".join(StepRow._fields),
-        "0,SGD,0,1.0,0.5,0.0,1,0,0,1.0,0,,,0",
-        "1,SGD,0,0.5,0.5,0.0,1,1,0,1.0,1,1,,",
+        "0,SGD,0,1.0,0.5,0.0,1,0,0,1.0,0,,,0,0",
+        "1,SGD,0,0.5,0.5,0.0,1,1,0,1.0,1,1,inf,,0",
     ]
 
 

@@ -44,7 +44,7 @@ def test_a_scheduler_stepped_for_every_micro_batch_is_reported() -> None:
     assert rates(recorder) == [[0.5**4, 0.5**7, 0.5**10]]
     assert recorder.summary() == [
         "SGD: 3 steps, 1 parameter group, scheduler stepped 3 times per step",
-        "  note: scheduler.step() was called 3 times before the first optimizer step; call it after optimizer.step()",
+        "  note: The scheduler is stepped 3 times per update: the schedule runs 3 times too fast.",
     ]
 
 
@@ -66,19 +66,19 @@ def test_usual_mistakes_are_noted() -> None:
             optimizer.step()
             scheduler.step()
     assert notes_of(micro)[-1] == (
-        "scheduler.step() was called after every backward pass; call it only after optimizer.step()"
+        "The scheduler is stepped 2 times per update, once per micro-batch: the schedule runs 2 times too fast."
     )
     with Recorder() as skipping:
         optimizer = SGD(parameters(1), lr=1.0)
         scaled_loop(optimizer, halving(optimizer), 5, frozenset({2}), lambda step: None)
-    assert [note.partition(";")[0] for note in notes_of(skipping)] == [
-        "scheduler.step() was called even when the gradient scaler skipped the optimizer step"
-    ]
+    (skip_note,) = notes_of(skipping)
+    assert skip_note.startswith("The gradient scaler left out 1 update, and the scheduler was stepped all the same.")
+    assert skip_note.endswith("Steps ahead: 1 from update 2.")
     with Recorder() as never:
         optimizer = SGD(parameters(1), lr=1.0)
         scheduler = halving(optimizer)
         loop(optimizer, None, 3)
-    assert [note.partition(";")[0] for note in notes_of(never)] == ["a scheduler was built but never stepped"]
+    assert notes_of(never) == ["The scheduler was built but never stepped: all 3 updates ran at LR 1."]
     with Recorder() as usual:
         optimizer = SGD(parameters(1), lr=1.0)
         first, second = halving(optimizer), halving(optimizer)

@@ -153,6 +153,49 @@ def test_each_process_of_a_distributed_run_has_its_file(folder: Path, monkeypatc
     assert trace(folder / "trace.rank2.csv") == [1.0, 0.5]
 
 
+@pytest.mark.parametrize(("rank", "options", "code"), [("0", (), 0), ("0", ("--exit-code",), 1), ("1", (), 0)])
+def test_among_several_processes_one_reports_and_none_fails(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    rank: str,
+    options: tuple[str, ...],
+    code: int,
+) -> None:
+    """A launcher stops all processes if one fails, so a finding is no failure unless that is asked for."""
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert record(folder, TRAIN, "3", options=("--expect", "hold", "--base-lr", "1", *options)) == code
+    assert ("SGD: 3 steps" in capsys.readouterr().err) == (rank == "0")
+
+
+@pytest.mark.slow
+def test_torchrun_reports_once(folder: Path) -> None:
+    """Two real processes that train together under gloo: one report, two files, exit code 0."""
+    script = """
+        import torch
+        from torch.nn.parallel import DistributedDataParallel
+        torch.distributed.init_process_group("gloo")
+        model = DistributedDataParallel(torch.nn.Linear(2, 1))
+        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+        for step in range(3):
+            scheduler.step()
+            model(torch.ones(1, 2)).sum().backward()
+            optimizer.step()
+        torch.distributed.destroy_process_group()
+    """
+    (folder / "train.py").write_text(textwrap.dedent(script))
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        [*launch, "-m", "bench", "record", "train.py"], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count("Every LR comes 1 step early") == 1
+    assert trace(folder / "trace.csv") == trace(folder / "trace.rank1.csv") == [0.5, 0.25, 0.125]
+
+
 def test_a_traceback_starts_in_the_script(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The traceback of an uncaught error shows the script's own lines and none of ours."""
     with pytest.raises(ZeroDivisionError) as caught:

@@ -20,8 +20,9 @@ class StepRow(NamedTuple):
     * `built_with`: the LR that the group was built with, before any scheduler (``initial_lr``), else NaN;
     * `schedulers`: how many of torch's schedulers this optimizer has had so far;
     * `scheduler_at`: the ``last_epoch`` of the scheduler that moved last, NaN without one;
-    * `scheduler_length`: the steps after which that scheduler's schedule ends, NaN where it has no end to read;
-    * `state_step`: at the first row, the updates in the optimizer's own state: 0, or those before a resume; else NaN.
+    * `scheduler_length`: the steps of its schedule, infinite without an end, NaN where it does not say;
+    * `state_step`: at the first row, the updates in the optimizer's own state: 0, or those before a resume; else NaN;
+    * `idle_schedulers`: how many schedulers have moved an optimizer that has made no update so far.
     """
 
     step: int
@@ -38,12 +39,13 @@ class StepRow(NamedTuple):
     scheduler_at: float = math.nan
     scheduler_length: float = math.nan
     state_step: float = math.nan
+    idle_schedulers: int = 0
 
     def line(self) -> str:
         r"""The row as a line of CSV, with numbers in full precision.
 
         >>> StepRow(7, "SGD", 0, 0.1, math.nan, 0.0, 1, 1, 0, built_with=0.1, schedulers=1, scheduler_at=7.0).line()
-        '7,SGD,0,0.1,,0.0,1,1,0,0.1,1,7,,\n'
+        '7,SGD,0,0.1,,0.0,1,1,0,0.1,1,7,,,0\n'
         """
         numbers = ",".join("" if math.isnan(x) else repr(x) for x in (self.momentum, self.weight_decay))
         counts = f"{self.backwards},{self.scheduler_steps},{self.skipped}"
@@ -51,7 +53,7 @@ class StepRow(NamedTuple):
         clocks = (self.scheduler_at, self.scheduler_length, self.state_step)
         clock = ",".join("" if math.isnan(x) else f"{x:.15g}" for x in clocks)
         names = f"{self.step},{self.optimizer},{self.group},{self.lr!r}"
-        return f"{names},{numbers},{counts},{built},{self.schedulers},{clock}\n"
+        return f"{names},{numbers},{counts},{built},{self.schedulers},{clock},{self.idle_schedulers}\n"
 
 
 HEAD = ",".join(StepRow._fields) + "\n"

@@ -7,6 +7,8 @@ from typing import Any
 
 #: Attributes of torch's schedulers that hold the length of the schedule.
 LENGTHS = ("total_steps", "T_max", "total_iters")
+#: Attributes of those that never end: StepLR and ExponentialLR, MultiStepLR, CosineAnnealingWarmRestarts, CyclicLR.
+ENDLESS = ("gamma", "T_mult", "max_lrs")
 
 
 def position(scheduler: Any) -> float:
@@ -16,7 +18,7 @@ def position(scheduler: Any) -> float:
 
 
 def length(scheduler: Any) -> float:
-    """The steps after which the schedule ends, NaN where it has no end or does not say.
+    """The steps after which the schedule ends, infinite for one without an end, NaN where it does not say.
 
     A composite ends with its last part; a function of transformers has its total as an argument.
     Sources: lr_scheduler.py, torch 2.13; optimization.py, transformers 5.24.
@@ -31,6 +33,8 @@ def length(scheduler: Any) -> float:
         value = getattr(scheduler, name, None)
         if isinstance(value, int | float) and value > 0:
             return float(value)
+    if any(hasattr(scheduler, name) for name in ENDLESS):
+        return math.inf
     for function in getattr(scheduler, "lr_lambdas", ()):
         value = getattr(function, "keywords", {}).get("num_training_steps")
         if isinstance(value, int | float):

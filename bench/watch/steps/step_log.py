@@ -24,7 +24,7 @@ BLOCK_SECONDS = 5.0
 #: Numbers captured per parameter group: LR, momentum, weight decay, the LR it was built with.
 PER_GROUP = 4
 #: Columns of integers.
-INTEGERS = ("step", "group", "backwards", "scheduler_steps", "skipped", "schedulers")
+INTEGERS = ("step", "group", "backwards", "scheduler_steps", "skipped", "schedulers", "idle_schedulers")
 
 
 @dataclasses.dataclass(eq=False)
@@ -40,6 +40,7 @@ class WatchedOptimizer:
     backwards_before: int = 0
     scheduler_steps: Counter[int] = dataclasses.field(default_factory=Counter)  # by the id of the scheduler
     schedulers: set[int] = dataclasses.field(default_factory=set)  # the ids of all its schedulers
+    moved: bool = False  # whether any of them was stepped
     scheduler: Callable[[], Any] = lambda: None  # the one that moved last, if it is still alive
     state_step: float | None = None  # the updates in its own state before the first recorded step
     carried: tuple[int, int, int] = (0, 0, 0)  # counts of the skipped steps since the last update
@@ -58,6 +59,7 @@ class StepCall:
     schedulers: int = 0
     scheduler_at: float = math.nan
     scheduler_length: float = math.nan
+    idle_schedulers: int = 0
     sure: bool = False  # whether the LR was read where the update is made
     moved_before: int = 0  # scheduler steps since the last update when this call started
 
@@ -131,7 +133,7 @@ class StepLog:
         watched.updates += 1
         groups = [numbers[i : i + PER_GROUP] for i in range(0, len(numbers), PER_GROUP)]
         before = math.nan if step or watched.state_step is None else watched.state_step
-        clock = (call.schedulers, call.scheduler_at, call.scheduler_length, before)
+        clock = (call.schedulers, call.scheduler_at, call.scheduler_length, before, call.idle_schedulers)
         return [(step, watched.number, i, *group[:-1], *counted, group[-1], *clock) for i, group in enumerate(groups)]
 
     def _named(self, block: NDArray[np.float64]) -> Iterator[StepRow]:

@@ -33,7 +33,7 @@ ORDER = (
     ("suite.commands",),
     ("suite",),
     ("bench.toy", "bench.diagnose.core", "bench.diagnose.examples.public.schedules"),
-    ("bench.toy.batched", "bench.diagnose.log", "bench.diagnose.hypotheses"),
+    ("bench.toy.batched", "bench.diagnose.counted", "bench.diagnose.log", "bench.diagnose.hypotheses"),
     ("bench.diagnose.fit", "bench.diagnose.facts"),
     ("bench.diagnose", "bench.diagnose.show", "bench.diagnose.plan", "bench.watch.steps"),
     ("bench.diagnose.examples", "bench.diagnose.examples.public", "bench.watch", "bench.sweep", "bench.asv_benchmarks"),
