@@ -46,8 +46,6 @@ def without_schedule(
     data = LoggedLRs(trace.steps[at], trace.lrs[at], trace.tolerance[at], base_lr, warmup_steps, total_steps)
     if not trace.lrs.any():
         return diagnosis(trace, None, [ScoredHypothesis(Hypothesis("lr-zero", _zeros), 0.0)])
-    if trace.lrs.max() <= 0:  # no schedule has such a base LR, so that there is none to fit
-        return diagnosis(trace, None, [ScoredHypothesis(_never_positive(trace), 0.0)])
     candidates = [_follows(trace, fit) for fit in fits(data)]
     fitting = sorted((c for c in candidates if c.misfit <= FITS), key=lambda c: c.order)
     if fitting:
@@ -58,12 +56,6 @@ def without_schedule(
 
 def _zeros(t: Steps) -> Rates:
     return np.zeros(t.shape)
-
-
-def _never_positive(trace: Trace) -> Hypothesis:
-    """The logged LRs themselves, negative from some step on."""
-    first = int(trace.steps[np.flatnonzero(trace.lrs < 0)[0]])
-    return Hypothesis("negative", lambda t: np.interp(t, trace.steps, trace.lrs), {"r": first})
 
 
 def fitted(fit: Fit) -> LRFunction:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from .columns import Table, Values, names_lr
+from .protobuf import fields
 
 #: Bytes of a record beside its data: length and checksum before it, checksum after it.
 HEAD, TAIL = 12, 4
@@ -24,7 +25,6 @@ DTYPE, CONTENT, FLOATS, DOUBLES = 1, 4, 5, 6
 DTYPES = {1: "<f", 2: "<d", 3: "<i", 9: "<q"}
 #: Tags that can name a learning rate have one of these.
 HINT = re.compile(rb"lr|learning", re.IGNORECASE)
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 
 
 def read_events(files: Sequence[bytes], column: str | None = None) -> Table:
@@ -78,14 +78,14 @@ def _records(data: bytes) -> Iterator[tuple[bytes, int]]:
 def _scalars(record: bytes) -> Iterator[tuple[str, int, float]]:
     """Tag, step and value of every scalar of an event."""
     step, values = 0, []
-    for field, content in _fields(record):
+    for field, content in fields(record):
         if field == STEP and isinstance(content, int):
             step = content
         elif field == SUMMARY and isinstance(content, bytes):
-            values += [value for inner, value in _fields(content) if inner == 1 and isinstance(value, bytes)]
+            values += [value for inner, value in fields(content) if inner == 1 and isinstance(value, bytes)]
     for value in values:
         tag, number = None, None
-        for field, content in _fields(value):
+        for field, content in fields(value):
             if isinstance(content, int):
                 continue
             if field == TAG:
@@ -101,7 +101,7 @@ def _scalars(record: bytes) -> Iterator[tuple[str, int, float]]:
 def _of_tensor(content: bytes) -> float | None:
     """The number of a tensor with one element, None for other tensors."""
     form = None
-    for field, value in _fields(content):
+    for field, value in fields(content):
         if field == DTYPE and isinstance(value, int):
             form = DTYPES.get(value)
         elif field == CONTENT and isinstance(value, bytes) and form and len(value) == struct.calcsize(form):
@@ -111,37 +111,3 @@ def _of_tensor(content: bytes) -> float | None:
             if len(value) == struct.calcsize(packed):
                 return float(struct.unpack(packed, value)[0])
     return None
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """The fields of a message: a number for a varint, else the bytes; what does not fit ends the message."""
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        kind = key & 7
-        if kind == VARINT:
-            number, at = _varint(data, at)
-            yield key >> 3, number
-            continue
-        if kind == LENGTH:
-            size, at = _varint(data, at)
-        elif kind in (FIXED64, FIXED32):
-            size = 8 if kind == FIXED64 else 4
-        else:
-            return
-        if at + size > len(data):
-            return
-        yield key >> 3, data[at : at + size]
-        at += size
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    number = shift = 0
-    while at < len(data):
-        byte = data[at]
-        at += 1
-        number |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            break
-    return number, at

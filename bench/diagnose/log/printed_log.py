@@ -17,27 +17,24 @@ import numpy as np
 from .columns import SETTINGS, STEP_NAMES, Table, Values, names_lr, plain
 from .source import Source
 
-NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf)\b"
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:nan|inf)\b"
 #: Between a name and its number. A comma is none: it separates cells.
 SEPARATOR = r"(?:[\"']?[ \t]*(?:=|:|\bis\b)[ \t]*[\"']?|[ \t]+)"
-LR = re.compile(
-    r"(?<![\w./-])((?:\w[\w./-]*)?(?:learning[ _-]?rate|lr)[\w./-]*)"
-    rf"{SEPARATOR}(?:tensor\()?(\[[^\]\n]*\]|{NUMBER})(?![\w%]|\.\d)",
-    re.IGNORECASE,
-)
+#: The end of a learning rate's name, and its number or list; lines are searched in lower case.
+LR = re.compile(rf"((?:learning[ _-]?rate|lr)[\w./-]*){SEPARATOR}(?:tensor\()?(\[[^\]\n]*\]|{NUMBER})(?![\w%]|\.\d)")
 #: torch's schedulers with verbose=True.
-GROUP = re.compile(rf"learning rate of (?:parameter )?group (\d+) to ({NUMBER})", re.IGNORECASE)
+GROUP = re.compile(rf"learning rate of (?:parameter )?group (\d+) to ({NUMBER})")
+#: The end of a step's name, its number, and how many there are.
 STEP = re.compile(
-    r"(?<![\w./-])[\"']?((?:(?:train|global|optimizer|trainer|num|acc|current|consumed|train_)[/_ ])*"
-    r"(?:steps?|iterations?|iters?|updates?|batch|epoch|samples|tokens))[\"']?(?:\(\w+\))?"
-    r"\s*[:=#]?\s*[\"'\[]?\s*(\d+(?:\.\d+)?)(?:\s*/\s*(\d+))?(?![\w%]|\.\d)",
-    re.IGNORECASE,
+    r"((?:step|iteration|iter|update|batch|epoch|sample|token)s?)[\"']?(?:\(\w+\))?"
+    r"\s*[:=#]?\s*[\"'\[]?\s*(\d+(?:\.\d+)?)(?:\s*/\s*(\d+))?(?![\w%]|\.\d)"
 )
+#: Words before the end of a step's name, as in `global_step`; `sec/step` is another quantity.
+STEP_WORDS = {"", "train", "trainer", "global", "optimizer", "update", "num", "acc", "current", "consumed", "seen"}
 #: `Epoch [3][50/2500]`, `Train: 0 [  50/1251 (  4%)]`, `epoch 010:  2000 / 8223`: an epoch and a batch of it.
 EPOCH_BATCH = re.compile(
     r"(?:epoch|train)(?:\(\w+\))?[:\s]*\[?\s*(\d+)\b(?:\s*/\s*\d+)?\s*\]?(?:\s*\(\s*\d+%\))?[:,\s]*"
-    r"(?:\[\s*(\d+)\s*/\s*(\d+)|(\d+)\s*/\s*(\d+))",
-    re.IGNORECASE,
+    r"(?:\[\s*(\d+)\s*/\s*(\d+)|(\d+)\s*/\s*(\d+))"
 )
 BAR = re.compile(r"\|\s*(\d+)/(\d+)\s*\[")
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -55,15 +52,7 @@ def is_printed(text: str) -> bool:
     """
     body = text.lstrip().partition("\n")[2] or text.lstrip().partition("\r")[2]
     parts = [body] if len(body) <= 2 * LOOKED_AT else [body[:LOOKED_AT], body[-LOOKED_AT:]]
-    return any(
-        _is_lr(found[1]) and not _is_remark(part, found.start())
-        for part in parts
-        for found in LR.finditer(COLOURS.sub("", part))
-    ) or any(GROUP.search(part) for part in parts)
-
-
-def _is_remark(text: str, at: int) -> bool:
-    return text[text.rfind("\n", 0, at) + 1 : at].lstrip().startswith("#")
+    return any(_lrs(line) for part in parts for _, line in _lines(part) if not line.lstrip().startswith("#"))
 
 
 def read_printed(source: Source, text: str) -> Table:
@@ -99,7 +88,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.split("\n"), 1):
         for part in line.split("\r"):
             if part:
-                yield number, COLOURS.sub("", part)
+                yield number, COLOURS.sub("", part) if "\x1b" in part else part
 
 
 @functools.lru_cache(maxsize=1024)
@@ -109,20 +98,19 @@ def _is_lr(name: str) -> bool:
 
 
 def _lrs(line: str) -> Record:
-    lowered = line.lower()
+    lowered = _lowered(line)
     if "lr" not in lowered and "learning" not in lowered:
         return {}
-    groups = {f"lr group {group}": float(value) for group, value in GROUP.findall(line)}
+    groups = {f"lr group {group}": float(value) for group, value in GROUP.findall(lowered)}
     if groups:
         return groups
     lrs: Record = {}
-    for name, value in LR.findall(line):
+    for found in LR.finditer(lowered):
+        start = _start_of_word(lowered, found.start())
+        name, value = line[start : found.end(1)].lstrip("./-"), found[2]
         if not _is_lr(name):
             continue
-        if value[0] != "[":
-            lrs.setdefault(name, float(value))
-            continue
-        values = re.findall(NUMBER, value, re.IGNORECASE)
+        values = re.findall(NUMBER, value) if value[0] == "[" else [value]
         for i, one in enumerate(values):
             lrs.setdefault(name if len(values) == 1 else f"{name} group {i}", float(one))
     return lrs
@@ -130,22 +118,39 @@ def _lrs(line: str) -> Record:
 
 def _steps(line: str) -> Record:
     """The numbers of the step, the epoch and the batch that a line names."""
+    lowered = _lowered(line)
     steps: Record = {}
-    both = EPOCH_BATCH.search(line)
+    both = EPOCH_BATCH.search(lowered) if "epoch" in lowered or "train" in lowered else None
     if both:
         batch, batches = (both[2], both[3]) if both[2] is not None else (both[4], both[5])
         steps = {"epoch": float(both[1]), "batch": float(batch), "batches": float(batches)}
-    for name, value, total in STEP.findall(line):
-        key = plain(name)
+    for found in STEP.finditer(lowered):
+        start = _start_of_word(lowered, found.start())
+        if not set(re.split(r"[_/]", lowered[start : found.start()])) <= STEP_WORDS:
+            continue
+        key, value, total = plain(lowered[start : found.end(1)]), found[2], found[3]
         if "." in value and key != "epoch":
             continue
         if total and key != "epoch":
             steps.setdefault("batches", float(total))
         steps.setdefault(key, float(value))
-    bar = BAR.search(line)
+    bar = BAR.search(lowered) if "|" in lowered else None
     if bar and not _has_step(steps):
         steps |= {"batch": float(bar[1]), "batches": float(bar[2])}
     return steps
+
+
+def _lowered(line: str) -> str:
+    """The line in lower case, character by character the same."""
+    lowered = line.lower()
+    return lowered if len(lowered) == len(line) else line
+
+
+def _start_of_word(line: str, at: int) -> int:
+    """Where the word that continues at a position starts."""
+    while at and (line[at - 1].isalnum() or line[at - 1] in "_./-"):
+        at -= 1
+    return at
 
 
 def _has_step(row: Record) -> bool:

@@ -23,6 +23,7 @@ from .long_table import one_column_a_group, one_column_each
 from .parquet_log import read_parquet
 from .printed_log import is_printed, read_printed
 from .source import Source, read_source
+from .wandb_file import read_wandb
 
 #: Names of files that hold another metric under `value`.
 NO_LR = re.compile(
@@ -109,7 +110,9 @@ def _table(sources: Sequence[Source], column: str | None) -> Table:
     source = sources[0]
     if source.is_events:
         return read_events([source.data for source in sources], column)
-    if source.is_parquet:
+    if source.is_wandb:
+        table = read_wandb(source, column)
+    elif source.is_parquet:
         table = read_parquet(source)
     else:
         text = source.text()

@@ -17,10 +17,14 @@ KINDS = {
     "state": re.compile(r"trainer_state\.json$"),
     "metric": re.compile(r"(^|/)metrics/(.*/)?[^/.]+(\.tsv)?$"),
     "events": re.compile(r"(^|/)events\.out\.tfevents\.|\.tfevents$"),
+    "wandb": re.compile(r"\.wandb$"),
+    "scalars": re.compile(r"(^|/)vis_data/scalars\.json$"),
     "table": re.compile(r"\.(csv|tsv|parquet|jsonl)(\.gz)?$"),
     "json": re.compile(r"\.json(\.gz)?$"),
     "text": re.compile(r"\.(log|txt|out)(\.gz)?$"),
 }
+#: Kinds that tools write, one run to a folder; of other files each may be a run.
+SURE = ("state", "metric", "events", "wandb", "scalars")
 #: The part of a path that belongs to one run: a checkpoint of it, or the folders that tools keep their metrics in.
 INSIDE = re.compile(r"(^|/)(checkpoint-\d+|vis_data|plots|metrics(/.*)?|plots/metrics(/.*)?|files)$")
 #: The Trainer writes TensorBoard's files here, beside its checkpoints.
@@ -50,12 +54,31 @@ def find_runs(folder: Path) -> list[RunFolder]:
         owner = TRAINER_EVENTS.sub("", name) or "."
         if "state" in found.get(owner, {}):
             del found[name]
+    found = _split(found)
     if not found:
         raise ValueError(f"trace={str(folder)!r} must have logs, but no file in it is one")
     return [
         RunFolder(name, {kind: tuple(sorted(files, key=_in_order)) for kind, files in found[name].items()})
         for name in sorted(found)
     ]
+
+
+def _split(found: dict[str, dict[str, list[Path]]]) -> dict[str, dict[str, list[Path]]]:
+    """The runs, where several files of one kind in a folder that no tool has written are a run each.
+
+    Files below the folder of a tool belong to its run.
+    """
+    sure = {name for name, files in found.items() if any(kind in files for kind in SURE)}
+    runs: dict[str, dict[str, list[Path]]] = {}
+    for name, files in found.items():
+        if name not in sure and any(name.startswith(f"{owner}/") for owner in sure):
+            continue
+        if name in sure or all(len(paths) == 1 for paths in files.values()):
+            runs[name] = files
+            continue
+        before = "" if name == "." else f"{name}/"
+        runs |= {f"{before}{path.name}": {kind: [path]} for kind, paths in files.items() for path in paths}
+    return runs
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -16,6 +16,7 @@ HEAD_BYTES = 2**16
 STANDARD_INPUT = Path("-")
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
+WANDB = b":W&B"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Source:
     def is_events(self) -> bool:
         """Whether it is an event file of TensorBoard: its first record holds the version of the format."""
         return b"brain.Event:" in self.data[:64]
+
+    @property
+    def is_wandb(self) -> bool:
+        """Whether it is the file in which Weights & Biases keeps a run."""
+        return self.data.startswith(WANDB)
 
     @property
     def is_parquet(self) -> bool:

@@ -12,6 +12,7 @@ from bench.diagnose.log.run_folder import find_runs, read_run
 from reference import parse
 
 from .test_log_events import HEADER, scalar
+from .test_log_wandb import wandb_file
 
 HEALTHY = parse("linear4+cosine16")(range(20), 0.5).tolist()
 #: The same, but the scheduler is never stepped past the warmup's end.
@@ -94,7 +95,19 @@ LAYOUTS: dict[str, tuple[dict[str, str | bytes], dict[str, list[int]]]] = {
         },
         {"work/20240101_120000": [2]},
     ),
-    "printed": ({"run/train.log": "start\nstep 1 lr 0.5\nstep 2 lr 0.25\n", "run/notes.txt": "none\n"}, {"run": [2]}),
+    "wandb": (
+        {
+            "wandb/offline-run-1-ab/run-ab.wandb": wandb_file(HEALTHY),
+            "wandb/offline-run-1-ab/files/config.json": "{}",
+            "wandb/offline-run-1-ab/logs/debug.log": "start\nlr 0.1\n",
+        },
+        {"wandb/offline-run-1-ab": [20]},
+    ),
+    "files": (
+        {"a.csv": table(HEALTHY), "b.csv": table(STUCK[:9]), "deep/c.csv": table(HEALTHY[:3])},
+        {"a.csv": [20], "b.csv": [9], "deep": [3]},
+    ),
+    "printed": ({"run/train.log": "start\nstep 1 lr 0.5\nstep 2 lr 0.25\n", "run/notes.csv": "a,b\n"}, {"run": [2]}),
 }
 
 

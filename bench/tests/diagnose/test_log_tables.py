@@ -232,5 +232,5 @@ def test_a_learning_rate_that_is_never_positive_is_a_fault(lrs: list[float], tmp
     """No schedule has such a base LR; the diagnosis says that it is negative."""
     text = "step,lr\n" + "".join(f"{step},{lr}\n" for step, lr in enumerate(lrs))
     (diagnosis,) = examine(read_log(written(tmp_path, text))).diagnoses
-    assert (diagnosis.verdict, diagnosis.explanations[0].cause) == ("fault", "negative")
-    assert "From step 0 on the LR is negative" in diagnosis.sentence()
+    assert diagnosis.verdict == "fault"
+    assert "LR is negative" in diagnosis.sentence()
