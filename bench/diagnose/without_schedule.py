@@ -11,6 +11,7 @@ import numpy as np
 from bench.diagnose.core.diagnosis import FITS, Diagnosis, Explanation
 from bench.diagnose.core.trace import Trace
 from bench.diagnose.fit.describe import describe, numbers
+from bench.diagnose.fit.effort import MISTAKES, Effort
 from bench.diagnose.fit.fit import Fit, LoggedLRs, fits
 from bench.diagnose.fit.rise import short_decimals
 from bench.diagnose.fit.undo import kinks, one_peak, placed, undone
@@ -50,6 +51,7 @@ def without_schedule(
     fitting = sorted((c for c in candidates if c.misfit <= FITS), key=lambda c: c.order)
     if fitting:
         return _healthy(trace, fitting)
+    data = dataclasses.replace(data, effort=Effort(MISTAKES))
     mistakes = scored(_mistakes(trace, data), data.t, data.y, data.tol)
     return diagnosis(trace, None, best_of(trace, mistakes))
 
@@ -211,7 +213,7 @@ def _above(trace: Trace, data: LoggedLRs) -> Iterator[Hypothesis]:
         joined = np.concatenate([data.t[rising], data.t[tail] - m + w])
         keep = np.concatenate([np.flatnonzero(rising), np.flatnonzero(tail)])
         for total in (data.total, None if data.total is None else data.total - m + w):
-            moved = LoggedLRs(joined, data.y[keep], data.tol[keep], base, w, total)
+            moved = LoggedLRs(joined, data.y[keep], data.tol[keep], base, w, total, data.effort)
             for fit in fits(moved, 2, thorough=False):
                 evidence = Evidence(data.t, data.y, data.tol, trace, anatomy(fit.pair, base, data.total))
                 yield from (h for h in shapes(evidence) if h.cause in BY_SETTINGS)

@@ -21,7 +21,9 @@ FEWEST_ROWS = 5
 FEW = 60
 #: Parts of half a wave that a stretch can be: a grid, and the finer ones around the best.
 PARTS = np.linspace(0.2, 1.0, 33)
-FINER = np.linspace(-1.0, 1.0, 17)
+FINER = np.linspace(-1.0, 1.0, 9)
+#: Half a mesh of the grid moves a wave by 0.02 of its range, which is three times what is allowed.
+NEAR = 7.0
 
 Floats = NDArray[np.float64]
 
@@ -52,9 +54,9 @@ def best_curve(t: Floats, y: Rates, tol: Floats, peak: float) -> CurveFit | None
         return CurveFit("", 0.0)
     allowed = np.maximum(2.5 * tol, CLOSE * (high - low))
     x = (t - t[0]) / (t[-1] - t[0])
-    line = _curve("linear", x, y, allowed)
-    if line.off <= 1:
-        return line
+    line = float(_residuals(x[None, :], y, allowed)[0])
+    if line <= 1:
+        return CurveFit("linear", line)
     if not _one_way(y, allowed):
         return None
     if y.size < FEWEST_ROWS:
@@ -93,9 +95,10 @@ def _curves(t: Floats, x: Floats, y: Rates, allowed: Floats, only: str = "") -> 
     bases.append(("cube", (1 - x) ** 3))
     if not falls:
         bases += [("log", np.log1p(t)), ("log", np.log1p(t - t[0]))]
-    for name, basis in bases:
-        if only in ("", name):
-            yield _curve(name, basis, y, allowed)
+    tried = [(name, basis) for name, basis in bases if only in ("", name)]
+    if tried:
+        off = _residuals(np.stack([basis for _, basis in tried]), y, allowed)
+        yield from (CurveFit(name, float(o)) for (name, _), o in zip(tried, off, strict=True))
     if (y > 0).all():
         if only in ("", "exponential"):
             yield _transformed("exponential", x, y, allowed)
@@ -106,26 +109,23 @@ def _curves(t: Floats, x: Floats, y: Rates, allowed: Floats, only: str = "") -> 
         yield dataclasses.replace(_wave(x, y, allowed, from_start=False), part=1.0)
 
 
-def _curve(name: str, basis: Floats, y: Rates, allowed: Floats) -> CurveFit:
-    """The least squares of y = a + b·basis, with its residual in units of what is allowed."""
-    return CurveFit(name, float(_residuals(basis[None, :], y, allowed)[0]))
-
-
 def _residuals(bases: Floats, y: Rates, allowed: Floats) -> Floats:
     """The largest residual of y = a + b·basis for each row of `bases`."""
-    centred = bases - bases.mean(axis=1, keepdims=True)
-    norms = np.maximum((centred**2).sum(axis=1), np.finfo(float).tiny)
-    slopes = centred @ (y - y.mean()) / norms
-    return np.asarray(np.max(np.abs(y - y.mean() - slopes[:, None] * centred) / allowed, axis=1))
+    centred = bases - (bases.sum(axis=1) / y.size)[:, None]
+    level = y - y.sum() / y.size
+    norms = np.maximum(np.einsum("ij,ij->i", centred, centred), np.finfo(float).tiny)
+    centred *= (centred @ level / norms)[:, None]
+    return np.asarray((np.abs(level - centred) / allowed).max(axis=1))
 
 
 def _transformed(name: str, x: Floats, y: Rates, allowed: Floats) -> CurveFit:
     """A line through log y, or through 1/y² with the weights that make the residuals those of y."""
     z, weight = (np.log(y), y) if name == "exponential" else ((y[0] / y) ** 2, 0.5 * y**3 / y[0] ** 2)
-    columns = np.stack([np.ones_like(x), x], axis=1)
-    scale = float(weight.max())
-    coefficients, *_ = np.linalg.lstsq(columns * (weight / scale)[:, None], z * weight / scale, rcond=None)
-    line = columns @ coefficients
+    w = (weight / weight.max()) ** 2
+    total = w.sum()
+    mean, middle = float(w @ x / total), float(w @ z / total)
+    slope = float(w @ ((x - mean) * (z - middle)) / max(float(w @ (x - mean) ** 2), np.finfo(float).tiny))
+    line = middle + slope * (x - mean)
     if name == "exponential":
         fit = np.exp(np.minimum(line, 700.0))
     elif (line > 0).all():
@@ -143,7 +143,7 @@ def _wave(x: Floats, y: Rates, allowed: Floats, *, from_start: bool) -> CurveFit
         off = _residuals(np.cos(np.pi * angles), y, allowed)
         best = int(np.argmin(off))
         found = CurveFit("cosine", float(off[best]), float(parts[best]))
-        if found.off > 40:
+        if found.off > NEAR:  # no finer part would fit
             break
-        parts, width = np.clip(found.part + width * FINER, PARTS[0], 1.0), width / 8
+        parts, width = np.clip(found.part + width * FINER, PARTS[0], 1.0), width / 4
     return found

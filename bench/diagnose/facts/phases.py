@@ -16,6 +16,8 @@ from reference.check import Rates, Steps
 
 from .curve import best_curve
 
+#: Corners that are taken at each width of the look at the slopes.
+BENDS = 4
 #: Turning points that are all corners, at most.
 TURNS = 24
 #: Rows up to which a stretch is looked at as a whole.
@@ -105,7 +107,7 @@ def _corners(t: Steps, y: Rates, tol: Floats, peak: float) -> list[int]:
         reach = np.minimum(x[width:-width] - x[: -2 * width], x[2 * width :] - x[width:-width])
         relative = np.abs(right - left) / (np.abs(right) + np.abs(left) + 1e-3 * peak / max(float(np.ptp(x)), 1.0))
         bend = np.maximum(np.abs(right - left) * reach - 4 * tol[width:-width], 0) * relative
-        for _ in range(5):
+        for _ in range(BENDS):
             i = int(np.argmax(bend))
             if bend[i] <= 0:
                 break

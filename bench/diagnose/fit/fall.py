@@ -24,6 +24,7 @@ from reference import (
 )
 from reference.check import Rates, Steps
 
+from .effort import Effort
 from .rise import short_decimals
 
 #: Lengths that are tried for the decays that take longest to fit.
@@ -40,19 +41,26 @@ class Fall:
 
 
 def falls(
-    n: Steps, y: Rates, tol: NDArray[np.float64], base: float, lengths: Iterable[int], timescale: int, bent: bool
+    n: Steps,
+    y: Rates,
+    tol: NDArray[np.float64],
+    base: float,
+    lengths: Iterable[int],
+    timescale: int,
+    bent: bool,
+    effort: Effort,
 ) -> list[Fall]:
     """The decays from `base` at n = 0 that fit these LRs, simplest first.
 
     `lengths`: possible lengths of the decay; `timescale`: the expected k of 1/√(n/k + 1);
-    `bent`: try polynomial and stable decays too if nothing simpler fits.
+    `bent`: try polynomial and stable decays too if nothing simpler fits; `effort`: what that may cost.
     """
     if not n.size or float(y.max()) > base * (1 + 1e-6) + float(tol.max()):
         return []
     tried = list(dict.fromkeys(d for d in lengths if d > 0))
-    stages = [_simple(n, y, tol, base, tried, timescale)]
+    stages = [_simple(n, y, tol, base, tried, timescale, effort)]
     if bent:
-        stages.append(_bent(n, y, tol, base, tried[:LENGTHS]))
+        stages.append(_bent(n, y, tol, base, tried[:LENGTHS], effort))
     for stage in stages:
         fitting = [fall for fall in stage if _fits(fall.decay, n, y, tol, base)]
         if fitting:
@@ -69,13 +77,13 @@ def _fits(decay: Decay, n: Steps, y: Rates, tol: NDArray[np.float64], base: floa
 
 
 def _simple(
-    n: Steps, y: Rates, tol: NDArray[np.float64], base: float, lengths: list[int], timescale: int
+    n: Steps, y: Rates, tol: NDArray[np.float64], base: float, lengths: list[int], timescale: int, effort: Effort
 ) -> Iterator[Fall]:
     yield Fall(ConstantDecay(), 0.0)
     extra = 0.0
     for d in lengths:
         for kind, price in ((CosineDecay, 1.0), (LinearDecay, 1.0)):
-            yield from floored(kind(d), n, y, tol, base, price + extra)
+            yield from floored(kind(d), n, y, tol, base, price + extra, effort)
         extra = min(extra + 0.001, 0.2)
     if (y > 0).all():
         yield from _ratios(n, y, tol, base)
@@ -83,10 +91,14 @@ def _simple(
     yield from _drops(n, y, tol)
 
 
-def _bent(n: Steps, y: Rates, tol: NDArray[np.float64], base: float, lengths: list[int]) -> Iterator[Fall]:
+def _bent(
+    n: Steps, y: Rates, tol: NDArray[np.float64], base: float, lengths: list[int], effort: Effort
+) -> Iterator[Fall]:
     for d in lengths:
-        yield from _powers(d, n, y, tol, base)
-        yield from _stable(d, n, y, tol, base)
+        if not effort.spend():
+            return
+        yield from _powers(d, n, y, tol, base, effort)
+        yield from _stable(d, n, y, tol, base, effort)
         if y[-1] > 0 and n[-1] > 0:
             low = float(base * np.power(y[-1] / base, d / min(int(n[-1]), d)))
             for m in short_decimals(low, 1e-3):
@@ -94,8 +106,12 @@ def _bent(n: Steps, y: Rates, tol: NDArray[np.float64], base: float, lengths: li
                     yield Fall(ExponentialDecay(d, m), 1.3)
 
 
-def floored(decay: Timed, n: Steps, y: Rates, tol: NDArray[np.float64], base: float, price: float) -> Iterator[Fall]:
+def floored(
+    decay: Timed, n: Steps, y: Rates, tol: NDArray[np.float64], base: float, price: float, effort: Effort
+) -> Iterator[Fall]:
     """The decay without a floor, and with the floor that fits best (the LR is linear in it)."""
+    if not effort.spend():
+        return
     share = decay(n, 1.0)
     if misfit(y, base * share, tol) <= FITS:
         yield Fall(decay, price)
@@ -150,7 +166,7 @@ def _drops(n: Steps, y: Rates, tol: NDArray[np.float64]) -> Iterator[Fall]:
             yield Fall(MultiStepDecay(marks, g), 1.5)
 
 
-def _powers(d: int, n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -> Iterator[Fall]:
+def _powers(d: int, n: Steps, y: Rates, tol: NDArray[np.float64], base: float, effort: Effort) -> Iterator[Fall]:
     left = 1 - n / d
     powers = {0.5, 1.5, 2.0, 3.0}
     floors = {0.0, float(y[n >= d].min()) if (n >= d).any() else float(y.min())}
@@ -161,10 +177,10 @@ def _powers(d: int, n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -
             powers.update(short_decimals(float(np.median(np.log(share[use]) / np.log(left[use]))), 5e-3))
     for p in powers:
         if 0 < p < 50 and abs(p - 1) > 1e-3:
-            yield from floored(PolynomialDecay(d, p), n, y, tol, base, 1.5)
+            yield from floored(PolynomialDecay(d, p), n, y, tol, base, 1.5, effort)
 
 
-def _stable(d: int, n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -> Iterator[Fall]:
+def _stable(d: int, n: Steps, y: Rates, tol: NDArray[np.float64], base: float, effort: Effort) -> Iterator[Fall]:
     """Constant, then down to the end: the constant part ends where the curve of the decay starts."""
     below = np.flatnonzero(base - y > 2 * tol)
     if below.size < 2 or below[0] == 0:
@@ -191,7 +207,7 @@ def _stable(d: int, n: Steps, y: Rates, tol: NDArray[np.float64], base: float) -
                 constant_steps.update(range(s - 2, s + 3))
         for s in sorted(constant_steps):
             if 0 < s < d:
-                yield from floored(StableDecay(s, d - s, shape), n, y, tol, base, 1.7)
+                yield from floored(StableDecay(s, d - s, shape), n, y, tol, base, 1.7, effort)
 
 
 def cosine_lengths(n: Steps, y: Rates, base: float) -> list[int]:

@@ -24,6 +24,7 @@ from reference import (
 )
 from reference.check import Rates, Steps
 
+from .effort import Effort
 from .fall import Fall, cosine_lengths, falls, line_length
 from .rise import Rise, rises, short_decimals
 
@@ -31,13 +32,18 @@ from .rise import Rise, rises, short_decimals
 JOINED = 5
 #: Warmup lengths for which every decay is tried, if the length is unknown.
 BENT = 10
+#: What the fits of all warmups of one length cost, in units of `Effort`.
+RISES = 20
 #: Steps between two logged ones at which a warmup may end, at most.
 ENDS = 32
 
 
 @dataclasses.dataclass(frozen=True)
 class LoggedLRs:
-    """Logged steps `t` with LRs `y` to within `tol`, and the settings that are known (base LR, W, total)."""
+    """Logged steps `t` with LRs `y` to within `tol`, and the settings that are known (base LR, W, total).
+
+    `effort`: what the fits of all versions of these LRs may still cost.
+    """
 
     t: Steps
     y: Rates
@@ -45,6 +51,7 @@ class LoggedLRs:
     base: float | None = None
     w: int | None = None
     total: int | None = None
+    effort: Effort = dataclasses.field(default_factory=Effort)
 
     @property
     def last(self) -> int:
@@ -86,6 +93,8 @@ def alike(pair: WarmupDecay) -> str:
 def _pairs(data: LoggedLRs, thorough: bool) -> Iterator[tuple[WarmupDecay, float, float]]:
     lengths = warmup_ends(data)
     for i, w in enumerate(lengths):
+        if not data.effort.spend(RISES):
+            return
         yield from _prefix(data, w, bent=len(lengths) <= 3 or (thorough and i < BENT))
     if thorough:
         for w in lengths[:3]:
@@ -143,7 +152,9 @@ def _prefix(data: LoggedLRs, w: int, bent: bool) -> Iterator[tuple[WarmupDecay, 
             if closed and not any(r.start == "first" for r in mine):
                 continue
             if n.size:
-                decays = falls(n + closed, y, tol, base, lengths(data, w, n + closed, y, base), w, bent)[:JOINED]
+                decays = falls(n + closed, y, tol, base, lengths(data, w, n + closed, y, base), w, bent, data.effort)[
+                    :JOINED
+                ]
             else:
                 decays = [Fall(ConstantDecay(), 0.0)]
             for r in mine:
@@ -196,6 +207,6 @@ def _divided(data: LoggedLRs, w: int, base: float, total: int) -> Iterator[tuple
         if not use.any():
             continue
         y, tol = data.y[use] / weight[use], data.tol[use] / weight[use]
-        for f in falls(data.t[use], y, tol, base, [total], w, False)[:2]:
+        for f in falls(data.t[use], y, tol, base, [total], w, False, data.effort)[:2]:
             if not isinstance(f.decay, ConstantDecay):
                 yield WarmupDecay(warmup, f.decay, rule), base, price + f.cost + 0.3
