@@ -1,4 +1,4 @@
-"""The time of a diagnosis, imports excluded, for traces of a thousand and of a million steps.
+"""The time of a diagnosis, imports excluded, for traces of fifteen rows to a million.
 
 Run ``python -m pytest bench/speed/test_diagnosis_speed.py --benchmark-only -s``; plain ``pytest`` times nothing.
 The bar applies to the slowest combination, so every kind of trace is diagnosed with every kind of information.
@@ -13,11 +13,16 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.diagnose import Trace, diagnose
+from bench.diagnose.facts.gather import gather_facts
 from reference import CosineAnnealingLR, LinearLR, SequentialLR, parse
 
 BASE_LR = 3e-4
 #: Seconds that the slowest combination may take, by the number of logged steps.
-BARS = {1_000: 0.5, 1_000_000: 5.0}
+BARS = {1_000: 0.5, 100_000: 1.0, 1_000_000: 5.0}
+#: The same for the facts alone.
+FACTS_BARS = {1_000: 0.1, 100_000: 0.1, 1_000_000: 1.0}
+#: Few rows, far apart: most warmups and decays are possible.
+FEW_ROWS, APART, FEW_ROWS_BAR = 15, 1000, 1.0
 ROUNDS = 3
 TRACES = ("healthy", "ahead", "horizon", "restarted", "rounded", "noise")
 #: What the user says about the schedule.
@@ -54,13 +59,9 @@ def run_diagnosis(logged: Trace, given: str) -> None:
         diagnose(logged)
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One benchmark for each length, kind of information and kind of trace."""
-    metafunc.parametrize("steps", BARS)
-    metafunc.parametrize("given", GIVEN)
-    metafunc.parametrize("kind", TRACES)
-
-
+@pytest.mark.parametrize("kind", TRACES)
+@pytest.mark.parametrize("given", GIVEN)
+@pytest.mark.parametrize("steps", BARS)
 def test_diagnosis_speed(steps: int, given: str, kind: str, benchmark: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """The best round is within the bar."""
     logged = trace(kind, steps)
@@ -70,3 +71,28 @@ def test_diagnosis_speed(steps: int, given: str, kind: str, benchmark: Any, caps
     with capsys.disabled():
         print(f"\n{kind:10} given {given:9} {steps:8} steps: {best:6.3f} s (bar {bar:g} s)", end="")
     assert best <= bar
+
+
+@pytest.mark.parametrize("kind", TRACES)
+@pytest.mark.parametrize("steps", FACTS_BARS)
+def test_facts_speed(steps: int, kind: str, benchmark: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The facts alone are within their bar."""
+    logged = trace(kind, steps)
+    benchmark.pedantic(gather_facts, args=(logged,), rounds=ROUNDS)
+    best, bar = benchmark.stats.stats.min, FACTS_BARS[steps]
+    with capsys.disabled():
+        print(f"\n{kind:10} facts {steps:8} steps: {best:6.3f} s (bar {bar:g} s)", end="")
+    assert best <= bar
+
+
+@pytest.mark.parametrize("kind", TRACES)
+def test_few_rows_speed(kind: str, benchmark: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """A trace of few rows, far apart, with four digits and no settings is within its bar."""
+    dense = trace(kind, FEW_ROWS * APART)
+    lrs = np.array([float(f"{lr:.4g}") for lr in dense.lrs[::APART]])
+    logged = Trace(dense.steps[::APART], lrs)
+    benchmark.pedantic(run_diagnosis, args=(logged, "nothing"), rounds=ROUNDS)
+    best = benchmark.stats.stats.min
+    with capsys.disabled():
+        print(f"\n{kind:10} {FEW_ROWS} rows: {best:6.3f} s (bar {FEW_ROWS_BAR:g} s)", end="")
+    assert best <= FEW_ROWS_BAR

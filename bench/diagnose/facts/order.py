@@ -17,6 +17,8 @@ from .words import counted, listed, number, percent
 COMPLETE = 0.93
 #: An LR below this share of the peak is at the bottom; a warm restart goes back up to this share of the last peak.
 BOTTOM, UP = 0.12, 0.45
+#: Rows with which a decay does not show its bottom; then a return to this share of the last peak is a restart.
+FEW_ROWS, FULL = 8, 0.95
 #: A second rise is at least this share of the peak.
 RISE = 0.05
 
@@ -33,7 +35,9 @@ def jumped(t: Steps, y: Rates, stretches: Sequence[Sequence[Phase]], top: float)
         numbers = {"step": step, "from": was, "to": now, "factor": factor if np.isfinite(factor) else None}
         up = now > was
         decayed = left.way == "falls" and (was <= BOTTOM * top or (left.curve == "cosine" and left.part >= COMPLETE))
-        if up and decayed and now >= UP * max(phase.first for phase in before):
+        last_peak = max(phase.first for phase in before)
+        unseen = left.way == "falls" and left.rows < FEW_ROWS and now >= FULL * last_peak
+        if up and ((decayed and now >= UP * last_peak) or unseen):
             restarts.append(step)
             continue
         if right.way == "rises" and not up and was > BOTTOM * top and stretches[0][0].way == "rises":

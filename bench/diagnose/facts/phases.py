@@ -138,11 +138,14 @@ def _cheapest(t: Steps, y: Rates, tol: Floats, peak: float, corners: Sequence[in
 
     best: dict[int, tuple[float, list[tuple[int, int]]]] = {corners[0]: (0.0, [])}
     for j, b in enumerate(corners[1:], 1):
-        options = []
-        for a in corners[:j]:
-            price, first = cost(a, b)
-            options.append((best[a][0] + price, [*best[a][1], (first, b)]))
-        best[b] = min(options, key=lambda option: option[0])
+        cheapest: tuple[float, list[tuple[int, int]]] = (np.inf, [])
+        for a in corners[:j]:  # the long phases first: they leave little to try
+            so_far, before = best[a]
+            if so_far + min(COST.values()) < cheapest[0]:
+                price, first = cost(a, b)
+                if so_far + price < cheapest[0]:
+                    cheapest = so_far + price, [*before, (first, b)]
+        best[b] = cheapest
     return best[corners[-1]][1]
 
 

@@ -14,6 +14,10 @@ from bench.diagnose import Trace, diagnose
 from bench.diagnose.core.fact import FACT_IDS, LOOK, Fact
 from bench.diagnose.facts.gather import Told, gather_facts
 from bench.diagnose.facts.words import number
+from bench.diagnose.fit import fall
+from bench.diagnose.fit.effort import HEALTHY
+from bench.diagnose.fit.fit import LoggedLRs, fits
+from bench.diagnose.hypotheses.evidence import mixture
 from reference.check import Rates
 
 W, T, BASE = 70, 910, 4e-4
@@ -210,3 +214,13 @@ def test_facts_are_json() -> None:
 def test_numbers_have_four_digits() -> None:
     """No sentence shows the float noise of a closed form."""
     assert number(0.1 + 0.2) == "0.3"
+
+
+def test_few_rows_far_apart_cost_a_limited_effort(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows 1000 steps apart leave thousands of lengths possible; the fits stop at their limit."""
+    calls = []
+    monkeypatch.setattr(fall, "mixture", lambda *given: calls.append(1) or mixture(*given))
+    t = np.arange(0, 15_000, 1000)
+    lrs = np.array([float(f"{plan(int(step), 15_000) * math.exp(-step / 9000):.4g}") for step in t])
+    assert not fits(LoggedLRs(t, lrs, Trace(t, lrs).tolerance))
+    assert 0 < len(calls) <= HEALTHY
