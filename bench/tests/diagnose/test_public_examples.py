@@ -14,6 +14,7 @@ from bench.__main__ import main
 from bench.diagnose.core.causes import CAUSES
 from bench.diagnose.core.diagnosis import Diagnosis, Explanation
 from bench.diagnose.examples import public
+from bench.diagnose.examples.public import public_score
 from bench.diagnose.examples.public.logbook import Logging
 from bench.diagnose.examples.public.loop import LoopShape, draw_plan, draw_shape, train
 from bench.diagnose.examples.public.mistake import MISTAKES, WantedRun
@@ -27,7 +28,7 @@ from bench.diagnose.examples.public.public_example import (
     shows,
 )
 from bench.diagnose.examples.public.public_score import HALF, RIGHT, UNKNOWN, WRONG, PublicScore, judged
-from bench.diagnose.examples.public.report import as_frame, lines, publish_scores
+from bench.diagnose.examples.public.report import as_frame, line, lines, publish_scores
 from bench.diagnose.examples.public.resume_mistakes import nothing_loaded, optimizer_first
 from bench.diagnose.examples.public.schedules.schedule import SCHEDULES, CountingScheduler, PublicPlan
 from reference import Schedule, parse
@@ -157,13 +158,25 @@ def test_answers_are_judged() -> None:
     assert judged(example, answered(example, "fault", "per-process")).result == RIGHT
     assert judged(example, answered(example, "fault", "micro-batch")).result == HALF
     assert judged(example, answered(example, "fault", "late")).result == WRONG
-    assert judged(example, answered(example, "unknown", "late")).result == judged(example, None).result == UNKNOWN
+    assert judged(example, answered(example, "unknown", "late")).result == UNKNOWN
     assert judged(example, answered(example, "healthy", "follows", parse("linear3+cosine9"))).result == WRONG
     run = WantedRun(SCHEDULES["transformers-cosine"], PublicPlan(1.0, 10, 100), LoopShape(10, 10, 1, 1))
     same = dataclasses.replace(example, trace=Logging().trace(list(range(100)), healthy_run(run).lrs))
     curve = answered(same, "healthy", "follows", parse("linear10+cosine90"))
     assert judged(same, curve).result == HALF
     assert judged(dataclasses.replace(same, mode="settings"), curve).result == WRONG
+
+
+def test_a_refusal_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ValueError of the diagnosis counts as unknown, and its words come into the table."""
+
+    def refuse(*_: object, **__: object) -> Diagnosis:
+        raise ValueError("warmup_steps=9 must be <= total_steps=3")
+
+    monkeypatch.setattr(public_score, "diagnose", refuse)
+    score = public_score.score_public(2)
+    assert score.result == UNKNOWN
+    assert "warmup_steps=9" in str(line("all", "some", [score])["named_instead"])
 
 
 def test_a_healthy_run_is_accused_by_any_fault() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from .loop import follow, train
-from .mistake import TOLD, LoggedLrs, WantedRun, from_zero, mistake
+from .mistake import EXPECT, TOLD, LoggedLrs, WantedRun, from_zero, mistake
 from .schedules.schedule import CountingScheduler
 from .schedules.torch_schedules import TorchScheduler
 
@@ -87,7 +87,7 @@ def stepped_twice(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
 
 def overflows(rng: np.random.Generator, attempts: int) -> list[int]:
     """The attempts that a gradient scaler leaves out: some in a row at the start, a few later."""
-    first = range(int(rng.integers(1, 6)))
+    first = range(int(rng.integers(2, 7)))  # one alone is a convention: (t + 1)/W for t/W
     later = rng.choice(np.arange(10, attempts - 1), size=int(rng.integers(0, 5)), replace=False)
     return sorted({*first, *later.tolist()})
 
@@ -123,7 +123,7 @@ def scaler_waits(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     "scheduler.step() before optimizer.step()",
     "the warning of torch.optim.lr_scheduler since 1.1.0 and the many threads that quote it",
     right=("ahead", "log-after"),
-    modes=TOLD,
+    modes=(EXPECT,),
 )
 def stepped_before(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     """The order of before torch 1.1."""
@@ -153,7 +153,7 @@ def never_stepped(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
 )
 def set_after_update(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     """Update t runs with the formula's value for t − 1, update 0 with the base LR."""
-    if run.schedule.formula is None:
+    if run.schedule.formula is None or not run.schedule.warms:  # without a warmup it is a schedule one step late
         return None
     values = train(run.schedule.start(run.plan), run.shape)
     return from_zero([run.plan.base, *values[:-1]])
@@ -164,6 +164,7 @@ def set_after_update(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | No
     "a warmup that moves once per epoch before a decay that moves at each update",
     "a warmup in the callback on_train_epoch_start beside a scheduler with interval='step' (Lightning forum)",
     near=("staircase", "warmup-length"),
+    modes=(EXPECT,),
 )
 def warmup_per_epoch(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     """The hook computes the warmup from the epoch."""
@@ -183,6 +184,7 @@ def warmup_per_epoch(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | No
     "a warmup that writes the LR over a scheduler which multiplies the LR it finds",
     "YOLO-style loops with CosineAnnealingLR in place of LambdaLR (ultralytics/yolov5#292 and forks)",
     near=("phase-scaled", "resume-scaled", "wrong-base"),
+    modes=TOLD,
 )
 def written_over(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     """torch's cosine, stepped from the first update, under a loop that sets the LR."""

@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import (
 )
 
 from .loop import train
-from .mistake import NOTHING, TOLD, LoggedLrs, WantedRun, from_zero, mistake
+from .mistake import EXPECT, NOTHING, TOLD, LoggedLrs, WantedRun, from_zero, mistake
 from .schedules.schedule import PublicPlan
 from .schedules.torch_schedules import BUILDS, START, TorchBuild, TorchScheduler, optimizer_of, warmed
 
@@ -31,7 +31,7 @@ COMPOSED = "torch-linear-cosine"
     "the LR is logged after scheduler.step()",
     "loops that end with logger.log(scheduler.get_last_lr()) after scheduler.step()",
     right=("log-after", "ahead"),
-    modes=TOLD,
+    modes=(EXPECT,),
 )
 def logged_after(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     """Row t has the LR of update t + 1."""
@@ -92,7 +92,7 @@ def batches_as_steps(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | No
     "get_lr() is logged, which computes the next LR from the present one, in place of get_last_lr()",
     "pytorch/pytorch#67426",
     near=("log-after", "ahead"),
-    modes=TOLD,
+    modes=(EXPECT,),
 )
 def get_lr_logged(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     """Three schedulers of torch that multiply; a SequentialLR has no get_lr() of its own."""
@@ -126,7 +126,7 @@ def default_prefix(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None
     "warmup and decay run at once, so the peak stays below the base LR",
     "documentation of ChainedScheduler, whose example is taken for warmup and decay",
     near=("horizon-long", "wrong-base"),
-    modes=TOLD,
+    modes=(EXPECT,),
 )
 def both_at_once(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     """ChainedScheduler in place of SequentialLR."""
@@ -147,7 +147,7 @@ def composition(run: WantedRun, build: TorchBuild) -> LoggedLrs | None:
     "the milestone of SequentialLR is not the length of the warmup",
     "milestones=[total_iters] with another variable in the LinearLR",
     near=("warmup-length", "horizon-long"),
-    modes=TOLD,
+    modes=(EXPECT,),
 )
 def other_milestone(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     """The warmup is cut short, or the LR waits."""

@@ -48,7 +48,8 @@ class Mistake:
     `label`: what it is counted under, an id of the causes where they have it, else a name of this generator, which
     `words` explain; `source`: where a user made it; `right`: the causes that are right answers; `near`: those that
     point at the same line of the user's code or describe the same effect; `modes`: what the diagnosis may be given so
-    that the mistake can be known at all.
+    that the mistake can be known at all: with the settings alone one step ahead is another convention, and a line that
+    ends too high is a line with a floor.
     """
 
     label: str

@@ -68,13 +68,27 @@ def warmup_in_batches(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | N
     "the total is len(loader) · epochs, without accumulation or devices",
     "huggingface/accelerate#225, axolotl-ai-cloud/axolotl#1170",
     near=("too-slow", "stuck", "other-schedule"),
-    modes=TOLD,
+    modes=(EXPECT,),
 )
 def total_in_batches(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     """The run ends where the decay has hardly begun; the warmup was given in updates."""
     if not has_end(run):
         return None
     return with_plan(run, total=run.plan.total * too_many(rng, run))
+
+
+@mistake(
+    "horizon-long",
+    "the total is len(loader) · epochs, under a cosine, whose shape shows it also where no floor is known",
+    "huggingface/accelerate#225, axolotl-ai-cloud/axolotl#1170",
+    near=("too-slow", "stuck", "other-schedule"),
+    modes=TOLD,
+)
+def cosine_in_batches(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
+    """A line that is cut is a line to a floor; a cosine that is cut is no cosine of that length."""
+    if "cosine" not in run.schedule.name or "wsd" in run.schedule.name:
+        return None
+    return total_in_batches(rng, run)
 
 
 @mistake(
@@ -245,7 +259,7 @@ def whole_wave(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     "a warmup over a schedule that has one already",
     "pytorch-warmup 0.2.0: with warmup_scheduler.dampening() around any scheduler",
     near=("warmup-length",),
-    modes=TOLD,
+    modes=(EXPECT,),
 )
 def two_warmups(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     """The product of both warmups."""

@@ -20,8 +20,8 @@ RIGHT, HALF, WRONG, UNKNOWN = "right", "half", "wrong", "unknown"
 class PublicScore:
     """How one example was answered.
 
-    `named`: the cause that came first, ``healthy`` or ``unknown``; `result`: `RIGHT`, `HALF`, `WRONG` or `UNKNOWN`;
-    `sure`: no other explanation was tied with the first.
+    `named`: the cause that came first, ``healthy``, ``unknown`` or the reason of a refusal; `result`: `RIGHT`, `HALF`,
+    `WRONG` or `UNKNOWN`; `sure`: no other explanation was tied with the first.
     """
 
     example: PublicExample
@@ -35,18 +35,15 @@ class PublicScore:
         return self.example.label == HEALTHY and self.result == WRONG
 
 
-def answer(example: PublicExample) -> Diagnosis | None:
-    """The diagnosis of the log; None where the settings are refused, which helps the user no more than ``unknown``."""
-    try:
-        return diagnose(
-            example.trace,
-            example.expect,
-            base_lr=example.base_lr,
-            warmup_steps=example.warmup_steps,
-            total_steps=example.total_steps,
-        )
-    except ValueError:
-        return None
+def answer(example: PublicExample) -> Diagnosis:
+    """The diagnosis of the log, given what its user tells; ValueError if it is refused."""
+    return diagnose(
+        example.trace,
+        example.expect,
+        base_lr=example.base_lr,
+        warmup_steps=example.warmup_steps,
+        total_steps=example.total_steps,
+    )
 
 
 def same_curve(diagnosis: Diagnosis) -> bool:
@@ -59,13 +56,13 @@ def same_curve(diagnosis: Diagnosis) -> bool:
     return bool(np.abs(lrs - trace.lrs).max() <= SAME_CURVE * np.abs(trace.lrs).max())
 
 
-def judged(example: PublicExample, diagnosis: Diagnosis | None) -> PublicScore:
+def judged(example: PublicExample, diagnosis: Diagnosis) -> PublicScore:
     """Compare an answer with the right one.
 
     Half right is a cause that points at the same line of code, and, given nothing, a curve with the right facts:
     without a word from the user nobody can know that 300 steps should have been 600.
     """
-    if diagnosis is None or diagnosis.best is None or diagnosis.verdict == "unknown":
+    if diagnosis.best is None or diagnosis.verdict == "unknown":
         return PublicScore(example, UNKNOWN, UNKNOWN, False)
     healthy = diagnosis.verdict == "healthy"
     named = HEALTHY if healthy else diagnosis.best.cause
@@ -80,6 +77,9 @@ def judged(example: PublicExample, diagnosis: Diagnosis | None) -> PublicScore:
 
 
 def score_public(seed: int) -> PublicScore:
-    """Diagnose the example of a seed and compare."""
+    """Diagnose the example of a seed and compare; a refusal is no answer, and the table shows it under its name."""
     example = public_example(seed)
-    return judged(example, answer(example))
+    try:
+        return judged(example, answer(example))
+    except ValueError as error:
+        return PublicScore(example, f"refused: {error}", UNKNOWN, False)

@@ -60,7 +60,7 @@ def groups(scores: list[PublicScore]) -> Iterator[tuple[str, str, list[PublicSco
 
 def line(section: str, name: str, scores: list[PublicScore]) -> dict[str, Any]:
     """One line of the table; shares with 95 % intervals."""
-    taken = Counter(s.named for s in scores if s.result in (WRONG, HALF))
+    taken = Counter(s.named for s in scores if s.result != RIGHT and s.named != UNKNOWN)
     shares = {
         column: share([s.result in results and (s.sure or not sure) for s in scores])
         for column, (results, sure) in SHARES.items()
