@@ -139,7 +139,9 @@ def frozen(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     "scheduler-state-without-optimizer",
     "only the scheduler's state was loaded: schedulers that multiply continue from the optimizer's first LR",
     "pytorch/pytorch#31125",
-    near=("resume-scaled", "torch-restore-order", "restarted", "resume-shifted"),
+    # Behind a SequentialLR the wrong order of loading gives the same LRs: building writes over what was loaded.
+    right=("scheduler-state-without-optimizer", "torch-restore-order", "resume-scaled"),
+    near=("restarted", "resume-shifted"),
 )
 def scheduler_only(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     """torch itself continues."""
@@ -173,7 +175,7 @@ def optimizer_only(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None
     "torch-restore-order",
     "the optimizer's state was loaded before the scheduler was built",
     "torch-points3d/torch-points3d#630, pytorch/pytorch#119168",
-    right=("torch-restore-order", "resume-scaled"),
+    right=("torch-restore-order", "resume-scaled", "scheduler-state-without-optimizer"),
     near=("resume-shifted", "wrong-base", "torch-last-epoch"),
 )
 def optimizer_first(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
