@@ -114,6 +114,18 @@ def test_fairseq_docstrings() -> None:
     assert stages[300] / stages[299] == pytest.approx(math.exp(math.log(0.05) / 200))
 
 
+def test_mmengine_stops_a_step_early() -> None:
+    """Its cosine is updated for begin <= step < end only, so that the last LR of the run lasts, above the end value."""
+    formula, plan = SCHEDULES["mmengine-linear-cosine"].formula, PublicPlan(1.0, 4, 12)
+    assert formula is not None
+    assert (
+        formula(11, plan)
+        == formula(12, plan)
+        == formula(40, plan)
+        == pytest.approx(0.5 * (1 + math.cos(math.pi * 7 / 8)))
+    )
+
+
 @pytest.mark.parametrize("plan", PLANS, ids=str)
 @pytest.mark.parametrize("name", LIBRARY_RUNS)
 def test_the_library_gives_the_same(name: str, plan: PublicPlan) -> None:
