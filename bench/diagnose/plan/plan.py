@@ -25,7 +25,7 @@ from .group import (
 )
 from .observe import Observation, copy_of, observed
 from .structure_facts import structure_facts
-from .twin import position_of
+from .twin import lost_arguments, position_of
 from .words import lr
 
 #: Updates after the run for which a scheduler without a closed form is followed.
@@ -111,6 +111,8 @@ def read_plan(
     deviations = (_deviation(group, position, precisions[group.index]) for group in groups)
     deviation = next((found for found in deviations if found is not None), None)
     facts = [*_facts(groups, observation, position, steps, deviation), *unread]
+    lost = lost_arguments(scheduler) if seen is None else ""
+    facts += [PlanFact("lost-arguments", lost)] if lost else []
     if position and deviation is not None and deviation.step == position:
         facts.insert(0, _not_in_force(deviation))
         deviation = None

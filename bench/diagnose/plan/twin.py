@@ -80,6 +80,17 @@ def base_lr_of(scheduler: Any, group: int) -> float:
     return float(plain(settings.get("initial_lr", settings["lr"])))
 
 
+def lost_arguments(scheduler: Any) -> str:
+    """What the objects of a composition no longer know, in a sentence; empty where they know everything."""
+    names = [class_name(leaf) for leaf in leaves_of(scheduler)]
+    if len(names) > 1 and ("OneCycleLR" in names or "CyclicLR" in names):
+        cycle = "OneCycleLR" if "OneCycleLR" in names else "CyclicLR"
+        return f"{cycle} overwrites the LR that the optimizer had, so the base LR of the other parts may be another."
+    if names.count("SWALR") > 1:
+        return "A second SWALR overwrites the target of the first, so that of the first may be another."
+    return ""
+
+
 def twin_of(scheduler: Any, group: int = 0, given: Given | None = None, metrics: Sequence[float] = ()) -> Schedule:
     """The schedule that the documentation promises for one parameter group.
 

@@ -200,6 +200,24 @@ def test_a_class_of_somebodys_own_is_observed() -> None:
     assert scheduler.last_epoch == 0
 
 
+class InPlace(schedulers.LRScheduler):
+    """A scheduler that keeps the tensor of the first group and halves it there."""
+
+    def get_lr(self) -> Any:
+        """Half the LR, in the tensor that the group uses."""
+        kept = vars(self).setdefault("kept", self.optimizer.param_groups[0]["lr"])
+        kept.mul_(0.5)
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+
+def test_a_tensor_that_scheduler_and_group_share_stays_shared_in_the_copy() -> None:
+    """Otherwise the copy would halve a tensor that no group uses."""
+    scheduler = InPlace(torch.optim.SGD([torch.zeros(1)], lr=torch.tensor(1.0)))
+    lrs = read_plan(scheduler, 4).groups[0].lrs
+    assert lrs is not None
+    assert lrs.tolist() == [0.5, 0.25, 0.125, 0.0625]
+
+
 def test_what_cannot_be_copied_is_not_stepped_unless_asked() -> None:
     """Without a copy the object stays untouched and the plan says so; a factory's object may be stepped itself."""
     scheduler = OwnClass(make_optimizer())
@@ -261,3 +279,5 @@ def test_lost_base_lrs_come_from_the_construction() -> None:
     assert [group.base_lr for group in plan.groups] == [0.3, 0.07]
     assert plan.deviation is not None
     assert (plan.deviation.cause, plan.deviation.step) == ("torch-cycle-base", 100)
+    assert "lost-arguments" not in {fact.kind for fact in plan.facts}
+    assert "lost-arguments" in {fact.kind for fact in read_plan(scheduler, 200).facts}
