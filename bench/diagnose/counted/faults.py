@@ -138,7 +138,8 @@ def _fast(counts: Counts, lrs: Rates) -> Iterator[CountedFault]:
     if end is not None and end >= ENDS_WITH_RUN:
         return
     numbers: dict[str, float | int | str] = {"k": pace}
-    micro = bool((counts.backwards[1:] == pace).mean() > 1 - UNSTEADY)
+    # Calls in two places come after an update; those of micro-batches come before the first one too.
+    micro = bool((counts.backwards[1:] == pace).mean() > 1 - UNSTEADY and counts.moves[0] >= pace - 1)
     sentence = f"The scheduler is stepped {pace} times per update{', once per micro-batch' if micro else ''}: "
     sentence += f"the schedule runs {pace} times too fast."
     if end is not None:
