@@ -60,6 +60,16 @@ def test_a_history_over_many_blocks_is_read(tmp_path: Path) -> None:
     assert log.notes == ()
 
 
+@pytest.mark.parametrize("left", range(10))
+def test_the_end_of_a_block_may_have_no_room_for_a_header(left: int, tmp_path: Path) -> None:
+    """Fewer than 7 bytes at the end of a block are empty, and the next record starts in the next one."""
+    padded = field(1, b"x" * (BLOCK - left - len(framed([field(1, b"x" * 30_000)])) + 30_000))
+    data = framed([padded, *(history(lr=lr, _step=i) for i, lr in enumerate((0.5, 0.25)))])
+    assert len(framed([padded])) == BLOCK - left
+    (tmp_path / "run-ab.wandb").write_bytes(data)
+    assert read_log(tmp_path / "run-ab.wandb").traces[0].lrs.tolist() == [0.5, 0.25]
+
+
 def test_a_killed_run_is_read_up_to_its_last_whole_record(tmp_path: Path) -> None:
     """An unfinished record is left out, with a note; a NaN is a value."""
     lrs: list[float | str] = [0.5, 0.25, "NaN"]
