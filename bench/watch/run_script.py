@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 #: Our packages; a script may have its own modules with these names.
 OURS = ("bench", "reference", "suite")
@@ -75,6 +76,11 @@ def _shorten_traceback() -> None:
     sys.excepthook = hook
 
 
+#: What finished scripts leave behind, kept until the process ends, as Python keeps it: to free a model of
+#: DistributedDataParallel in between can wait for ever for a thread of gloo that waits for the interpreter.
+_left_behind: list[dict[str, Any]] = []
+
+
 def run_target(target: str, arguments: Sequence[str], *, module: bool = False) -> None:
     """Run a script, or a module by its name, as ``__main__``; its exceptions propagate.
 
@@ -84,6 +90,6 @@ def run_target(target: str, arguments: Sequence[str], *, module: bool = False) -
     first = None if module else str(Path(target).resolve().parent)
     with _command_line(first, arguments, target), _own_modules_hidden():
         if module:
-            runpy.run_module(target, run_name="__main__", alter_sys=True)
+            _left_behind.append(runpy.run_module(target, run_name="__main__", alter_sys=True))
         else:
-            runpy.run_path(target, run_name="__main__")
+            _left_behind.append(runpy.run_path(target, run_name="__main__"))

@@ -189,7 +189,12 @@ def test_torchrun_reports_once(folder: Path) -> None:
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(
-        [*launch, "-m", "bench", "record", "train.py"], cwd=folder, env=environment, capture_output=True, text=True
+        [*launch, "-m", "bench", "record", "train.py"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr.count("Every LR comes 1 step early") == 1
