@@ -77,7 +77,7 @@ def _shorten_traceback() -> None:
 
 
 #: What finished scripts leave behind, kept until the process ends, as Python keeps it: to free a model of
-#: DistributedDataParallel in between can wait for ever for a thread of gloo that waits for the interpreter.
+#: DistributedDataParallel before can hang: it waits for a thread of gloo, which waits for the interpreter.
 _left_behind: list[dict[str, Any]] = []
 
 
