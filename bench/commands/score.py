@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from reference.check import integer
 from suite.shared.cli import InputError, checked_input
 from suite.shared.console import plain_console, plain_table, progress_bar
+
+Scored = TypeVar("Scored")
 
 #: The two generators; neither imports the other.
 GENERATORS = ("own", "public")
@@ -48,15 +51,21 @@ def run(args: argparse.Namespace) -> int:
     return _public(args, low, high) if args.generator == "public" else _own(args, low, high)
 
 
+def _scored(score: Callable[[int], Scored], low: int, high: int, quiet: bool) -> list[Scored]:
+    """The scores of the seeds, with a progress bar."""
+    scored = []
+    with progress_bar(quiet=quiet) as progress:
+        task = progress.add_task("diagnosing", total=high - low)
+        for seed in range(low, high):
+            scored.append(score(seed))
+            progress.advance(task)
+    return scored
+
+
 def _own(args: argparse.Namespace, low: int, high: int) -> int:
     from bench.diagnose.examples.score import score_example, summary  # torch takes a second
 
-    scored = []
-    with progress_bar(quiet=args.json) as progress:
-        task = progress.add_task("diagnosing", total=high - low)
-        for seed in range(low, high):
-            scored.append(score_example(seed))
-            progress.advance(task)
+    scored = _scored(score_example, low, high, args.json)
     result = {"seeds": [low, high], **summary(scored)}
     if args.json:
         print(json.dumps(result, indent=1))
@@ -73,13 +82,7 @@ def _public(args: argparse.Namespace, low: int, high: int) -> int:
     from bench.diagnose.examples.public.public_score import score_public
     from bench.diagnose.examples.public.report import as_frame, cell, lines, publish_scores
 
-    scores = []
-    with progress_bar(quiet=args.json) as progress:
-        task = progress.add_task("diagnosing", total=high - low)
-        for seed in range(low, high):
-            scores.append(score_public(seed))
-            progress.advance(task)
-    rows = lines(scores)
+    rows = lines(_scored(score_public, low, high, args.json))
     if args.out is not None:
         publish_scores(rows, (low, high), args.out)
     if args.json:

@@ -15,6 +15,7 @@ from bench.diagnose.fit.describe import in_words
 from bench.diagnose.hypotheses.anatomy import Anatomy
 from bench.diagnose.hypotheses.evidence import Hypothesis, misfit
 from reference.check import Rates
+from suite.shared.words import counted
 
 #: Explanations that are kept, and hypotheses that are compared at every step.
 KEPT, COMPARED = 8, 24
@@ -87,10 +88,9 @@ class _Count(int):
     def __format__(self, spec: str) -> str:
         count = int(self)
         if spec == "shift":
-            steps = "1 step" if abs(count) == 1 else f"{abs(count)} steps"
-            return f"{steps} {'ahead' if count > 0 else 'behind'}"
+            return f"{counted(abs(count), 'step')} {'ahead' if count > 0 else 'behind'}"
         if spec.replace(" ", "").isalpha() and len(spec) > 1:
-            return f"{count} {spec}" if count == 1 else f"{count} {spec}s"
+            return counted(count, spec)
         return format(count, spec)
 
 

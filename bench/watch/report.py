@@ -13,18 +13,10 @@ from bench.diagnose.counted.clock import continues
 from bench.diagnose.counted.faults import counted_faults
 from bench.diagnose.examine import same
 from reference import Schedule
+from suite.shared.words import counted
 
 from .lr_series import LrMismatch, LrSeries
 from .steps.step_log import WatchedOptimizer, column
-
-
-def plural(count: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> plural(1, "step"), plural(2, "group")
-    ('1 step', '2 groups')
-    """
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def usual(counts: Iterable[int]) -> str:
@@ -58,18 +50,18 @@ def scheduler_rhythm(counts: list[int]) -> str:
 def rhythm(watched: WatchedOptimizer, rows: NDArray[np.float64]) -> str:
     """What the loop did with one optimizer."""
     if not len(rows):
-        skipped = f", {plural(watched.skipped, 'step')} skipped by the gradient scaler" if watched.skipped else ""
+        skipped = f", {counted(watched.skipped, 'step')} skipped by the gradient scaler" if watched.skipped else ""
         return f"{watched.name}: no updates{skipped}"
     once = rows[column(rows, "group") == 0]
     groups = len(set(column(rows, "group").tolist()))
-    parts = [f"{watched.name}: {plural(watched.updates, 'step')}, {plural(groups, 'parameter group')}"]
+    parts = [f"{watched.name}: {counted(watched.updates, 'step')}, {counted(groups, 'parameter group')}"]
     backwards = usual(column(once, "backwards").astype(int).tolist())
     if backwards not in ("0", "1"):
         parts.append(f"{backwards} backward passes per step")
     if len(once) > 1:
         parts.append(scheduler_rhythm(column(once, "scheduler_steps")[1:].astype(int).tolist()))
     if watched.skipped:
-        parts.append(f"{plural(watched.skipped, 'step')} skipped by the gradient scaler")
+        parts.append(f"{counted(watched.skipped, 'step')} skipped by the gradient scaler")
     return ", ".join(parts)
 
 

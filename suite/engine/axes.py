@@ -68,6 +68,10 @@ class Setup:
         marks += [self.device] if self.device != "cpu" else []
         return marks
 
+    def scheduler_steps(self, update: int) -> int:
+        """How often the clock steps the scheduler after this update."""
+        return {"step": 1, "micro": 2, "epoch": 1 if update % 3 == 2 else 0}[self.clock]
+
     @property
     def has_betas(self) -> bool:
         """Whether the optimizer calls its momentum beta1."""

@@ -72,8 +72,8 @@ def asks_for_negative(case: Case) -> bool:
     """Whether the arguments lead to an LR below 0, such as a negative gamma."""
     try:
         validated(case.schedule)
-        # An epoch takes several updates, but a micro-batch is half of one.
-        steps = np.arange(case.steps * (2 if case.setup.clock == "micro" else 1))
+        # A whole epoch of updates has one step of the scheduler, one update may have two.
+        steps = np.arange(max(case.steps, sum(map(case.setup.scheduler_steps, range(case.steps)))))
         rates = [schedule(steps, base) for schedule, base in zip(*_of_groups(case), strict=True)]
     except (Refused, ValueError):  # a schedule that the reference refuses, or that ends before these steps
         return False

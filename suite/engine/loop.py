@@ -187,9 +187,7 @@ class CaseLoop(TrainingLoop):
             self.do("after", update)
             return
         self.run_so_far.stage = "update"
-        clock = self.setup.clock
-        times = {"step": 1, "micro": 2, "epoch": 1 if update % 3 == 2 else 0}[clock]
-        for _ in range(times):
+        for _ in range(self.setup.scheduler_steps(update)):
             if isinstance(self.schedule, ReduceLROnPlateau):
                 self.scheduler.step(self.schedule.metrics[self.calls])
                 self.position += 1

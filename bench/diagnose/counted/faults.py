@@ -12,6 +12,7 @@ from bench.diagnose.core.causes import CAUSES
 from bench.diagnose.core.counts import Counts
 from bench.diagnose.core.diagnosis import Explanation
 from reference.check import Rates, Steps
+from suite.shared.words import counted
 
 #: A schedule that ends before this share of its scheduler's steps is too short for them.
 ENDS_WITH_RUN = 0.9
@@ -64,10 +65,6 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def _still(counts: Counts, lrs: Rates) -> Iterator[CountedFault]:
     """An LR that nothing moves: a scheduler that is never stepped, none at all, or one for another optimizer."""
     if counts.moves.any() or not (lrs == lrs[0]).all():
@@ -106,7 +103,7 @@ def _skips(counts: Counts, steps: Steps) -> Iterator[CountedFault]:
     listed = gap.join([", ".join(said[:-1]), said[-1]]) if len(said) > 1 else said[0]
     skipped = int(counts.skipped.sum())
     sentence = (
-        f"The gradient scaler left out {_plural(skipped, 'update')}, and the scheduler was stepped all the same. "
+        f"The gradient scaler left out {counted(skipped, 'update')}, and the scheduler was stepped all the same. "
         f"Steps ahead: {listed}."
     )
     yield CountedFault("scaler-skips", sentence, int(steps[places[0]]), {"k": int(ahead[-1])})
@@ -170,5 +167,5 @@ def _ahead(counts: Counts) -> Iterator[CountedFault]:
     if early < counts.pace or counts.pace == 0 or counts.state_step > 0:
         return
     stepped = f"the scheduler was stepped {_times(early)} before the first update"
-    sentence = f"Every LR comes {_plural(early, 'step')} early: {stepped}."
+    sentence = f"Every LR comes {counted(early, 'step')} early: {stepped}."
     yield CountedFault("ahead", sentence, 0, {"k": early})

@@ -9,9 +9,10 @@ import numpy as np
 from bench.diagnose.core.fact import Fact
 from bench.diagnose.core.trace import Trace
 from reference.check import Rates, Steps
+from suite.shared.words import counted
 
 from .phases import Floats, Phase
-from .words import counted, number, percent
+from .words import number, percent
 
 #: An LR below this share of the peak is 0: cosines end at a rounding error.
 NOTHING = 1e-8

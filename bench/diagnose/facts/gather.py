@@ -10,12 +10,13 @@ import numpy as np
 from bench.diagnose.core.fact import Fact, telling
 from bench.diagnose.core.trace import Trace
 from reference.check import Rates, Steps
+from suite.shared.words import counted
 
 from .extent import ends, floor, never_moves, not_finite, peak, sign, still_rising, zeros
 from .order import again, cycles, jumped, stuck
 from .phases import Floats, phases
 from .rows import FEW_STAIRS, Stairs, interleaved, jumps, noise, stairs, wrong_updates
-from .words import counted, listed, number, percent, phases_text
+from .words import listed, number, percent, phases_text
 
 #: More jumps than this are stairs or noise.
 MANY_JUMPS = 24

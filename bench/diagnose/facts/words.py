@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from suite.shared.words import counted
+
 from .phases import Phase
 
 #: How each curve is said after "rises" or "falls".
@@ -41,15 +43,6 @@ def percent(share: float) -> str:
     ('90.5 %', '100 %', '0.04 %')
     """
     return f"{100 * share:.3g} %"
-
-
-def counted(count: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> counted(1, "step"), counted(2, "step")
-    ('1 step', '2 steps')
-    """
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def listed(items: Sequence[int], most: int = 5) -> str:

@@ -24,6 +24,7 @@ from reference import (
     SequentialLR,
     StepLR,
 )
+from suite.shared.words import counted
 
 from .called import CalledFunction, name_of
 
@@ -34,7 +35,7 @@ def steps(count: int) -> str:
     >>> steps(1), steps(20)
     ('1 step', '20 steps')
     """
-    return "1 step" if count == 1 else f"{count} steps"
+    return counted(count, "step")
 
 
 def lr(value: float) -> str:

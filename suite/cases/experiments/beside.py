@@ -120,15 +120,19 @@ class HandedOver(Action):
         return rows
 
 
+def _side_by_side(other: Schedule, schedule: Schedule) -> Case:
+    kind = BesidePlateau if isinstance(schedule, ReduceLROnPlateau) else Beside
+    return Case("beside", schedule, Setup(actions=(kind(other),)))
+
+
 def cases() -> Iterator[Case]:
     """Every ordered pair of classes side by side, and every class before SWALR."""
     for other in others():
         plateau = isinstance(other, ReduceLROnPlateau)
         for schedule in others():
             second = twin(schedule) if type(schedule) is type(other) else schedule
-            kind = BesidePlateau if isinstance(second, ReduceLROnPlateau) else Beside
-            if not (plateau and kind is BesidePlateau):  # two of them would need two lists of metrics
-                yield Case("beside", second, Setup(actions=(kind(other),)))
+            if not (plateau and isinstance(second, ReduceLROnPlateau)):  # they would need two lists of metrics
+                yield _side_by_side(other, second)
         if not plateau:
             target = SWALR(0.023, 4)
             second = twin(target) if isinstance(other, SWALR) else target
@@ -145,8 +149,8 @@ def _short() -> Iterator[Case]:
     for short in SHORT:
         for schedule in others():
             plateau = isinstance(schedule, ReduceLROnPlateau)
-            yield Case("beside", schedule, Setup(actions=((BesidePlateau if plateau else Beside)(short),)))
-            yield Case("beside", short, Setup(actions=(Beside(schedule),)))
+            yield _side_by_side(short, schedule)
+            yield _side_by_side(schedule, short)
             if not plateau:
                 yield Case("beside", short, Setup(actions=(HandedOver(schedule),)))
 
@@ -155,6 +159,6 @@ def _over_milestones() -> Iterator[Case]:
     """SequentialLRs whose milestone comes after the first reduction of ReduceLROnPlateau, on either side of it."""
     for schedule in crossed():
         if isinstance(schedule, SequentialLR) and not any(map(is_composite, schedule.schedulers)):
-            yield Case("beside", schedule, Setup(actions=(Beside(PLATEAU),)))
+            yield _side_by_side(PLATEAU, schedule)
             if not isinstance(schedule.schedulers[-1], OneCycleLR):  # which cycles the momentum as well
-                yield Case("beside", PLATEAU, Setup(actions=(BesidePlateau(schedule),)))
+                yield _side_by_side(schedule, PLATEAU)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -39,13 +41,19 @@ def counting(run: WantedRun, before: int) -> CountingScheduler | None:
     return None if run.schedule.formula is None else CountingScheduler(run.schedule.formula, run.plan, before)
 
 
-def checkpoint(run: WantedRun, before: int) -> TorchScheduler | None:
-    """torch's scheduler as it was at the interruption; None for a formula or a schedule that overwrites the LR."""
+def from_checkpoint(
+    rng: np.random.Generator, run: WantedRun, restored: Callable[[dict[str, Any], dict[str, Any]], TorchScheduler]
+) -> LoggedLrs | None:
+    """A run that `restored` continues from the states of optimizer and scheduler.
+
+    None for a formula, which has no states, and for a schedule that overwrites the LR.
+    """
+    before = resumed_at(rng, run)
     if run.schedule.name not in BUILDS or run.schedule.name == "torch-one-cycle":
         return None
-    scheduler = TorchScheduler(BUILDS[run.schedule.name], run.plan)
-    follow(scheduler, before)
-    return scheduler
+    saved = TorchScheduler(BUILDS[run.schedule.name], run.plan)
+    follow(saved, before)
+    return joined(run, before, restored(*copy.deepcopy(saved.states())))
 
 
 @mistake(
@@ -145,13 +153,13 @@ def frozen(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
 )
 def scheduler_only(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     """torch itself continues."""
-    before = resumed_at(rng, run)
-    saved = checkpoint(run, before)
-    if saved is None:
-        return None
-    scheduler = TorchScheduler(BUILDS[run.schedule.name], run.plan)
-    scheduler.scheduler.load_state_dict(copy.deepcopy(saved.states()[1]))
-    return joined(run, before, scheduler)
+
+    def restored(optimizer: dict[str, Any], scheduler: dict[str, Any]) -> TorchScheduler:
+        fresh = TorchScheduler(BUILDS[run.schedule.name], run.plan)
+        fresh.scheduler.load_state_dict(scheduler)
+        return fresh
+
+    return from_checkpoint(rng, run, restored)
 
 
 @mistake(
@@ -162,13 +170,13 @@ def scheduler_only(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None
 )
 def optimizer_only(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     """The state is loaded after the scheduler is built, which overwrites the first LR of the warmup."""
-    before = resumed_at(rng, run)
-    saved = checkpoint(run, before)
-    if saved is None:
-        return None
-    scheduler = TorchScheduler(BUILDS[run.schedule.name], run.plan)
-    scheduler.optimizer.load_state_dict(copy.deepcopy(saved.states()[0]))
-    return joined(run, before, scheduler)
+
+    def restored(optimizer: dict[str, Any], scheduler: dict[str, Any]) -> TorchScheduler:
+        fresh = TorchScheduler(BUILDS[run.schedule.name], run.plan)
+        fresh.optimizer.load_state_dict(optimizer)
+        return fresh
+
+    return from_checkpoint(rng, run, restored)
 
 
 @mistake(
@@ -180,12 +188,12 @@ def optimizer_only(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None
 )
 def optimizer_first(rng: np.random.Generator, run: WantedRun) -> LoggedLrs | None:
     """Building the scheduler writes the warmup's first LR over the loaded one, and torch multiplies that."""
-    before = resumed_at(rng, run)
-    saved = checkpoint(run, before)
-    if saved is None:
-        return None
-    optimizer = optimizer_of(run.plan.base)
-    optimizer.load_state_dict(copy.deepcopy(saved.states()[0]))
-    scheduler = TorchScheduler(BUILDS[run.schedule.name], run.plan, optimizer)
-    scheduler.scheduler.load_state_dict(copy.deepcopy(saved.states()[1]))
-    return joined(run, before, scheduler)
+
+    def restored(optimizer: dict[str, Any], scheduler: dict[str, Any]) -> TorchScheduler:
+        loaded = optimizer_of(run.plan.base)
+        loaded.load_state_dict(optimizer)
+        fresh = TorchScheduler(BUILDS[run.schedule.name], run.plan, loaded)
+        fresh.scheduler.load_state_dict(scheduler)
+        return fresh
+
+    return from_checkpoint(rng, run, restored)
