@@ -13,8 +13,8 @@ from bench.diagnose.log.axis import Units
 from bench.diagnose.log.read_log import Log, read_log
 from bench.diagnose.log.run_folder import RunFolder, find_runs, read_run
 from bench.diagnose.runs import ExaminedRun, examine_runs
-from bench.diagnose.show.comparison import compare, rows_around
-from bench.diagnose.show.words import compared_with, difference, facts_lines, other_explanations, other_text
+from bench.diagnose.show.comparison import compare
+from bench.diagnose.show.words import compared_with, difference, facts_lines, other_explanations, table_rows
 from reference import parse
 from reference.check import integer, real
 from suite.shared.cli import InputError, checked_input
@@ -206,27 +206,21 @@ def _print(console: Console, result: LogDiagnosis) -> None:
 def _print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     console.print(diagnosis.sentence())
     if diagnosis.best is not None and diagnosis.verdict == "fault":
-        console.print(f"\nChange: {diagnosis.best.fix}")
+        console.print(f"Change: {diagnosis.best.fix}")
     if diagnosis.look:
-        console.print(f"\nLook at {diagnosis.look}")
-    facts = facts_lines(diagnosis)
-    if facts:
-        console.print("\nFacts:")
-    for fact in facts:
-        console.print(f"  {fact}")
-    lines = [line for line in (difference(diagnosis), *compared_with(diagnosis)) if line]
-    for i, line in enumerate(lines):
-        console.print(f"\n{line}" if i == 0 else line)
+        console.print(f"Where to look: {diagnosis.look}")
+    facts = [*facts_lines(diagnosis), *(line for line in (difference(diagnosis), compared_with(diagnosis)) if line)]
+    for i, fact in enumerate(facts):
+        console.print(f"\n  {fact}" if i == 0 else f"  {fact}")
+    rows = table_rows(diagnosis)
     comparison = compare(diagnosis)
-    if comparison is not None:
+    if rows and comparison is not None:
         table = plain_table()
         for name in ("step", comparison.label, "logged", ""):
             table.add_column(name, justify="right")
-        for row in rows_around(diagnosis):
-            table.add_row(str(row.step), f"{row.expected:.6g}", f"{row.logged:.6g}", "differs" if row.differs else "")
+        for row in rows:
+            table.add_row(row.step, row.expected, row.logged, "differs" if row.differs else "")
         console.print(table)
     others = other_explanations(diagnosis)
     if others:
-        console.print("Other explanations:")
-    for other in others:
-        console.print(f"  {other_text(other)}")
+        console.print(f"Less likely: {' '.join(others)}")

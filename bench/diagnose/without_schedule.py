@@ -28,7 +28,7 @@ from reference.check import Rates, Steps
 from .rank import EQUAL_COST, ScoredHypothesis, best_of, diagnosis, explanation, scored
 
 #: The first words about a healthy schedule.
-HEALTHY = "This is a healthy schedule: "
+HEALTHY = "Healthy: "
 #: Causes that change a schedule from some step on: the schedule is read from the steps before.
 AFTER = ("resume-scaled", "resume-shifted", "restarted", "stuck", "rises-again", "negative")
 #: Mistakes that only the settings can reveal.

@@ -108,9 +108,11 @@ def names(group: Sequence[LrSeries]) -> str:
 
 
 def fix(diagnosis: Diagnosis) -> list[str]:
-    """The line with the fix, if the diagnosis has one."""
+    """The line with the fix, or with where to look, if the diagnosis has one."""
     best = diagnosis.best
-    return [f"  fix: {best.fix}"] if diagnosis.verdict == "fault" and best is not None and best.fix else []
+    if diagnosis.verdict == "fault" and best is not None and best.fix:
+        return [f"  fix: {best.fix}"]
+    return [f"  look at {diagnosis.look}"] if diagnosis.look else []
 
 
 def failure(group: Sequence[LrSeries], schedule: Schedule, base_lr: float, mismatch: LrMismatch) -> str:

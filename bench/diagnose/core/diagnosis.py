@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reference import Schedule
 
 from .fact import LOOK, Fact
 from .trace import Trace
+from .words import capitalized, joined_with_and
 
 VERDICTS = ("healthy", "fault", "unknown")
 #: Residuals up to here, in units of the log's rounding, are a fit. It is more than 1 because the numbers of a
 #: hypothesis are themselves computed from rounded values.
 FITS = 1.2
+#: Explanations that fit equally well and are named beside the first, at most.
+MOST_TIES = 2
 
 
 def share_of(share: float, whole: str) -> str:
@@ -24,6 +28,32 @@ def share_of(share: float, whole: str) -> str:
     ('2.3 % of the peak', '100 % of the peak', '1,234 times the peak')
     """
     return f"{100 * share:.3g} % of {whole}" if share < 9.995 else f"{share:,.0f} times {whole}"
+
+
+def ties_text(tied: Sequence[Explanation]) -> str:
+    """What fits as well as the first explanation, as one clause; empty where nothing else does.
+
+    Of healthy schedules only what differs is named: the family of the convention, or the kind of a part.
+    """
+    if len(tied) < 2:
+        return ""
+    if not all(explanation.cause == "follows" and "decay" in explanation.parameters for explanation in tied):
+        names = [explanation.title for explanation in tied[1:]]
+    else:
+        names = [name for other in tied[1:] for name in _unlike(tied[0].parameters, other.parameters)]
+    names = list(dict.fromkeys(names))[:MOST_TIES]
+    verb = "fits" if len(names) == 1 else "fit"
+    return f"{capitalized(joined_with_and(names))} {verb} equally well."
+
+
+def _unlike(best: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """What another healthy schedule has that the best has not."""
+    kinds = [f"{other[name]} {name}" for name in ("warmup", "decay") if other[name] != best[name]]
+    if kinds:
+        return [f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}" for kind in kinds]
+    if other["family"] and other["family"] != best["family"]:
+        return [f"family {other['family']}"]
+    return ["a schedule of the same kind with other numbers"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,26 +119,23 @@ class Diagnosis:
         return self.explanations[0] if self.explanations else None
 
     def sentence(self) -> str:
-        """The verdict in words: what, since which step, by how much, and what fits equally well."""
+        """The verdict in words: what, since which step, by how much, and in a clause what fits equally well."""
         best = self.best
         if best is None or self.verdict == "unknown":
             return self._by_facts()
-        others = [explanation.title for explanation in self.explanations[1 : self.tied]]
-        if not others:
-            return best.sentence
-        if len(others) == 1:
-            return f"{best.sentence} {others[0][0].upper()}{others[0][1:]} fits equally well."
-        return f"{best.sentence} These fit equally well: {'; '.join(others)}."
+        ties = ties_text(self.explanations[: self.tied])
+        return f"{best.sentence} {ties}".strip()
 
     def _by_facts(self) -> str:
-        """The verdict where no explanation fits: the facts decide, and the cause is unknown."""
+        """The verdict where no explanation fits: the facts decide."""
         if not self.facts:
             return "No known schedule or mistake reproduces this trace."
         lead = self.facts[0].sentence
         if self.verdict == "healthy":
-            return f"{lead} Nothing in it is a fault by itself."
-        asked = "" if self.facts[0].sick else " This is not what was asked for."
-        return f"{lead}{asked} The cause is unknown."
+            return f"No fault found: {lead[:1].lower() if lead[1:2].islower() else lead[:1]}{lead[1:]}"
+        if self.facts[0].sick:
+            return lead
+        return f"{lead} This is not what was asked for, and no known mistake explains it."
 
     @property
     def look(self) -> str:

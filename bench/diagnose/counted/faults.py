@@ -11,6 +11,7 @@ import numpy as np
 from bench.diagnose.core.causes import CAUSES
 from bench.diagnose.core.counts import Counts
 from bench.diagnose.core.diagnosis import Explanation
+from bench.diagnose.core.words import number
 from reference.check import Rates, Steps
 from suite.shared.words import counted
 
@@ -71,10 +72,10 @@ def _still(counts: Counts, lrs: Rates) -> Iterator[CountedFault]:
         return
     lr, built_with = float(lrs[0]), counts.built_with
     numbers: dict[str, float | int | str] = {"value": lr}
-    stays = f"all {lrs.size} updates ran at LR {lr:.6g}"
+    stays = f"all {lrs.size} updates ran at LR {number(lr)}"
     if not math.isnan(built_with) and lr != built_with:
         share = f", {lr / built_with:.3g} times" if built_with else " instead of"
-        stays += f"{share} the {built_with:.6g} that the optimizer was built with"
+        stays += f"{share} the {number(built_with)} that the optimizer was built with"
     if counts.schedulers:
         yield CountedFault("never-stepped", f"The scheduler was built but never stepped: {stays}.", 0, numbers)
     elif counts.idle:

@@ -8,11 +8,11 @@ import numpy as np
 
 from bench.diagnose.core.fact import Fact
 from bench.diagnose.core.trace import Trace
+from bench.diagnose.core.words import number, percent
 from reference.check import Rates, Steps
 from suite.shared.words import counted
 
 from .phases import Floats, Phase
-from .words import number, percent
 
 #: An LR below this share of the peak is 0: cosines end at a rounding error.
 NOTHING = 1e-8
@@ -83,7 +83,7 @@ def ends(t: Steps, y: Rates) -> list[Fact]:
     top = float(y.max())
     first, last = float(y[0]), float(y[-1])
     text = f"First LR {number(first)}, highest {number(top)} at step {int(t[np.argmax(y)])}, last {number(last)}"
-    text += f" ({percent(last / top)} of the highest)." if top > 0 else "."
+    text += f" ({percent(last / top)} of the highest)." if 0 < last < top else "."
     numbers = {"first": first, "highest": top, "at": int(t[np.argmax(y)]), "last": last}
     return [Fact("ends", text, numbers)]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.diagnose.core.fact import Fact, telling
 from bench.diagnose.core.trace import Trace
+from bench.diagnose.core.words import listed, number, percent
 from reference.check import Rates, Steps
 from suite.shared.words import counted
 
@@ -16,7 +17,7 @@ from .extent import ends, floor, never_moves, not_finite, peak, sign, still_risi
 from .order import again, cycles, jumped, stuck
 from .phases import Floats, phases
 from .rows import FEW_STAIRS, Stairs, interleaved, jumps, noise, stairs, wrong_updates
-from .words import listed, number, percent, phases_text
+from .words import phases_text
 
 #: More jumps than this are stairs or noise.
 MANY_JUMPS = 24

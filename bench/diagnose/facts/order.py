@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.diagnose.core.fact import Fact
+from bench.diagnose.core.words import listed, number, percent
 from reference.check import Rates, Steps
 from suite.shared.words import counted
 
 from .phases import Phase
-from .words import listed, number, percent
 
 #: A cosine that stops before this part of its half wave has stopped half-way.
 COMPLETE = 0.93

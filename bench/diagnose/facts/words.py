@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.diagnose.core.words import number
 from suite.shared.words import counted
 
 from .phases import Phase
@@ -25,37 +26,6 @@ CURVES = {
 }
 #: Phases that are listed in full, at most.
 LISTED = 6
-
-
-def number(value: float) -> str:
-    """A learning rate with four digits.
-
-    >>> number(0.00029999999), number(0.0), number(-1e-9)
-    ('0.0003', '0', '-1e-09')
-    """
-    return f"{value + 0.0:.4g}"
-
-
-def percent(share: float) -> str:
-    """A share as a percentage with up to three digits.
-
-    >>> percent(0.9046), percent(1.0), percent(0.0004)
-    ('90.5 %', '100 %', '0.04 %')
-    """
-    return f"{100 * share:.3g} %"
-
-
-def listed(items: Sequence[int], most: int = 5) -> str:
-    """Step numbers as a list.
-
-    >>> listed([3]), listed([3, 4]), listed(list(range(8)))
-    ('step 3', 'steps 3 and 4', 'steps 0, 1, 2, 3, 4 and 3 more')
-    """
-    if len(items) == 1:
-        return f"step {items[0]}"
-    if len(items) > most:
-        return f"steps {', '.join(map(str, items[:most]))} and {len(items) - most} more"
-    return f"steps {', '.join(map(str, items[:-1]))} and {items[-1]}"
 
 
 def phases_text(found: Sequence[Phase], stair: int | None = None) -> str:

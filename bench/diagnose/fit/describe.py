@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.diagnose.core.words import number
 from bench.diagnose.hypotheses.anatomy import as_pair
 from reference import (
     ChainedScheduler,
@@ -79,7 +80,7 @@ def in_words(schedule: Schedule, base: float) -> str:
     'LinearLR, from step 20 on ExponentialLR; base LR 0.1'
     """
     pair, pair_base = as_pair(schedule, base)
-    return f"{_composition(schedule, base)}; base LR {base:.6g}" if pair is None else describe(pair, pair_base)
+    return f"{_composition(schedule, base)}; base LR {number(base)}" if pair is None else describe(pair, pair_base)
 
 
 def _composition(schedule: Schedule, base: float) -> str:
@@ -111,30 +112,30 @@ def describe(pair: WarmupDecay, base: float) -> str:
         return f"no warmup, {_decay(pair, base)}"
     warmup = f"{WARMUPS.get(type(pair.warmup), 'untuned')} warmup of {w} steps"
     if pair.warmup.start_factor:
-        warmup += f" from {pair.warmup.start_factor * base:.6g}"
+        warmup += f" from {number(pair.warmup.start_factor * base)}"
     return f"{warmup}{f' (family {letter})' if letter else ''}, {_decay(pair, base)}"
 
 
 def _decay(pair: WarmupDecay, base: float) -> str:
     decay = pair.decay
     if isinstance(decay, ConstantDecay):
-        return f"then constant at {base:.6g}" if pair.warmup.warmup_steps else f"constant LR {base:.6g}"
+        return f"then constant at {number(base)}" if pair.warmup.warmup_steps else f"constant LR {number(base)}"
     kind = DECAYS[type(decay)]
     if isinstance(decay, StableDecay):
         shape = "square root" if decay.shape == "sqrt" else decay.shape
         kind = f"constant for {decay.stable_steps} steps, then {shape}"
-    text = f"{kind} decay from base LR {base:.6g}"
+    text = f"{kind} decay from base LR {number(base)}"
     if isinstance(decay, StepDecay):
-        return f"{text} by a factor of {decay.gamma:.6g} every {decay.step_size} steps"
+        return f"{text} by a factor of {number(decay.gamma)} every {decay.step_size} steps"
     if isinstance(decay, MultiStepDecay):
-        return f"{text} by a factor of {decay.gamma:.6g} after {', '.join(map(str, decay.milestones))} steps"
+        return f"{text} by a factor of {number(decay.gamma)} after {', '.join(map(str, decay.milestones))} steps"
     length = getattr(decay, "decay_steps", None)
     if length is not None:
         text += f" over {length} steps"
     elif isinstance(decay, ExponentialDecay):
-        text += f" by a factor of {decay.gamma:.9g} per step"
+        text += f" by a factor of {decay.gamma:.6g} per step"
     low = getattr(decay, "min_lr", 0.0)
-    text += f" to {low:.6g}" if low else ""
+    text += f" to {number(low)}" if low else ""
     past_end = pair.convention.past_end
     return text if length is None or past_end == "clamp" else f"{text}, {PAST_END[past_end]}"
 

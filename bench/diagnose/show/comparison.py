@@ -87,7 +87,7 @@ def values_until_end(schedule: Schedule, steps: Steps, base_lr: float) -> Rates:
     return lrs
 
 
-def rows_around(diagnosis: Diagnosis, before: int = 2, after: int = 7) -> list[ComparisonRow]:
+def rows_around(diagnosis: Diagnosis, before: int = 2, after: int = 4) -> list[ComparisonRow]:
     """The logged steps around the one to look at, or the first ones where there is none."""
     comparison, trace = compare(diagnosis), diagnosis.trace
     if comparison is None:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.diagnose.core.diagnosis import Diagnosis
+from bench.diagnose.core.words import number
 from suite.shared.files import write_whole
 
 from .comparison import compare, rows_around
 from .picture import InstrumentCurve, as_image, draw_curve, draw_trace, draw_zoom, zoomed
-from .words import compared_with, difference, facts_lines, other_explanations, other_text, parameters, verdict_line
+from .words import compared_with, difference, facts_lines, other_explanations, parameters, table_rows, verdict_line
 
 TEMPLATE = "page.html.j2"
 
@@ -50,7 +51,8 @@ def _part(diagnosis: Diagnosis) -> dict[str, Any]:
     pictures = [{"image": as_image(functools.partial(draw_trace, diagnosis=diagnosis)), "alt": trace_text(diagnosis)}]
     if zoomed(diagnosis):
         rows = "; ".join(
-            f"step {row.step}: {row.expected:.6g}, logged {row.logged:.6g}" for row in rows_around(diagnosis, 1, 3)
+            f"step {row.step}: {number(row.expected)}, logged {number(row.logged)}"
+            for row in rows_around(diagnosis, 1, 3)
         )
         zoom = as_image(functools.partial(draw_zoom, diagnosis=diagnosis))
         pictures.append({"image": zoom, "alt": f"The same, enlarged. {rows}."})
@@ -62,12 +64,12 @@ def _part(diagnosis: Diagnosis) -> dict[str, Any]:
         "fix": diagnosis.best.fix if diagnosis.best is not None and diagnosis.verdict == "fault" else None,
         "facts": facts_lines(diagnosis),
         "look": diagnosis.look,
-        "others": [other_text(other) for other in other_explanations(diagnosis)],
+        "others": other_explanations(diagnosis),
         "pictures": pictures,
-        "rows": rows_around(diagnosis),
+        "rows": table_rows(diagnosis),
         "label": "" if comparison is None else comparison.label,
         "difference": difference(diagnosis),
-        "compared_with": [line for line in compared_with(diagnosis) if line],
+        "compared_with": compared_with(diagnosis),
         "parameters": {} if diagnosis.best is None else parameters(diagnosis.best),
         "trace": diagnosis.trace,
     }
@@ -78,7 +80,7 @@ def trace_text(diagnosis: Diagnosis) -> str:
     trace = diagnosis.trace
     text = (
         f"Learning rate of {trace.name} over steps {trace.steps[0]} to {trace.steps[-1]}: "
-        f"starts at {trace.lrs[0]:.4g}, peaks at {trace.lrs.max():.4g}, ends at {trace.lrs[-1]:.4g}."
+        f"starts at {number(trace.lrs[0])}, peaks at {number(trace.lrs.max())}, ends at {number(trace.lrs[-1])}."
     )
     return f"{text} {difference(diagnosis)}".strip()
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from bench.diagnose.core.diagnosis import Diagnosis, Explanation
+from bench.diagnose.core.words import capitalized, number, number_pair
 from bench.diagnose.fit.describe import in_words
 
-from .comparison import compare
+from .comparison import compare, rows_around
 
-#: Other explanations that are listed where fewer of them tie.
-MOST_OTHERS = 3
+#: Less likely causes that are listed.
+MOST_OTHERS = 2
 #: Facts that are shown.
 MOST_FACTS = 6
 HEADLINES = {"healthy": "Healthy", "fault": "Fault", "unknown": "Unknown"}
@@ -44,55 +47,63 @@ def difference(diagnosis: Diagnosis) -> str:
     count, schedule = trace.steps.size, f"the {comparison.label} schedule"
     if comparison.first is None:
         return f"All {count} logged LRs match {schedule} within the rounding of the log."
-    wrong = int(comparison.differs.sum())
+    wrong, i = int(comparison.differs.sum()), comparison.first
+    logged, other = number_pair(float(trace.lrs[i]), float(comparison.lrs[i]))
     return (
         f"{wrong} of {count} logged LRs {'differs' if wrong == 1 else 'differ'} from {schedule}; first at step"
-        f" {trace.steps[comparison.first]}: logged {trace.lrs[comparison.first]:.6g}, {comparison.label}"
-        f" {comparison.lrs[comparison.first]:.6g}."
+        f" {trace.steps[i]}: logged {logged}, {comparison.label} {other}."
     )
 
 
-def compared_with(diagnosis: Diagnosis) -> tuple[str, str]:
-    """The schedule that the log is compared with, in words (if the sentence does not have them) and as options.
-
-    Both are empty where there is no such schedule.
-    """
+def compared_with(diagnosis: Diagnosis) -> str:
+    """The schedule that the log is compared with, in words; empty without one, or if the sentence has it."""
     comparison = compare(diagnosis)
     if comparison is None:
-        return "", ""
-    schedule, base_lr = comparison.schedule, comparison.base_lr
-    words = in_words(schedule, base_lr)
-    short = f"{base_lr:g}" if float(f"{base_lr:g}") == base_lr else repr(base_lr)
-    return (
-        "" if words in diagnosis.sentence() else f"{comparison.label.capitalize()}: {words}",
-        f"(--expect {schedule.slug} --base-lr {short})",
-    )
+        return ""
+    words = in_words(comparison.schedule, comparison.base_lr)
+    return "" if words in diagnosis.sentence() else f"{comparison.label.capitalize()}: {words}."
+
+
+class TextRow(NamedTuple):
+    """One line of the table: step, expected and logged LR as texts, and whether they differ."""
+
+    step: str
+    expected: str
+    logged: str
+    differs: bool
+
+
+def table_rows(diagnosis: Diagnosis) -> list[TextRow]:
+    """The few rows around the first difference; none where every row agrees."""
+    comparison = compare(diagnosis)
+    if comparison is None or comparison.first is None:
+        return []
+    rows = []
+    for row in rows_around(diagnosis):
+        texts = number_pair(row.expected, row.logged) if row.differs else (number(row.expected), number(row.logged))
+        rows.append(TextRow(str(row.step), *texts, row.differs))
+    return rows
 
 
 def facts_lines(diagnosis: Diagnosis) -> list[str]:
     """The most telling facts, without the one that the sentence has already said."""
     said = diagnosis.sentence()
-    return [fact.sentence for fact in diagnosis.facts if fact.sentence not in said][:MOST_FACTS]
+    facts = diagnosis.facts if diagnosis.tied else diagnosis.facts[1:]
+    return [fact.sentence for fact in facts if fact.sentence not in said][:MOST_FACTS]
 
 
-def other_text(explanation: Explanation) -> str:
-    """Another explanation in words: its title, and its sentence if that says more."""
-    title = explanation.title
-    return title if title in explanation.sentence else f"{title}: {explanation.sentence}"
-
-
-def other_explanations(diagnosis: Diagnosis) -> tuple[Explanation, ...]:
-    """The other explanations that fit, best first: those that tie with the best, and the next ones."""
-    if diagnosis.verdict == "healthy" and diagnosis.expected is not None:  # a fault later on casts no doubt on it
-        return ()
-    others = tuple(other for other in diagnosis.explanations[1:] if other.fits)
-    return others[: max(MOST_OTHERS, diagnosis.tied - 1)]
+def other_explanations(diagnosis: Diagnosis) -> list[str]:
+    """Less likely causes of a fault that also fit, in words, best first; those that tie are in the sentence."""
+    if diagnosis.verdict != "fault":
+        return []
+    others = [other for other in diagnosis.explanations[max(diagnosis.tied, 1) :] if other.fits]
+    return [f"{capitalized(other.title)}." for other in others[:MOST_OTHERS]]
 
 
 def parameters(explanation: Explanation) -> dict[str, str]:
     """The parameters of an explanation as texts, by a readable name."""
     return {
-        LABELS.get(name, name.replace("_", " ")): f"{value:.6g}" if isinstance(value, float) else str(value)
+        LABELS.get(name, name.replace("_", " ")): number(value) if isinstance(value, float) else str(value)
         for name, value in explanation.parameters.items()
         if value != ""
     }

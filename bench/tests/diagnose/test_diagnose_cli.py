@@ -88,7 +88,8 @@ def test_a_healthy_log_ends_with_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diagnose", log(EXPECTED.trace(200, 1e-3)), *ASKED]) == 0
     out = capsys.readouterr().out
     assert "All 200 logged LRs match the expected schedule within the rounding of the log." in out
-    assert f"(--expect {SLUG} --base-lr 0.001)" in out.splitlines()
+    assert "differs" not in out
+    assert SLUG not in out
 
 
 @pytest.mark.usefixtures("user")
@@ -101,9 +102,9 @@ def test_a_fault_ends_with_1_and_comes_first(capsys: pytest.CaptureFixture[str])
     assert "First wrong update: step 1" in lines[0]
     assert any(line.startswith("Change: ") for line in lines)
     assert (
-        "199 of 200 logged LRs differ from the expected schedule; first at step 1: logged 0, expected 5e-05." in lines
+        "  199 of 200 logged LRs differ from the expected schedule; first at step 1: logged 0, expected 5e-05." in lines
     )
-    assert not any(SLUG in line for line in lines if "--expect" not in line)
+    assert SLUG not in out
     assert ["1", "5e-05", "0", "differs"] in [line.split() for line in lines]
     assert "\x1b" not in out
     assert err == ""

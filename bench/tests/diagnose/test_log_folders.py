@@ -160,7 +160,7 @@ def test_the_worst_run_comes_first(three_runs: Path, capsys: pytest.CaptureFixtu
 def test_a_folder_of_one_run_is_that_run(three_runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It is diagnosed in full, like its file."""
     assert main(["diagnose", str(three_runs / "a")]) == 0
-    assert capsys.readouterr().out.startswith("This is a healthy schedule")
+    assert capsys.readouterr().out.startswith("Healthy: ")
 
 
 def test_folders_without_a_learning_rate_are_refused(three_runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from bench.diagnose import Trace, diagnose
 from bench.diagnose.core.fact import FACT_IDS, LOOK, Fact
+from bench.diagnose.core.words import number
 from bench.diagnose.facts.gather import Told, gather_facts
-from bench.diagnose.facts.words import number
 from bench.diagnose.fit import fall
 from bench.diagnose.fit.effort import HEALTHY
 from bench.diagnose.fit.fit import LoggedLRs, fits
@@ -196,7 +196,7 @@ def test_healthy_is_what_has_no_sick_fact() -> None:
     lrs = lrs_of(lambda t: BASE * (0.1 + 0.9 * math.exp(-((t / 300) ** 2))))
     trace = Trace(STEPS, lrs)
     assert diagnose(trace).verdict == "healthy"
-    assert diagnose(trace).sentence().endswith("Nothing in it is a fault by itself.")
+    assert diagnose(trace).sentence().startswith("No fault found: ")
     asked = diagnose(trace, base_lr=BASE, warmup_steps=W, total_steps=T)
     assert asked.verdict != "healthy"
 

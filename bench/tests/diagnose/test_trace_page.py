@@ -30,6 +30,7 @@ from bench.diagnose.show.picture import (
     write_picture,
     zoomed,
 )
+from bench.diagnose.show.words import table_rows
 from reference import OneCycleLR, parse
 from suite.cases.hypothesis_profiles import budget
 from suite.shared.plots import house_style
@@ -105,13 +106,13 @@ def test_the_page_says_what_the_diagnosis_says() -> None:
         assert text in page
     assert "title of second" not in page
     right = float(EXPECTED([50], 1e-3)[0])
-    assert f"<td>50 ≠</td><td>{right:.6g}</td><td>{right / 2:.6g}</td>" in page
+    assert f"<td>50 ≠</td><td>{right:.4g}</td><td>{right / 2:.4g}</td>" in page
     assert (
-        f"150 of 200 logged LRs differ from the expected schedule; first at step 50: logged {right / 2:.6g}, expected"
+        f"150 of 200 logged LRs differ from the expected schedule; first at step 50: logged {right / 2:.4g}, expected"
         in page
     )
-    assert "Expected: linear warmup of 20 steps (family A), cosine decay from base LR 0.001 over 180 steps</p>" in page
-    assert "(--expect linear20+cosine180 --base-lr 0.001)" in page
+    assert "Expected: linear warmup of 20 steps (family A), cosine decay from base LR 0.001 over 180 steps.</p>" in page
+    assert EXPECTED.slug not in page
 
 
 @pytest.mark.parametrize("verdict", ["healthy", "unknown"])
@@ -207,10 +208,18 @@ def test_the_plot_is_a_picture_file(tmp_path: Path) -> None:
 
 
 def test_the_rows_stand_around_the_first_difference() -> None:
-    """Two rows before it, seven from it on; the first seven where nothing differs; fewer at the ends."""
-    assert [(row.step, row.differs) for row in rows_around(diagnosis())] == [(t, t >= 50) for t in range(48, 57)]
-    assert [row.step for row in rows_around(diagnosis("healthy"))] == list(range(7))
+    """Two rows before it, four from it on; the first four where nothing differs; fewer at the ends."""
+    assert [(row.step, row.differs) for row in rows_around(diagnosis())] == [(t, t >= 50) for t in range(48, 54)]
+    assert [row.step for row in rows_around(diagnosis("healthy"))] == list(range(4))
     assert [row.step for row in rows_around(diagnosis(wrong=198))] == [196, 197, 198, 199]
+
+
+def test_a_table_is_shown_only_where_something_differs() -> None:
+    """The rows of a healthy trace repeat each other, so there is no table; those of a fault have both LRs apart."""
+    assert table_rows(diagnosis("healthy")) == []
+    assert [row.differs for row in table_rows(diagnosis())] == [False, False, True, True, True, True]
+    near = dataclasses.replace(diagnosis(), trace=Trace(np.arange(200), EXPECTED.trace(200, 1e-3) * (1 + 1e-6)))
+    assert all(row.expected != row.logged for row in table_rows(near) if row.differs)
 
 
 def test_a_trace_without_an_expectation_is_compared_with_the_identified_schedule() -> None:
