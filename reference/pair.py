@@ -8,6 +8,8 @@ Slugs: ``linear500+cosine9500`` in the default convention (family A, clamped),
 from __future__ import annotations
 
 import dataclasses
+import string
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -110,6 +112,21 @@ class WarmupDecay(Schedule):
             raise SlugError(f"slug={token!r}: {error}") from None
 
 
+#: A warmup's name → the decay of the same shape, and the reverse.
+DECAY_OF = {"linear": "lineardecay", "cosinewarmup": "cosine", "polynomialwarmup": "polynomial"}
+WARMUP_OF = {decay: warmup for warmup, decay in DECAY_OF.items()}
+
+
+def _meant(token: str, names: Mapping[str, str], example: str) -> str:
+    """The token under the name that its shape has on the other side of the plus, or an example.
+
+    >>> _meant("linear900", DECAY_OF, "cosine9500"), _meant("radam", DECAY_OF, "cosine9500")
+    ('lineardecay900', 'cosine9500')
+    """
+    name = token.rstrip(string.digits)
+    return names[name] + token[len(name) :] if name in names else example
+
+
 def _parse_halves(token: str) -> tuple[Warmup, Decay]:
     """The warmup and the decay on either side of the plus."""
     parts = token.split(PLUS)
@@ -117,9 +134,13 @@ def _parse_halves(token: str) -> tuple[Warmup, Decay]:
         raise SlugError(f"slug={token!r} must have exactly one + between a warmup and a decay")
     warmup, decay = parse(parts[0]), parse(parts[1])
     if not isinstance(warmup, Warmup):
-        raise SlugError(f"slug={token!r}: {parts[0]!r} must be a warmup such as linear500")
+        raise SlugError(
+            f"slug={token!r}: {parts[0]!r} must be a warmup such as {_meant(parts[0], WARMUP_OF, 'linear500')}"
+        )
     if not isinstance(decay, Decay):
-        raise SlugError(f"slug={token!r}: {parts[1]!r} must be a decay such as cosine9500")
+        raise SlugError(
+            f"slug={token!r}: {parts[1]!r} must be a decay such as {_meant(parts[1], DECAY_OF, 'cosine9500')}"
+        )
     return warmup, decay
 
 

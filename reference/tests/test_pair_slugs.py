@@ -129,8 +129,10 @@ def test_noam_counts_parse_back(count: str) -> None:
     ("slug", "message"),
     [
         ("linear4+cosine8+hold", "slug='linear4+cosine8+hold' must have exactly one + between a warmup and a decay"),
-        ("cosine8+linear4", "slug='cosine8+linear4': 'cosine8' must be a warmup such as linear500"),
-        ("linear4+linear4", "slug='linear4+linear4': 'linear4' must be a decay such as cosine9500"),
+        ("cosine8+linear4", "slug='cosine8+linear4': 'cosine8' must be a warmup such as cosinewarmup8"),
+        ("hold+cosine8", "slug='hold+cosine8': 'hold' must be a warmup such as linear500"),
+        ("linear4+radam", "slug='linear4+radam': 'radam' must be a decay such as cosine9500"),
+        ("linear4+linear4", "slug='linear4+linear4': 'linear4' must be a decay such as lineardecay4"),
         ("familyb.linear4", "slug='familyb' must be followed by a pair such as linear4+cosine8"),
         (
             "with_q1.linear4+hold",

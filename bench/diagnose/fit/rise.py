@@ -185,5 +185,5 @@ def _treads(y: Rates, tol: NDArray[np.float64], w: int, base: float) -> Iterator
     gamma = float(y[up[0] + 1] / y[up[0]])
     levels = round(float(np.log(base / y[0]) / np.log(gamma))) if gamma > 1.0001 else 0
     if 1 <= levels <= 64:
-        for g in short_decimals(gamma, 1e-3):
+        for g in (g for g in short_decimals(gamma, 1e-3) if g > 1):  # a rise by 0.04 % rounds to none
             yield Rise(StepWarmup(w, levels, g), "affine", base, 0.9)

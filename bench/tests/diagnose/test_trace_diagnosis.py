@@ -92,8 +92,7 @@ def test_causes_of_the_same_trace_are_tied() -> None:
 
 def test_what_fits_as_well_is_one_clause() -> None:
     """Three conventions give a warmup that never ends: the sentence names their letters, not their numbers again."""
-    lrs = np.arange(1, 41) * 5e-6
-    diagnosis = diagnose(Trace(np.arange(40), lrs))
+    diagnosis = diagnose(Trace(np.arange(40), np.arange(1.0, 41.0) * np.float64(5e-6)))
     assert diagnosis.tied > 2
     assert diagnosis.sentence().count("steps") == 1
     assert diagnosis.sentence().endswith("Family C and family F fit equally well.")
@@ -173,6 +172,12 @@ def test_settings_alone_accuse_a_wrong_horizon() -> None:
     lrs = parse("linear20+cosine200")(STEPS, BASE)
     diagnosis = diagnose(Trace(STEPS, lrs), base_lr=BASE, warmup_steps=20, total_steps=200)
     assert best(diagnosis).cause == "horizon-long"
+
+
+def test_a_tiny_first_step_up_is_no_stair() -> None:
+    """A rise by less than a tenth of a per cent between two levels rounds to none, and is diagnosed all the same."""
+    lrs = np.repeat([1e-3, 1.0004e-3, 1.0008e-3, 9e-4, 5e-4], 40)
+    assert diagnose(Trace(STEPS, lrs), base_lr=1.0008e-3, warmup_steps=80, total_steps=200).verdict != "healthy"
 
 
 def test_no_sentence_shows_nan() -> None:
