@@ -1,6 +1,6 @@
 """Learning-rate schedules in closed form: NumPy only, each value computed directly from its step."""
 
-from .clock import Clocked, per_epoch, per_micro_batch, per_process
+from .clock import Clocked, Delayed, per_epoch, per_micro_batch, per_process
 from .compose import ChainedScheduler, SequentialLR, chain, sequential
 from .convention import FAMILIES, Convention
 from .decay import ConstantDecay, Decay, ExponentialDecay, InverseSqrtDecay, MultiStepDecay, StepDecay
@@ -8,9 +8,10 @@ from .hyperparameters import CosineWeightDecay, TeacherTemperature
 from .noam import Noam
 from .pair import WarmupDecay, family
 from .recipes import RECIPES, Recipe
+from .restarts import CosineRestartsDecay, WarmRestartsDecay
 from .schedule import Schedule
 from .slug import SlugError, parse
-from .timed_decay import CosineDecay, LinearDecay, PolynomialDecay, StableDecay
+from .timed_decay import CosineDecay, LinearDecay, PolynomialDecay, StableDecay, TanhDecay
 from .torch_cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
 from .torch_cyclic import CyclicLR, OneCycleLR
 from .torch_factor import (
@@ -31,6 +32,7 @@ from .warmup import (
     CosineWarmup,
     ExponentialWarmup,
     LinearWarmup,
+    LogWarmup,
     PolynomialWarmup,
     StepWarmup,
     Warmup,
@@ -50,10 +52,12 @@ __all__ = [
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
     "CosineDecay",
+    "CosineRestartsDecay",
     "CosineWarmup",
     "CosineWeightDecay",
     "CyclicLR",
     "Decay",
+    "Delayed",
     "ExponentialDecay",
     "ExponentialLR",
     "ExponentialWarmup",
@@ -63,6 +67,7 @@ __all__ = [
     "LinearDecay",
     "LinearLR",
     "LinearWarmup",
+    "LogWarmup",
     "MultiStepDecay",
     "MultiStepLR",
     "MultiplicativeLR",
@@ -81,10 +86,12 @@ __all__ = [
     "StepDecay",
     "StepLR",
     "StepWarmup",
+    "TanhDecay",
     "TeacherTemperature",
     "UntunedExponentialWarmup",
     "UntunedLinearWarmup",
     "UntunedWarmup",
+    "WarmRestartsDecay",
     "Warmup",
     "WarmupDecay",
     "chain",

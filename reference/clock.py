@@ -54,6 +54,37 @@ class Clocked(Schedule):
         return -(-(int(limit) - self.ahead + 1) * self.every // self.times) - 1
 
 
+@schedule
+class Delayed(Schedule):
+    """A schedule that is late: s(max(t − k, 0)), so that its first value is used k + 1 times.
+
+    `schedule`: s, any schedule; k: `steps` >= 0 (optimizer steps). Inside a chain each step multiplies by the ratio of
+    consecutive values.
+    Raises TypeError or ValueError for other values.
+    Source: DeepSpeed 0.19.8, deepspeed/runtime/lr_schedules.py, whose schedulers count from −1: k = 1.
+
+    >>> from reference.warmup import LinearWarmup
+    >>> Delayed(LinearWarmup(4), 1)(range(4)).tolist()
+    [0.0, 0.0, 0.25, 0.5]
+    """
+
+    slug_name = "delayed"
+    schedule: Schedule = child()
+    steps: int = arg()
+
+    def _check(self) -> None:
+        if not isinstance(self.schedule, Schedule):
+            raise TypeError(f"schedule={self.schedule!r} must be a schedule")
+        self._set("steps", integer("steps", self.steps))
+
+    def _values(self, t: Steps, base: float) -> Rates:
+        return self.schedule._values(np.maximum(t - self.steps, 0), base)
+
+    def _multiplies_until(self) -> float:
+        limit = self.schedule._multiplies_until()
+        return limit if limit < 0 else limit + self.steps
+
+
 def per_epoch(schedule: Schedule, steps_per_epoch: int) -> Clocked:
     """A schedule stepped once per epoch: s(⌊t/steps_per_epoch⌋), a staircase.
 
@@ -98,4 +129,4 @@ def per_process(schedule: Schedule, processes: int) -> Clocked:
     return Clocked(schedule, times=integer("processes", processes, 1))
 
 
-register(Clocked)
+register(Clocked, Delayed)

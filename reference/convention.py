@@ -43,7 +43,12 @@ Used by (releases of 2026, each run with W = 4 and T = 12):
 * E: torch SequentialLR of LinearLR(s, total_iters=W) and CosineAnnealingLR(T−W), milestone W.
 * F: nanoGPT.
 * G: pytorch-warmup; torch ChainedScheduler of LinearLR and CosineAnnealingLR(T), with the warmup of E.
-  timm cosine with warmup_prefix=False, its default, is similar: t/W alone, then c(t/T).
+
+Two more clocks count the decay from step 0 (``absolute`` and ``meeting`` in the docstring of `Convention`):
+
+* timm cosine with warmup_prefix=False, its default: t/W alone, then c(t/T).
+* detectron2 (fvcore's WarmupParamScheduler) and timm's tanh, step and other schedules: s+(d−s)·t/W, then the decay,
+  which is at d = c(W/T) when the warmup ends.
 
 In the code below, n is the step on the decay's own clock and D the number of decay steps.
 All arithmetic here is on integers; the curves divide once, at the end.
@@ -59,7 +64,7 @@ from .check import Steps, one_of
 
 STARTS = ("zero", "first", "affine", "linspace")
 ENDS = ("open", "closed")
-CLOCKS = ("prefix", "multiplicative")
+CLOCKS = ("prefix", "multiplicative", "absolute", "meeting")
 PAST_ENDS = ("clamp", "periodic", "restart", "unbounded")
 
 
@@ -80,7 +85,9 @@ class Convention:
     ``closed`` reaches it on the last step (n = t−W+1).
 
     ``clock``: ``prefix`` starts the decay when the warmup is over (D = T−W for T steps in all),
-    ``multiplicative`` starts it at step 0 (n = t, D = T), and the LR is the product of the two.
+    ``multiplicative`` starts it at step 0 (n = t, D = T), and the LR is the product of the two,
+    ``absolute`` starts it at step 0, and until W the warmup to the base LR replaces it: the LR jumps down at W,
+    ``meeting`` starts it at step 0, and until W the warmup replaces it, which rises to where the decay is at W.
 
     ``past_end``: how a decay of D steps continues after them. ``clamp`` stays at the end value,
     ``periodic`` runs back and forth (as a cosine does), ``restart`` starts over every D steps,

@@ -163,24 +163,35 @@ class MultiStepDecay(Decay):
 
 @schedule
 class InverseSqrtDecay(Decay):
-    """Fall like 1/√n: lr = base/√((n+k)/k).
+    """Stay for S steps, then fall like 1/√n: lr = max(m, base/√((max(n−S, 0)+k)/k)).
 
     k: `timescale` >= 1 (steps); after a linear warmup, k = W gives the shape of Noam.
-    Raises ValueError outside this range.
-    Source: Vaswani et al. 2017, section 5.3; transformers get_inverse_sqrt_schedule.
+    S: `stable_steps` (steps); S = k without a warmup is base·√k/√max(n, k), the schedule of T5.
+    m: `min_lr` >= 0 (a learning rate).
+    Raises ValueError outside these ranges, and when called with base_lr < m.
+    Source: Vaswani et al. 2017, section 5.3; transformers get_inverse_sqrt_schedule; Raffel et al. 2020 (T5), section
+    3.1.2, and OpenNMT-py 3.5.1, rsqrt_decay, whose n is t+1; Megatron-LM, inverse-square-root, for the floor.
 
     >>> InverseSqrtDecay(4)([0, 12, 60]).tolist()
     [1.0, 0.5, 0.25]
+    >>> InverseSqrtDecay(4, stable_steps=4, min_lr=0.3)([0, 4, 16, 64]).tolist()
+    [1.0, 1.0, 0.5, 0.3]
     """
 
     slug_name = "invsqrt"
     timescale: int = arg()
+    stable_steps: int = arg("s", default=0)
+    min_lr: float = arg("m", default=0.0, absolute=True)
 
     def _check(self) -> None:
         self._set("timescale", step_count("timescale", self.timescale, 1))
+        self._set("stable_steps", step_count("stable_steps", self.stable_steps))
+        self._set("min_lr", real("min_lr", self.min_lr, low=0.0))
 
     def _at(self, n: Steps, base: float) -> Rates:
-        return base * np.sqrt(self.timescale / (n.astype(np.float64) + self.timescale))
+        low = checked_floor(self.min_lr, base)
+        later = np.maximum(n - self.stable_steps, 0).astype(np.float64)
+        return np.maximum(base * np.sqrt(self.timescale / (later + self.timescale)), low)
 
 
 register(ConstantDecay, ExponentialDecay, StepDecay, MultiStepDecay, InverseSqrtDecay)

@@ -30,11 +30,14 @@ class WarmupDecay(Schedule):
 
     `warmup`: w, a `Warmup`; `decay`: D, a `Decay`, in the unit of the base LR; `convention`: a `Convention`.
     prefix clock: D = base while t < W, then n = t−W; multiplicative clock: n = t. A closed end adds 1 to n.
+    absolute clock: D = base while t < W, then n = t. meeting clock: the same with D(W) for base while t < W, and the
+    warmup still starts at the base LR times its start factor.
     Under the multiplicative clock w(t) also scales the decay's min_lr, so the LR can be below it during warmup.
     Untuned warmups apply their own w(t) at every step; W is then their nominal length.
 
     Raises TypeError for arguments of another kind, ValueError for a combination that the convention excludes:
-    a start factor above 0 with start='zero', or a fractional power with past_end='unbounded'.
+    a start factor above 0 with start='zero', or a fractional power with past_end='unbounded', and when called with the
+    meeting clock and a start of the warmup above the decay at step W.
     Source: Goyal et al. 2017, section 2.2 (prefix); Ma & Yarats 2021 (multiplicative).
 
     >>> from reference.timed_decay import CosineDecay
@@ -62,15 +65,21 @@ class WarmupDecay(Schedule):
             self.decay._check_unbounded()
 
     def _values(self, t: Steps, base: float) -> Rates:
-        choice, length = self.convention, self.decay._length()
-        closed = choice.end == "closed"
-        weight = self.warmup._weights(t, choice.start)
+        choice, warmup, steps = self.convention, self.warmup, self.warmup.warmup_steps
+        falling = self._falling(np.maximum(t - steps, 0) if choice.clock == "prefix" else t, base)
         if choice.clock == "multiplicative":
-            return np.asarray(weight * self.decay._at(fold(t, length, choice.past_end, closed), base))
-        steps = self.warmup.warmup_steps
-        n = fold(np.maximum(t - steps, 0), length, choice.past_end, closed)
+            return np.asarray(warmup._weights(t, choice.start) * falling)
         # The base LR, not D(0): a decay of length 0 is over at n = 0 but has not started during the warmup.
-        return np.asarray(weight * np.where(t < steps, base, self.decay._at(n, base)))
+        top = base
+        if choice.clock == "meeting":
+            top = float(self._falling(np.array([steps]), base)[0])
+            warmup = _rising_to(warmup, top, base)
+        return np.asarray(warmup._weights(t, choice.start) * np.where(t < steps, top, falling))
+
+    def _falling(self, n: Steps, base: float) -> Rates:
+        """D at the clock n of the convention."""
+        choice = self.convention
+        return self.decay._at(fold(n, self.decay._length(), choice.past_end, choice.end == "closed"), base)
 
     def _multiplies_until(self) -> float:
         return self.decay._multiplies_until()
@@ -125,6 +134,18 @@ def _meant(token: str, names: Mapping[str, str], example: str) -> str:
     """
     name = token.rstrip(string.digits)
     return names[name] + token[len(name) :] if name in names else example
+
+
+def _rising_to(warmup: Warmup, top: float, base: float) -> Warmup:
+    """The warmup that starts at the same LR and rises to `top` in place of the base LR."""
+    names = [f.name for f in dataclasses.fields(warmup)]  # type: ignore[arg-type]  # every Schedule is a dataclass
+    first = warmup.start_factor * base
+    if "start_factor" not in names or not first:
+        return warmup
+    if first > top:
+        rule = f"must be <= {top / base:.6g}, where the decay is at step {warmup.warmup_steps}"
+        raise ValueError(f"start_factor={warmup.start_factor!r} {rule}")
+    return dataclasses.replace(warmup, start_factor=first / top)  # type: ignore[type-var]  # as above
 
 
 def _parse_halves(token: str) -> tuple[Warmup, Decay]:

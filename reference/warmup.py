@@ -230,6 +230,29 @@ class PolynomialWarmup(Warmup):
         return blend(1.0, self.start_factor, np.power(num / den, self.power))
 
 
+@schedule
+class LogWarmup(Warmup):
+    """Rise like a logarithm, fast at first: w = s + (1−s)·ln(1+k)/ln(1+N).
+
+    W: `warmup_steps` (steps), s: `start_factor` in [0, 1]; k of N steps of progress: t of W without a decay, and t of
+    W−1 with start='linspace', which is DeepSpeed's ln(t+1)/ln(W).
+    Raises ValueError outside these ranges.
+    Source: DeepSpeed 0.19.8, deepspeed/runtime/lr_schedules.py, WarmupLR with warmup_type='log', its default; there
+    the whole schedule is one step late (`Delayed`).
+
+    >>> LogWarmup(3)([0, 1, 3]).tolist()
+    [0.0, 0.5, 1.0]
+    """
+
+    slug_name = "logwarmup"
+    warmup_steps: int = arg()
+    start_factor: float = arg("s", default=0.0)
+    _has_zero = True
+
+    def _factor(self, num: Steps, den: int) -> Rates:
+        return blend(1.0, self.start_factor, np.log1p(num) / math.log1p(den))
+
+
 def effective_period(warmup: Warmup) -> float:
     """The number of full-LR steps that a warmup costs: Σ_t (1 − w(t)), without a decay.
 
@@ -244,4 +267,4 @@ def effective_period(warmup: Warmup) -> float:
     return float(warmup._deficit())
 
 
-register(ConstantWarmup, LinearWarmup, ExponentialWarmup, CosineWarmup, StepWarmup, PolynomialWarmup)
+register(ConstantWarmup, LinearWarmup, ExponentialWarmup, CosineWarmup, StepWarmup, PolynomialWarmup, LogWarmup)

@@ -51,7 +51,7 @@ def with_warmup(schedule: Schedule, warmup_steps: int) -> Schedule:
         lengthened: Schedule = dataclasses.replace(without_decay, warmup_steps=warmup_steps)
         return lengthened
     warmup: Any = schedule.warmup
-    grown = 0 if schedule.convention.clock == "multiplicative" else integer("warmup_steps", warmup_steps) - before
+    grown = 0 if schedule.convention.clock != "prefix" else integer("warmup_steps", warmup_steps) - before
     changed = dataclasses.replace(warmup, warmup_steps=warmup_steps)
     return dataclasses.replace(schedule, warmup=changed, decay=_shorter(schedule.decay, grown))
 

@@ -44,6 +44,11 @@ class Exact:
     length: int
 
 
+def constant(amount: float) -> Callable[[int], float]:
+    """The same error factor at every step."""
+    return lambda t: amount
+
+
 def half_wave(p: Any) -> Any:
     """½(1 + cos πp)."""
     return (1 + mpmath.cos(mpmath.pi * p)) / 2

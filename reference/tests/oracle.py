@@ -2,6 +2,7 @@
 
 Each entry of `KINDS` draws random parameters and returns an `Exact`: the schedule, its base LR,
 the exact value at a step, and the factor by which rounding may be amplified there (derived in exact.py).
+The decays are in oracle_decays.py.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from reference.decay import ExponentialDecay, InverseSqrtDecay, MultiStepDecay, StepDecay
 from reference.hyperparameters import CosineWeightDecay, TeacherTemperature
 from reference.noam import COUNTS, Noam
-from reference.tests.exact import SQUARE, Exact, Random, base_of, half_wave, small, steps_of
-from reference.timed_decay import CosineDecay, LinearDecay, PolynomialDecay, StableDecay
+from reference.tests.exact import SQUARE, Exact, Random, base_of, constant, half_wave, small, steps_of
+from reference.tests.oracle_decays import DECAY_KINDS
 from reference.untuned import RAdamWarmup, UntunedExponentialWarmup, UntunedLinearWarmup
-from reference.warmup import ConstantWarmup, CosineWarmup, ExponentialWarmup, LinearWarmup, PolynomialWarmup, StepWarmup
-
-
-def _constant(amount: float) -> Callable[[int], float]:
-    return lambda t: amount
+from reference.warmup import (
+    ConstantWarmup,
+    CosineWarmup,
+    ExponentialWarmup,
+    LinearWarmup,
+    LogWarmup,
+    PolynomialWarmup,
+    StepWarmup,
+)
 
 
 def _warmup(kind: Callable[..., Any], shape: Callable[[Any, Any], Any], factor: Any = 1.0) -> Any:
@@ -35,7 +39,7 @@ def _warmup(kind: Callable[..., Any], shape: Callable[[Any, Any], Any], factor: 
             kind(w, start_factor=s),
             base,
             lambda t: mpmath.mpf(base) * (shape(mpmath.mpf(t) / w, mpmath.mpf(s)) if t < w else 1),
-            _constant(amount),
+            constant(amount),
             w,
         )
 
@@ -52,6 +56,16 @@ def _power_warmup(draw: Random) -> Exact:
     return make(draw)  # type: ignore[no-any-return]  # built by the untyped helper above
 
 
+def _log_warmup(draw: Random) -> Exact:
+    w, s, base = steps_of(draw), small(draw), base_of(draw)
+
+    def value(t: int) -> Any:
+        share = mpmath.log(t + 1) / mpmath.log(w + 1)
+        return mpmath.mpf(base) * (s + (1 - mpmath.mpf(s)) * share if t < w else 1)
+
+    return Exact(LogWarmup(w, s), base, value, constant(1.0), w)
+
+
 def _stepwise(draw: Random) -> Exact:
     w, levels, gamma, base = (
         steps_of(draw),
@@ -63,7 +77,7 @@ def _stepwise(draw: Random) -> Exact:
         StepWarmup(w, levels, gamma),
         base,
         lambda t: mpmath.mpf(base) * mpmath.mpf(gamma) ** (levels * t // w - levels if t < w else 0),
-        _constant(1.0),
+        constant(1.0),
         w,
     )
 
@@ -75,7 +89,7 @@ def _untuned_linear(draw: Random) -> Exact:
         UntunedLinearWarmup(beta),
         base,
         lambda t: base * min(mpmath.mpf(1), (t + 1) * rest / 2),
-        _constant(1.0),
+        constant(1.0),
         10**6,
     )
 
@@ -87,7 +101,7 @@ def _untuned_exponential(draw: Random) -> Exact:
         UntunedExponentialWarmup(beta),
         base,
         lambda t: -base * mpmath.expm1(-rest * (t + 1)),
-        _constant(1.0),
+        constant(1.0),
         10**6,
     )
 
@@ -115,89 +129,6 @@ def _radam(draw: Random) -> Exact:
     return Exact(RAdamWarmup(beta, threshold), base, value, rectified, round(20 / (1 - beta)))
 
 
-def _timed(kind: Callable[..., Any], share: Callable[[Any], Any], factor: float) -> Any:
-    """A decay to min_lr with the remaining share `share(p)`."""
-
-    def make(draw: Random) -> Exact:
-        length, base = steps_of(draw), base_of(draw)
-        low = base * small(draw) if draw.random() < 0.7 else 0.0
-
-        def value(t: int) -> Any:
-            left = share(min(mpmath.mpf(t) / length, mpmath.mpf(1)))
-            return mpmath.mpf(low) + (mpmath.mpf(base) - low) * left
-
-        return Exact(kind(length, min_lr=low), base, value, _constant(factor), length)
-
-    return make
-
-
-def _power_decay(draw: Random) -> Exact:
-    power = float(draw.uniform(0.2, 4))
-    make = _timed(lambda n, min_lr: PolynomialDecay(n, power, min_lr), lambda p: (1 - p) ** power, 1 + power)
-    return make(draw)  # type: ignore[no-any-return]  # built by the untyped helper above
-
-
-def _stable(shape: str, share: Callable[[Any], Any], factor: float) -> Any:
-    def make(draw: Random) -> Exact:
-        stable, decay = steps_of(draw), _timed(lambda n, min_lr: (n, min_lr), share, factor)(draw)
-        length, low = decay.schedule
-        schedule = StableDecay(stable, length, shape, low)
-        return Exact(schedule, decay.base, lambda t: decay.value(max(t - stable, 0)), decay.factor, stable + length)
-
-    return make
-
-
-def _exponential_to(draw: Random) -> Exact:
-    length, base = steps_of(draw), base_of(draw)
-    low = base * small(draw)
-    ratio = mpmath.mpf(low) / mpmath.mpf(base)
-
-    def value(t: int) -> Any:
-        return mpmath.mpf(base) * ratio ** min(mpmath.mpf(t) / length, mpmath.mpf(1))
-
-    factor = 2 + abs(float(mpmath.log(ratio)))
-    return Exact(ExponentialDecay(length, low), base, value, _constant(factor), length)
-
-
-def _per_step(draw: Random) -> Exact:
-    gamma, base = 1 - float(10 ** draw.uniform(-6, -3.8)), base_of(draw)  # still above 1e-80 after 1e6 steps
-    return Exact(
-        ExponentialDecay(gamma=gamma),
-        base,
-        lambda t: mpmath.mpf(base) * mpmath.mpf(gamma) ** t,
-        _constant(1.0),
-        10**6,
-    )
-
-
-def _step(draw: Random) -> Exact:
-    size, gamma, base = int(draw.integers(20_000, 10**6)), float(draw.uniform(0.05, 1)), base_of(draw)
-    return Exact(
-        StepDecay(size, gamma),
-        base,
-        lambda t: mpmath.mpf(base) * mpmath.mpf(gamma) ** (t // size),
-        _constant(1.0),
-        size,
-    )
-
-
-def _multistep(draw: Random) -> Exact:
-    marks = tuple(sorted(int(m) for m in draw.integers(0, 10**6, 5)))
-    gamma, base = float(draw.uniform(0.05, 1)), base_of(draw)
-    return Exact(
-        MultiStepDecay(marks, gamma),
-        base,
-        lambda t: mpmath.mpf(base) * mpmath.mpf(gamma) ** sum(m <= t for m in marks),
-        _constant(1.0),
-        marks[2],
-    )
-
-
-def _inverse_sqrt(draw: Random) -> Exact:
-    k, base = steps_of(draw), base_of(draw)
-    return Exact(InverseSqrtDecay(k), base, lambda t: base / mpmath.sqrt(mpmath.mpf(t + k) / k), _constant(1.0), k)
-
-
 def _noam(count: str) -> Callable[[Random], Exact]:
     def make(draw: Random) -> Exact:
         w, d, factor, base = steps_of(draw), int(draw.integers(1, 20000)), base_of(draw), base_of(draw)
@@ -209,7 +140,7 @@ def _noam(count: str) -> Callable[[Random], Exact]:
             peak = mpmath.mpf(base) * factor / mpmath.sqrt(d)
             return peak * min(1 / mpmath.sqrt(s), s * mpmath.mpf(w) ** mpmath.mpf("-1.5"))
 
-        return Exact(Noam(w, d, factor, count), base, value, _constant(1.0), w)
+        return Exact(Noam(w, d, factor, count), base, value, constant(1.0), w)
 
     return make
 
@@ -220,7 +151,7 @@ def _weight_decay(draw: Random) -> Exact:
     def value(t: int) -> Any:
         return final + (mpmath.mpf(first) - final) * half_wave(mpmath.mpf(min(t, total)) / total)
 
-    return Exact(CosineWeightDecay(first, final, total), 1.0, value, _constant(SQUARE), total)
+    return Exact(CosineWeightDecay(first, final, total), 1.0, value, constant(SQUARE), total)
 
 
 def _teacher(draw: Random) -> Exact:
@@ -229,7 +160,7 @@ def _teacher(draw: Random) -> Exact:
     def value(t: int) -> Any:
         return first + (mpmath.mpf(final) - first) * mpmath.mpf(min(t, w - 1)) / (w - 1)
 
-    return Exact(TeacherTemperature(first, final, w), 1.0, value, _constant(1.0), w)
+    return Exact(TeacherTemperature(first, final, w), 1.0, value, constant(1.0), w)
 
 
 KINDS: dict[str, Callable[[Random], Exact]] = {
@@ -238,21 +169,12 @@ KINDS: dict[str, Callable[[Random], Exact]] = {
     "exponential": _warmup(ExponentialWarmup, lambda x, s: s ** (1 - x), lambda s: 1 + abs(np.log(s))),
     "cosinewarmup": _warmup(CosineWarmup, lambda x, s: s + (1 - s) * half_wave(1 - x), SQUARE),
     "polynomialwarmup": _power_warmup,
+    "logwarmup": _log_warmup,
     "stepwise": _stepwise,
     "untunedlinear": _untuned_linear,
     "untunedexponential": _untuned_exponential,
     "radam": _radam,
-    "lineardecay": _timed(LinearDecay, lambda p: 1 - p, 1.0),
-    "cosine": _timed(CosineDecay, half_wave, SQUARE),
-    "polynomial": _power_decay,
-    "exponentialdecay": _exponential_to,
-    "exponentialdecay_gamma": _per_step,
-    "step": _step,
-    "multistep": _multistep,
-    "invsqrt": _inverse_sqrt,
-    "wsd_linear": _stable("linear", lambda p: 1 - p, 1.0),
-    "wsd_cosine": _stable("cosine", half_wave, SQUARE),
-    "wsd_sqrt": _stable("sqrt", lambda p: 1 - mpmath.sqrt(p), 1.0),
+    **DECAY_KINDS,
     **{f"noam_{count}": _noam(count) for count in COUNTS},
     "weightdecay": _weight_decay,
     "teachertemp": _teacher,

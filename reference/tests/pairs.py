@@ -6,13 +6,15 @@ import itertools
 
 from reference.convention import CLOCKS, ENDS, PAST_ENDS, STARTS, Convention
 from reference.decay import ConstantDecay, Decay, ExponentialDecay, InverseSqrtDecay, MultiStepDecay, StepDecay
-from reference.timed_decay import CosineDecay, LinearDecay, PolynomialDecay, StableDecay
+from reference.restarts import CosineRestartsDecay, WarmRestartsDecay
+from reference.timed_decay import CosineDecay, LinearDecay, PolynomialDecay, StableDecay, TanhDecay
 from reference.untuned import RAdamWarmup, UntunedExponentialWarmup, UntunedLinearWarmup
 from reference.warmup import (
     ConstantWarmup,
     CosineWarmup,
     ExponentialWarmup,
     LinearWarmup,
+    LogWarmup,
     PolynomialWarmup,
     StepWarmup,
     Warmup,
@@ -27,6 +29,8 @@ WARMUPS: tuple[Warmup, ...] = (
     CosineWarmup(5, 0.2),
     StepWarmup(5, levels=3, gamma=1.5),
     PolynomialWarmup(5, 0.5),
+    LogWarmup(5),
+    LogWarmup(5, 0.2),
     UntunedLinearWarmup(0.75),
     UntunedExponentialWarmup(0.8),
     RAdamWarmup(0.9, 5),
@@ -44,9 +48,15 @@ DECAYS: tuple[Decay, ...] = (
     StepDecay(3, 0.5),
     MultiStepDecay((2, 2, 6)),
     InverseSqrtDecay(4),
+    InverseSqrtDecay(4, 3, 0.01),
+    TanhDecay(7, -3.0, 2.0, 0.01),
+    CosineRestartsDecay(7, 3, 0.01),
+    WarmRestartsDecay(3, 2, 0.5, 0.01),
     StableDecay(3, 4),
     StableDecay(3, 4, "sqrt", 0.01),
     StableDecay(3, 4, "cosine"),
+    StableDecay(3, 4, "exponential", 0.01),
+    StableDecay(3, 4, "geometric", 0.01),
 )
 
 CONVENTIONS: tuple[Convention, ...] = tuple(

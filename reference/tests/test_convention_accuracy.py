@@ -8,7 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from reference.convention import Convention
+from reference.convention import CLOCKS, Convention
 from reference.decay import ConstantDecay
 from reference.pair import WarmupDecay
 from reference.slug import REGISTRY
@@ -74,10 +74,13 @@ def test_every_kind_is_measured() -> None:
 
 
 @pytest.mark.parametrize("start", ["zero", "first", "affine", "linspace"])
-@pytest.mark.parametrize("clock", ["prefix", "multiplicative"])
+@pytest.mark.parametrize("clock", CLOCKS)
 @pytest.mark.parametrize("end", ["open", "closed"])
 def test_pair_is_exact_to_rounding(start: str, clock: str, end: str) -> None:
-    """A linear warmup joined with a cosine decay stays within the sum of their factors, 1 + 2, in every convention."""
+    """A linear warmup joined with a cosine decay stays within the sum of their factors, 1 + 2, in every convention.
+
+    The warmup that meets the decay takes a start factor and a top from it, each with the decay's factor of 2.
+    """
     draw = np.random.default_rng(7)
     s = 0.0 if start == "zero" else 0.01
     with mpmath.workdps(DIGITS):
@@ -87,11 +90,14 @@ def test_pair_is_exact_to_rounding(start: str, clock: str, end: str) -> None:
             def value(t: int, w: int = w, length: int = length) -> object:
                 x = {"first": mpmath.mpf(t + 1) / w, "linspace": mpmath.mpf(t) / (w - 1)}.get(start, mpmath.mpf(t) / w)
                 weight = mpmath.mpf(s) + (1 - mpmath.mpf(s)) * x if t < w else mpmath.mpf(1)
-                n = t + (end == "closed") - (w if clock == "prefix" else 0)
+                at = w if clock == "meeting" and t < w else t
+                n = at + (end == "closed") - (w if clock == "prefix" else 0)
                 left = (1 + mpmath.cos(mpmath.pi * min(n, length) / length)) / 2
-                return weight * (1 if clock == "prefix" and t < w else left)
+                if clock == "meeting" and t < w:
+                    return mpmath.mpf(s) * (1 - x) + left * x
+                return weight * (1 if clock in ("prefix", "absolute") and t < w else left)
 
-            exact = Exact(pair, 1.0, value, lambda t: 3.0, w + length)
+            exact = Exact(pair, 1.0, value, lambda t: 7.0 if clock == "meeting" else 3.0, w + length)
             inside = draw.integers(0, w + length, 30).tolist()
             assert excess(exact, [0, w - 1, w, w + 1, length - 1, length, w + length - 1, *inside]) <= 1.0
 

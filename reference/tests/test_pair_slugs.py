@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reference.clock import per_micro_batch
+from reference.clock import Delayed, per_micro_batch
 from reference.convention import FAMILIES, Convention
 from reference.decay import ConstantDecay, Decay, ExponentialDecay, InverseSqrtDecay, MultiStepDecay, StepDecay
 from reference.hyperparameters import CosineWeightDecay, TeacherTemperature
 from reference.noam import COUNTS, Noam
 from reference.pair import WarmupDecay, family
+from reference.restarts import CosineRestartsDecay, WarmRestartsDecay
 from reference.schedule import Schedule
 from reference.slug import PLUS, REGISTRY, SlugError, parse
 from reference.tests.pairs import CONVENTIONS, DECAYS, WARMUPS
-from reference.timed_decay import CosineDecay, LinearDecay, PolynomialDecay, StableDecay
+from reference.timed_decay import CosineDecay, LinearDecay, PolynomialDecay, StableDecay, TanhDecay
 from reference.torch_cosine import SWALR
 from reference.torch_factor import ExponentialLR
 from reference.torch_plateau import ReduceLROnPlateau
@@ -27,6 +28,7 @@ from reference.warmup import (
     ConstantWarmup,
     ExponentialWarmup,
     LinearWarmup,
+    LogWarmup,
     PolynomialWarmup,
     StepWarmup,
     Warmup,
@@ -36,7 +38,7 @@ from reference.warmup import (
 
 def broken_rule(warmup: Warmup, decay: Decay, convention: Convention) -> str | None:
     """The message of the `WarmupDecay` rule that a combination breaks; None for a valid one."""
-    rising = isinstance(warmup, LinearWarmup | PolynomialWarmup) or warmup.slug_name == "cosinewarmup"
+    rising = isinstance(warmup, LinearWarmup | PolynomialWarmup) or warmup.slug_name in ("cosinewarmup", "logwarmup")
     if convention.start == "zero" and rising and warmup.start_factor > 0:
         return "must be 0 with start='zero'"
     if convention.past_end == "unbounded" and isinstance(decay, PolynomialDecay) and decay.power % 1:
@@ -44,11 +46,19 @@ def broken_rule(warmup: Warmup, decay: Decay, convention: Convention) -> str | N
     return None
 
 
+def starts_above(pair: WarmupDecay, base: float) -> bool:
+    """Whether the warmup starts above the LR of the decay alone at the end of the warmup."""
+    alone = WarmupDecay(LinearWarmup(0), pair.decay, pair.convention)
+    sized = isinstance(pair.warmup, LinearWarmup | PolynomialWarmup | ConstantWarmup | ExponentialWarmup)
+    sized = sized or pair.warmup.slug_name in ("cosinewarmup", "logwarmup")
+    return sized and pair.warmup.start_factor * base > float(alone(pair.warmup.warmup_steps, base))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("decay", DECAYS, ids=lambda d: d.slug)
 @pytest.mark.parametrize("warmup", WARMUPS, ids=lambda w: w.slug)
 def test_every_pair_in_every_convention(warmup: Warmup, decay: Decay) -> None:
-    """Under each of the 64 conventions a pair evaluates, parses back and pickles, or is rejected by its rule."""
+    """Under each of the 128 conventions a pair evaluates, parses back and pickles, or is rejected by its rule."""
     steps = np.arange(40)
     for convention in CONVENTIONS:
         rule = broken_rule(warmup, decay, convention)
@@ -57,6 +67,10 @@ def test_every_pair_in_every_convention(warmup: Warmup, decay: Decay) -> None:
                 WarmupDecay(warmup, decay, convention)
             continue
         pair = WarmupDecay(warmup, decay, convention)
+        if convention.clock == "meeting" and starts_above(pair, 0.5):
+            with pytest.raises(ValueError, match=r"must be <= .*, where the decay is at step 5"):
+                pair(steps, 0.5)
+            continue
         values = pair(steps, 0.5)
         assert np.isfinite(values).all()
         assert [pair(int(t), 0.5) for t in steps[::13]] == values[::13].tolist()
@@ -70,9 +84,9 @@ def test_every_pair_in_every_convention(warmup: Warmup, decay: Decay) -> None:
 
 
 def test_pairs_of_different_conventions_differ() -> None:
-    """The 64 conventions give 64 different schedules with 64 different slugs."""
+    """The 128 conventions give 128 different schedules with 128 different slugs."""
     pairs = [WarmupDecay(LinearWarmup(5), CosineDecay(7), c) for c in CONVENTIONS]
-    assert len(set(pairs)) == len({p.slug for p in pairs}) == len(CONVENTIONS) == 64
+    assert len(set(pairs)) == len({p.slug for p in pairs}) == len(CONVENTIONS) == 128
 
 
 @pytest.mark.parametrize(
@@ -95,6 +109,17 @@ def test_pairs_of_different_conventions_differ() -> None:
                 Convention("first", "closed", "multiplicative", "periodic"),
             ),
         ),
+        (
+            "with_saffine_eopen_kmeeting_pclamp.linear4_s0p001+cosine12",
+            WarmupDecay(LinearWarmup(4, 0.001), CosineDecay(12), Convention("affine", clock="meeting")),
+        ),
+        ("familyd.logwarmup4+hold", family("D", LogWarmup(4), ConstantDecay())),
+        ("delayed1.linear4+lineardecay8", Delayed(parse("linear4+lineardecay8"), 1)),
+        ("tanh90_am6p0_b4p0", TanhDecay(90, -6.0, 4.0)),
+        ("cosinerestarts90_c3", CosineRestartsDecay(90, 3)),
+        ("restarts30_g2_r0p5", WarmRestartsDecay(30, 2, 0.5)),
+        ("wsd3_d4_hgeometric_m0p01", StableDecay(3, 4, "geometric", 0.01)),
+        ("invsqrt100_s100", InverseSqrtDecay(100, 100)),
         ("noam4000_d512", Noam(4000, 512)),
         ("noam4000_d512_f2p0_cmaxone", Noam(4000, 512, 2.0, "max_one")),
         ("clock_x4_a3.linear5+hold", per_micro_batch(parse("linear5+hold"), 4)),
@@ -218,9 +243,23 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: MultiStepDecay(3), "milestones=3 must be a tuple of integers"),  # type: ignore[arg-type]
     (lambda: PolynomialDecay(2, -1.0), "power=-1.0 must be > 0"),
     (lambda: InverseSqrtDecay(0), "timescale=0 must be >= 1"),
-    (lambda: StableDecay(2, 2, "round"), "shape='round' must be one of linear, cosine, sqrt"),
+    (lambda: InverseSqrtDecay(4, -1), "stable_steps=-1 must be >= 0"),
+    (lambda: InverseSqrtDecay(4, 0, 0.5)(1, 0.49), "min_lr=0.5 must be <= base_lr=0.49"),
+    (lambda: LogWarmup(4, 1.5), "start_factor=1.5 must be <= 1"),
+    (lambda: TanhDecay(4, 3.0, 3.0), "lower=3.0 must be < 3"),
+    (lambda: TanhDecay(4, upper=400.0), "upper=400.0 must be <= 300"),
+    (lambda: CosineRestartsDecay(4, 0), "cycles=0 must be >= 1"),
+    (lambda: CosineRestartsDecay(2**50, 2**13), f"cycles=8192 must be < 2**63 / decay_steps={2**50}"),
+    (lambda: CosineRestartsDecay(4, 2, 0.5)(1, 0.49), "min_lr=0.5 must be <= base_lr=0.49"),
+    (lambda: WarmRestartsDecay(0), "first_steps=0 must be >= 1"),
+    (lambda: WarmRestartsDecay(4, 1.5), "growth=1.5 must be an integer"),  # type: ignore[arg-type]
+    (lambda: WarmRestartsDecay(4, 2, 1.5), "shrink=1.5 must be <= 1"),
+    (lambda: WarmRestartsDecay(4, min_lr=0.5)(1, 0.49), "min_lr=0.5 must be <= base_lr=0.49"),
+    (lambda: Delayed(LinearWarmup(4), -1), "steps=-1 must be >= 0"),
+    (lambda: StableDecay(2, 2, "geometric"), "min_lr=0.0 must be > 0"),
+    (lambda: StableDecay(2, 2, "round"), "shape='round' must be one of linear, cosine, sqrt, exponential, geometric"),
     (lambda: Convention(end="shut"), "end='shut' must be one of open, closed"),
-    (lambda: Convention(clock="wall"), "clock='wall' must be one of prefix, multiplicative"),
+    (lambda: Convention(clock="wall"), "clock='wall' must be one of prefix, multiplicative, absolute, meeting"),
     (lambda: Noam(4, 0), "d_model=0 must be >= 1"),
     (lambda: Noam(4, 8, 0.0), "factor=0.0 must be > 0"),
     (lambda: Noam(4, 8, count="two"), "count='two' must be one of from_one, max_one, from_zero"),

@@ -10,13 +10,16 @@ from reference import (
     ConstantDecay,
     ConstantWarmup,
     CosineDecay,
+    CosineRestartsDecay,
     CosineWarmup,
+    Delayed,
     ExponentialDecay,
     ExponentialWarmup,
     InverseSqrtDecay,
     LambdaLR,
     LinearDecay,
     LinearWarmup,
+    LogWarmup,
     MultiStepDecay,
     PolynomialDecay,
     PolynomialWarmup,
@@ -25,8 +28,11 @@ from reference import (
     StableDecay,
     StepDecay,
     StepWarmup,
+    TanhDecay,
+    WarmRestartsDecay,
     WarmupDecay,
 )
+from suite.shared.words import counted
 
 WARMUPS = {
     LinearWarmup: "linear",
@@ -35,6 +41,7 @@ WARMUPS = {
     PolynomialWarmup: "polynomial",
     ConstantWarmup: "constant",
     StepWarmup: "stepwise",
+    LogWarmup: "logarithmic",
 }
 DECAYS = {
     ConstantDecay: "hold",
@@ -46,7 +53,17 @@ DECAYS = {
     MultiStepDecay: "multistep",
     InverseSqrtDecay: "inverse square root",
     StableDecay: "warmup-stable-decay",
+    TanhDecay: "hyperbolic tangent",
+    CosineRestartsDecay: "cosine with restarts",
+    WarmRestartsDecay: "cosine with restarts",
 }
+#: The shapes of a stable decay that are not called what they are.
+SHAPES = {"sqrt": "square root", "exponential": "2·½ˣ − 1", "geometric": "exponential"}
+#: The fields of decays that are numbers.
+NUMBERS = (
+    *("decay_steps", "stable_steps", "min_lr", "gamma", "step_size", "timescale", "power"),
+    *("cycles", "first_steps", "growth", "shrink", "lower", "upper"),
+)
 #: How a decay continues after its end, where it does not stay there.
 PAST_END = {"periodic": "then rising again", "restart": "then restarting", "unbounded": "then continuing downwards"}
 
@@ -59,7 +76,7 @@ def family_of(pair: WarmupDecay) -> str:
     ('B', 'A')
     """
     rule, w = pair.convention, pair.warmup.warmup_steps
-    if w == 0:
+    if w == 0 or rule.clock in ("absolute", "meeting"):
         return ""
     if rule.clock == "multiplicative":
         return "G"
@@ -89,6 +106,8 @@ def _composition(schedule: Schedule, base: float) -> str:
     if isinstance(schedule, Clocked):
         pace = f"once every {schedule.every} updates" if schedule.every > 1 else f"{schedule.times} times per update"
         return f"{_composition(schedule.schedule, base)} stepped {pace}"
+    if isinstance(schedule, Delayed):
+        return f"{_composition(schedule.schedule, base)} {counted(schedule.steps, 'step')} late"
     if isinstance(schedule, WarmupDecay):
         return f"({describe(schedule, base)})"
     parts = [
@@ -113,7 +132,10 @@ def describe(pair: WarmupDecay, base: float) -> str:
     warmup = f"{WARMUPS.get(type(pair.warmup), 'untuned')} warmup of {w} steps"
     if pair.warmup.start_factor:
         warmup += f" from {number(pair.warmup.start_factor * base)}"
-    return f"{warmup}{f' (family {letter})' if letter else ''}, {_decay(pair, base)}"
+    if pair.convention.clock == "meeting":
+        warmup += f" to {number(float(pair(w, base)))}"
+    text = f"{warmup}{f' (family {letter})' if letter else ''}, {_decay(pair, base)}"
+    return f"{text}, counted from step 0" if pair.convention.clock in ("absolute", "meeting") else text
 
 
 def _decay(pair: WarmupDecay, base: float) -> str:
@@ -122,8 +144,11 @@ def _decay(pair: WarmupDecay, base: float) -> str:
         return f"then constant at {number(base)}" if pair.warmup.warmup_steps else f"constant LR {number(base)}"
     kind = DECAYS[type(decay)]
     if isinstance(decay, StableDecay):
-        shape = "square root" if decay.shape == "sqrt" else decay.shape
-        kind = f"constant for {decay.stable_steps} steps, then {shape}"
+        kind = f"constant for {decay.stable_steps} steps, then {SHAPES.get(decay.shape, decay.shape)}"
+    if isinstance(decay, InverseSqrtDecay) and decay.stable_steps:
+        kind = f"constant for {decay.stable_steps} steps, then {kind}"
+    if isinstance(decay, CosineRestartsDecay | WarmRestartsDecay):
+        return _restarts(decay, base)
     text = f"{kind} decay from base LR {number(base)}"
     if isinstance(decay, StepDecay):
         return f"{text} by a factor of {number(decay.gamma)} every {decay.step_size} steps"
@@ -140,6 +165,17 @@ def _decay(pair: WarmupDecay, base: float) -> str:
     return text if length is None or past_end == "clamp" else f"{text}, {PAST_END[past_end]}"
 
 
+def _restarts(decay: CosineRestartsDecay | WarmRestartsDecay, base: float) -> str:
+    low = f" to {number(decay.min_lr)}" if decay.min_lr else ""
+    if isinstance(decay, CosineRestartsDecay):
+        cycles = counted(decay.cycles, "cosine decay")
+        return f"{cycles} from base LR {number(base)}{low}, one after the other in {decay.decay_steps} steps"
+    change = [f"{decay.growth} times as long"] if decay.growth > 1 else []
+    change += [f"{number(decay.shrink)} times as high"] if decay.shrink < 1 else []
+    each = f", each {' and '.join(change)} as the one before" if change else ""
+    return f"cosine decay from base LR {number(base)}{low} over {decay.first_steps} steps, then warm restarts{each}"
+
+
 def numbers(pair: WarmupDecay, base: float) -> dict[str, float | int | str]:
     """The names and numbers of a schedule as parameters of an explanation."""
     parameters: dict[str, float | int | str] = {
@@ -150,7 +186,7 @@ def numbers(pair: WarmupDecay, base: float) -> dict[str, float | int | str]:
         "base_lr": base,
         "start_factor": pair.warmup.start_factor,
     }
-    for name in ("decay_steps", "stable_steps", "min_lr", "gamma", "step_size", "timescale", "power"):
+    for name in NUMBERS:
         value = getattr(pair.decay, name, None)
         if value:
             parameters[name] = value
