@@ -66,7 +66,7 @@ class Table:
         values = self.load(name)
         rows = np.arange(values.size) if rows is None else rows
         present = self.present(name)
-        if present is not None:
+        if present is not None and present.size < values.size:
             rows = np.intersect1d(rows, present)
         values = values[rows]
         if present is not None and values.dtype != object:
@@ -92,6 +92,26 @@ class Table:
                 shown = str(value)[:40]
                 raise ValueError(f"{name}={shown!r} in {self.where(int(rows[i]))} must be a number") from None
         return numbers
+
+
+def of_values(values: Sequence[Any]) -> tuple[Values, Steps | None]:
+    """A column of values and the rows that have one, as `Table.load` and `Table.present` give them.
+
+    Plain numbers become float64, with NaN for None; the rows are None where a value is something else.
+
+    >>> of_values([1, None, 0.5]), of_values(["0.5"])
+    ((array([1. , nan, 0.5]), array([0, 2])), (array(['0.5'], dtype=object), None))
+    """
+    if {*map(type, values)} <= {int, float, type(None)}:
+        try:
+            column = np.array(values, dtype=np.float64)
+        except OverflowError:
+            pass
+        else:
+            return column, np.flatnonzero([value is not None for value in values])
+    objects = np.empty(len(values), dtype=object)
+    objects[:] = values
+    return objects, None
 
 
 @functools.lru_cache(maxsize=1024)

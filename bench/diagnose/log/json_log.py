@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
-import numpy as np
-
-from .columns import Table, Values, names_lr
+from .columns import Table, names_lr, of_values
 from .source import Source
 
 #: Keys that hold the records of an export: MLflow's REST answer, Keras's History.
 RECORDS = ("metrics", "history", "records", "data")
+
+#: Types that are no part of a nested record.
+PLAIN = {int, float, str, type(None), bool}
 
 
 def read_json(source: Source, text: str) -> Table:
@@ -31,13 +33,17 @@ def read_json(source: Source, text: str) -> Table:
     last = content.get("max_steps") if trainer else None
     columns = _columns(source, _records(content))
 
-    def load(name: str) -> Values:
-        column = np.empty(len(columns[name]), dtype=object)
-        column[:] = columns[name]
-        return column
-
+    column = functools.cache(lambda name: of_values(columns[name]))
     names = [name for name in columns if any(value is not None for value in columns[name])]
-    return Table(names, load, lambda row: f"entry {row}", trainer=trainer, last_step=last, notes=notes)
+    return Table(
+        names,
+        lambda name: column(name)[0],
+        lambda row: f"entry {row}",
+        trainer=trainer,
+        last_step=last,
+        notes=notes,
+        present=lambda name: column(name)[1] if name in columns else None,
+    )
 
 
 def _records(content: Any) -> Any:
@@ -59,7 +65,7 @@ def _columns(source: Source, records: Any) -> dict[str, list[Any]]:
         return records
     if isinstance(records, list) and records:
         if all(isinstance(record, dict) for record in records):
-            flat = [_flat(record) for record in records]
+            flat = [record if {*map(type, record.values())} <= PLAIN else _flat(record) for record in records]
             names = list(dict.fromkeys(name for record in flat for name in record))
             return {name: [record.get(name) for record in flat] for name in names}
         if not any(isinstance(record, dict | list) for record in records):
@@ -91,6 +97,9 @@ def _parsed(text: str) -> tuple[Any, tuple[str, ...]]:
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) < 2 or (error.msg != "Extra data" and not _is_record(lines[0])):
             raise
+    records = _all_at_once(lines)
+    if records is not None:
+        return records, ()
     records, last = [], len(lines) - 1
     for i, line in enumerate(lines):
         try:
@@ -100,6 +109,17 @@ def _parsed(text: str) -> tuple[Any, tuple[str, ...]]:
                 raise json.JSONDecodeError(f"line {i + 1}: {error.msg}", line, error.pos) from None
             return records, (f"The last line, {line[:40]!r}, is cut off, as in a killed run; it is left out.",)
     return records, ()
+
+
+def _all_at_once(lines: list[str]) -> list[Any] | None:
+    """The records of lines that hold one each, which is faster than line by line; None if a line holds another."""
+    if not all(line[0] == "{" and line[-1] == "}" for line in lines):
+        return None
+    try:
+        records = json.loads(f"[{','.join(lines)}]")
+    except json.JSONDecodeError:
+        return None
+    return records if len(records) == len(lines) else None
 
 
 def _is_record(line: str) -> bool:

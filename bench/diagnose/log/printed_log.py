@@ -1,47 +1,55 @@
-"""Learning rates in the printed lines of a training script, found by their names.
-
-The forms are those of public logs: Megatron, fairseq, DeepSpeed, detectron2, mmengine and mmcv, timm, DINO, Swin,
-torchvision's references, the Trainer's printed dicts and whatever builds on it, torchtitan, torchtune, OpenNMT,
-Composer, OLMo, llm.c, YOLOX, PaddleOCR, icefall, Caffe, and progress bars of tqdm.
-"""
+"""Learning rates in the printed lines of a training script, as a table."""
 
 from __future__ import annotations
 
 import collections
+import dataclasses
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-import numpy as np
+from reference.check import Steps
 
-from .columns import SETTINGS, STEP_NAMES, Table, Values, names_lr, plain
+from .columns import STEP_NAMES, Table, Values, of_values
+from .line_patterns import LineKind, LinePatterns
+from .printed_line import has_step, learning_rates
 from .source import Source
 
-NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:nan|inf)\b"
-#: Between a name and its number. A comma is none: it separates cells.
-SEPARATOR = r"(?:[\"']?[ \t]*(?:=|:|\bis\b)[ \t]*[\"']?|[ \t]+)"
-#: The end of a learning rate's name, and its number or list; lines are searched in lower case.
-LR = re.compile(rf"((?:learning[ _-]?rate|lr)[\w./-]*){SEPARATOR}(?:tensor\()?(\[[^\]\n]*\]|{NUMBER})(?![\w%]|\.\d)")
-#: torch's schedulers with verbose=True.
-GROUP = re.compile(rf"learning rate of (?:parameter )?group (\d+) to ({NUMBER})")
-#: The end of a step's name, its number, and how many there are.
-STEP = re.compile(
-    r"((?:step|iteration|iter|update|batch|epoch|sample|token)s?)[\"']?(?:\(\w+\))?"
-    r"\s*[:=#]?\s*[\"'\[]?\s*(\d+(?:\.\d+)?)(?:\s*/\s*(\d+))?(?![\w%]|\.\d)"
-)
-#: Words before the end of a step's name, as in `global_step`; `sec/step` is another quantity.
-STEP_WORDS = {"", "train", "trainer", "global", "optimizer", "update", "num", "acc", "current", "consumed", "seen"}
-#: `Epoch [3][50/2500]`, `Train: 0 [  50/1251 (  4%)]`, `epoch 010:  2000 / 8223`: an epoch and a batch of it.
-EPOCH_BATCH = re.compile(
-    r"(?:epoch|train)(?:\(\w+\))?[:\s]*\[?\s*(\d+)\b(?:\s*/\s*\d+)?\s*\]?(?:\s*\(\s*\d+%\))?[:,\s]*"
-    r"(?:\[\s*(\d+)\s*/\s*(\d+)|(\d+)\s*/\s*(\d+))"
-)
-BAR = re.compile(r"\|\s*(\d+)/(\d+)\s*\[")
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 #: Characters at both ends of a text in which printed learning rates are looked for.
 LOOKED_AT = 2**20
 
-Record = dict[str, float]
+
+@dataclasses.dataclass(eq=False)
+class PrintedRows:
+    """Lines that name a learning rate: the number of each, what it names, and the numbers."""
+
+    lines: list[int] = dataclasses.field(default_factory=list)
+    kinds: list[LineKind] = dataclasses.field(default_factory=list)
+    values: list[tuple[float, ...]] = dataclasses.field(default_factory=list)
+
+    def add(self, line: int, kind: LineKind, values: tuple[float, ...]) -> None:
+        """Append a row."""
+        self.lines.append(line)
+        self.kinds.append(kind)
+        self.values.append(values)
+
+    def only(self, keep: Callable[[LineKind], bool]) -> PrintedRows:
+        """The rows of some kinds."""
+        kinds = {kind for kind in set(self.kinds) if keep(kind)}
+        rows = [i for i, kind in enumerate(self.kinds) if kind in kinds]
+        if len(rows) == len(self.kinds):
+            return self
+        return PrintedRows([self.lines[i] for i in rows], [self.kinds[i] for i in rows], [self.values[i] for i in rows])
+
+    def column(self, name: str) -> tuple[Values, Steps | None]:
+        """The column of a name, and its rows with a value."""
+        places = {kind: kind.names.index(name) if name in kind.names else -1 for kind in set(self.kinds)}
+        if len(places) == 1:
+            place = next(iter(places.values()))
+            return of_values([values[place] for values in self.values])
+        at = [places[kind] for kind in self.kinds]
+        return of_values([values[i] if i >= 0 else None for i, values in zip(at, self.values, strict=True)])
 
 
 def is_printed(text: str) -> bool:
@@ -52,7 +60,7 @@ def is_printed(text: str) -> bool:
     """
     body = text.lstrip().partition("\n")[2] or text.lstrip().partition("\r")[2]
     parts = [body] if len(body) <= 2 * LOOKED_AT else [body[:LOOKED_AT], body[-LOOKED_AT:]]
-    return any(_lrs(line) for part in parts for _, line in _lines(part) if not line.lstrip().startswith("#"))
+    return any(learning_rates(line) for part in parts for _, line in _lines(part) if not line.lstrip().startswith("#"))
 
 
 def read_printed(source: Source, text: str) -> Table:
@@ -60,122 +68,64 @@ def read_printed(source: Source, text: str) -> Table:
 
     Raises ValueError if no line names a learning rate.
     """
-    own: list[tuple[int, Record]] = []
-    carried: list[tuple[int, Record]] = []
-    steps: Record = {}
+    own, carried = PrintedRows(), PrintedRows()
+    before: tuple[LineKind, tuple[float, ...]] = LineKind(), ()
+    read = LinePatterns().read
     for number, line in _lines(text):
-        lrs, found = _lrs(line), _steps(line)
-        if lrs:
-            (own if found else carried).append((number, {**(found or steps), **lrs}))
-        elif found:
-            steps = found
-    rows = own if len(own) >= len(carried) else [row for row in carried if _has_step(row[1])] or carried
-    if not rows:
+        kind, values = read(line)
+        if not kind.lrs:
+            before = (kind, values) if kind.steps else before
+        elif kind.steps:
+            own.add(number, kind, values)
+        else:
+            carried.add(number, LineKind(before[0].steps, kind.lrs), before[1] + values)
+    rows = own
+    if len(own.lines) < len(carried.lines):
+        named = carried.only(lambda kind: has_step(kind.steps))
+        rows = named if named.lines else carried
+    if not rows.lines:
         raise ValueError(f"{source.shown} must have lines that name a learning rate and its number")
     rows = _with_the_usual_step(_merged(rows))
-    names = list(dict.fromkeys(name for _, row in rows for name in row))
-
-    def load(name: str) -> Values:
-        column = np.empty(len(rows), dtype=object)
-        column[:] = [row.get(name) for _, row in rows]
-        return column
-
-    return Table(names, load, lambda row: f"line {rows[row][0]}", unfinished=not text.endswith(("\n", "\r")))
+    column = functools.cache(rows.column)
+    names = list(dict.fromkeys(name for kind in dict.fromkeys(rows.kinds) for name in kind.names))
+    return Table(
+        names,
+        lambda name: column(name)[0],
+        lambda row: f"line {rows.lines[row]}",
+        unfinished=not text.endswith(("\n", "\r")),
+        present=lambda name: column(name)[1] if name in names else None,
+    )
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """The lines with their numbers; a carriage return, as progress bars print it, starts a line too."""
     for number, line in enumerate(text.split("\n"), 1):
-        for part in line.split("\r"):
+        for part in line.split("\r") if "\r" in line else (line,):
             if part:
                 yield number, COLOURS.sub("", part) if "\x1b" in part else part
 
 
-@functools.lru_cache(maxsize=1024)
-def _is_lr(name: str) -> bool:
-    """Whether a name is that of a learning rate in use, not of a setting."""
-    return names_lr(name) and not SETTINGS.search(name.lower())
-
-
-def _lrs(line: str) -> Record:
-    lowered = _lowered(line)
-    if "lr" not in lowered and "learning" not in lowered:
-        return {}
-    groups = {f"lr group {group}": float(value) for group, value in GROUP.findall(lowered)}
-    if groups:
-        return groups
-    lrs: Record = {}
-    for found in LR.finditer(lowered):
-        start = _start_of_word(lowered, found.start())
-        name, value = line[start : found.end(1)].lstrip("./-"), found[2]
-        if not _is_lr(name):
-            continue
-        values = re.findall(NUMBER, value) if value[0] == "[" else [value]
-        for i, one in enumerate(values):
-            lrs.setdefault(name if len(values) == 1 else f"{name} group {i}", float(one))
-    return lrs
-
-
-def _steps(line: str) -> Record:
-    """The numbers of the step, the epoch and the batch that a line names."""
-    lowered = _lowered(line)
-    steps: Record = {}
-    both = EPOCH_BATCH.search(lowered) if "epoch" in lowered or "train" in lowered else None
-    if both:
-        batch, batches = (both[2], both[3]) if both[2] is not None else (both[4], both[5])
-        steps = {"epoch": float(both[1]), "batch": float(batch), "batches": float(batches)}
-    for found in STEP.finditer(lowered):
-        start = _start_of_word(lowered, found.start())
-        if not set(re.split(r"[_/]", lowered[start : found.start()])) <= STEP_WORDS:
-            continue
-        key, value, total = plain(lowered[start : found.end(1)]), found[2], found[3]
-        if "." in value and key != "epoch":
-            continue
-        if total and key != "epoch":
-            steps.setdefault("batches", float(total))
-        steps.setdefault(key, float(value))
-    bar = BAR.search(lowered) if "|" in lowered else None
-    if bar and not _has_step(steps):
-        steps |= {"batch": float(bar[1]), "batches": float(bar[2])}
-    return steps
-
-
-def _lowered(line: str) -> str:
-    """The line in lower case, character by character the same."""
-    lowered = line.lower()
-    return lowered if len(lowered) == len(line) else line
-
-
-def _start_of_word(line: str, at: int) -> int:
-    """Where the word that continues at a position starts."""
-    while at and (line[at - 1].isalnum() or line[at - 1] in "_./-"):
-        at -= 1
-    return at
-
-
-def _has_step(row: Record) -> bool:
-    return any(name in row for name in (*STEP_NAMES, "batch"))
-
-
-def _merged(rows: list[tuple[int, Record]]) -> list[tuple[int, Record]]:
-    """The rows, where those that follow each other with the same step and other learning rates are one."""
-    merged: list[tuple[int, Record]] = []
-    for number, row in rows:
-        before = merged[-1][1] if merged else {}
-        steps = {name: value for name, value in row.items() if not names_lr(name)}
-        lrs = [name for name in row if names_lr(name)]
-        same = steps and steps == {name: value for name, value in before.items() if not names_lr(name)}
-        if same and not any(name in before for name in lrs):
-            before.update(row)
-        else:
-            merged.append((number, dict(row)))
+def _merged(rows: PrintedRows) -> PrintedRows:
+    """The rows, where those that follow each other with the same steps and other learning rates are one."""
+    if len(set(rows.kinds)) == 1:
+        return rows
+    merged = PrintedRows()
+    for number, kind, values in zip(rows.lines, rows.kinds, rows.values, strict=True):
+        if merged.kinds and kind.steps and kind is not merged.kinds[-1]:
+            last, count = merged.kinds[-1], len(kind.steps)
+            same = last.steps == kind.steps and merged.values[-1][:count] == values[:count]
+            if same and not set(kind.lrs) & set(last.lrs):
+                merged.kinds[-1] = LineKind(kind.steps, last.lrs + kind.lrs)
+                merged.values[-1] += values[count:]
+                continue
+        merged.add(number, kind, values)
     return merged
 
 
-def _with_the_usual_step(rows: list[tuple[int, Record]]) -> list[tuple[int, Record]]:
+def _with_the_usual_step(rows: PrintedRows) -> PrintedRows:
     """The rows that have the kind of step that most rows have: a setting printed at the start has none."""
-    counts = collections.Counter(name for _, row in rows for name in row if not names_lr(name))
+    kinds = collections.Counter(rows.kinds)
     for name in (*STEP_NAMES, "batch", "epoch"):
-        if counts[name] > len(rows) / 2:
-            return [row for row in rows if name in row[1]]
+        if sum(count for kind, count in kinds.items() if name in kind.steps) > len(rows.lines) / 2:
+            return rows.only(lambda kind, name=name: name in kind.steps)  # type: ignore[misc]
     return rows
