@@ -34,6 +34,8 @@ OWNER_NAMES = (
     *("run", "run.hash", "run_hash", "run_id", "experimentkey", "experiment_key"),
     *("optimizer", "group", "param_group"),
 )
+#: Up to here every integer is a float64.
+MOST_EXACT = 2**53
 #: Names listed in an error message, at most.
 SHOWN = 8
 
@@ -97,18 +99,17 @@ class Table:
 def of_values(values: Sequence[Any]) -> tuple[Values, Steps | None]:
     """A column of values and the rows that have one, as `Table.load` and `Table.present` give them.
 
-    Plain numbers become float64, with NaN for None; the rows are None where a value is something else.
+    Plain numbers become float64, with NaN for None; the rows are None where a value is something else, such as
+    an integer that is no float64.
 
     >>> of_values([1, None, 0.5]), of_values(["0.5"])
     ((array([1. , nan, 0.5]), array([0, 2])), (array(['0.5'], dtype=object), None))
     """
-    if {*map(type, values)} <= {int, float, type(None)}:
-        try:
-            column = np.array(values, dtype=np.float64)
-        except OverflowError:
-            pass
-        else:
-            return column, np.flatnonzero([value is not None for value in values])
+    kinds = {*map(type, values)}
+    exact = int not in kinds or all(type(value) is not int or abs(value) <= MOST_EXACT for value in values)
+    if exact and kinds <= {int, float, type(None)}:
+        column = np.array(values, dtype=np.float64)
+        return column, np.flatnonzero([value is not None for value in values])
     objects = np.empty(len(values), dtype=object)
     objects[:] = values
     return objects, None
