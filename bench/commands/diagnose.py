@@ -145,8 +145,8 @@ def _check_settings(args: argparse.Namespace) -> None:
     warmup, total, base = args.warmup_steps, args.total_steps, args.base_lr
     if total is not None:
         integer("total_steps", total, 2)
-    if warmup is not None and integer("warmup_steps", warmup) > (warmup if total is None else total):
-        raise InputError(f"warmup_steps={warmup} must be <= total_steps={total}")
+    if warmup is not None:
+        integer("warmup_steps", warmup)
     if base is not None:
         real("base_lr", base, above=0.0)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.diagnose.core.counts import Counts
 from bench.diagnose.core.diagnosis import VERDICTS, Diagnosis
+from bench.diagnose.core.fact import Fact
 from bench.diagnose.core.trace import Trace
 from bench.diagnose.counted.clock import in_scheduler_steps, joined, on_scheduler_clock
 from bench.diagnose.counted.consistent import by_counts, consistent
@@ -19,7 +20,11 @@ from reference import Schedule
 from reference.check import Rates, Steps
 
 from .against_schedule import against_schedule
+from .base_lr import with_base_of_trace
+from .compare_told import compare_told, longer_warmup, told_numbers
 from .judge import can_be_fitted, judged
+from .never_moves import as_finding, never_moves
+from .parts_of_trace import by_parts
 from .without_schedule import without_schedule
 
 
@@ -33,30 +38,58 @@ def diagnose(
 ) -> Diagnosis:
     """Identify the schedule in a trace, or what is wrong with it.
 
-    With `expect` (at `base_lr`, by default 1): how the trace differs from it and why. With settings only:
-    any healthy schedule with these settings is right. With nothing: the family, the kinds and their parameters.
+    With `expect` (at `base_lr`, by default the one that fits best): how the trace differs from it and why. With
+    settings only: any healthy schedule with these settings is right. With nothing: the family, the kinds and their
+    parameters. What was told never hides an answer: where nothing told fits, the trace's own numbers are compared.
     The facts come with every diagnosis; where no explanation fits they decide. What a recorder has counted comes
     before any fit, and rules out what contradicts it.
     """
     told = Told(base_lr, warmup_steps, total_steps)
+    if expect is None or base_lr is not None or not can_be_fitted(trace):
+        return _diagnosed(trace, expect, 1.0 if base_lr is None else base_lr, told)
+    return with_base_of_trace(trace, expect, lambda base: _diagnosed(trace, expect, base, told))
+
+
+def _diagnosed(trace: Trace, expect: Schedule | None, base_lr: float, told: Told) -> Diagnosis:
     facts = gather_facts(trace, told)
     if not can_be_fitted(trace):
-        return Diagnosis(trace, expect, "fault", (), 0, base_lr, facts)
+        return Diagnosis(trace, expect, "fault", (), 0, told.base_lr, facts)
     if trace.counts is not None:
-        counted = by_counts(trace, expect, 1.0 if base_lr is None else base_lr)
+        counted = by_counts(trace, expect, base_lr)
         if counted is not None:
             return dataclasses.replace(counted, facts=facts)
-        own = on_scheduler_clock(trace) if (expect, warmup_steps, total_steps) == (None, None, None) else None
-        result = None if own is None else judged(without_schedule(own, base_lr), gather_facts(own, told), told)
+        own = on_scheduler_clock(trace) if (expect, told.warmup_steps, told.total_steps) == (None, None, None) else None
+        result = None if own is None else judged(without_schedule(own, told.base_lr), gather_facts(own, told), told)
         if result is not None and result.verdict != "unknown":
             return in_scheduler_steps(result, trace.counts)
+    longer = longer_warmup(trace, told) if expect is None else None
+    if longer is not None:
+        return dataclasses.replace(longer, facts=facts)
     if expect is not None:
-        result = against_schedule(trace, expect, 1.0 if base_lr is None else base_lr, total_steps)
+        result = against_schedule(trace, expect, base_lr, told.total_steps)
     else:
-        result = without_schedule(trace, base_lr, warmup_steps, total_steps)
+        result = without_schedule(trace, told.base_lr, told.warmup_steps, told.total_steps)
+    if never_moves(trace, expect, base_lr, told):
+        result = as_finding(result)
     if trace.counts is not None:
         result = consistent(result, trace.counts)
-    return judged(result, facts, told)
+    result = judged(result, facts, told)
+    return result if result.tied or result.verdict == "healthy" else _freely(result, expect, base_lr, told)
+
+
+def _freely(result: Diagnosis, expect: Schedule | None, base_lr: float, told: Told) -> Diagnosis:
+    """The diagnosis of a trace that nothing told explains: by its parts, or by the numbers of its own schedule."""
+    trace, asked = result.trace, told_numbers(told, expect, base_lr)
+
+    def whole(part: Trace) -> Diagnosis:
+        if expect is not None:
+            return against_schedule(part, expect, base_lr, told.total_steps)
+        return without_schedule(part, told.base_lr, told.warmup_steps, told.total_steps)
+
+    found = by_parts(trace, result.facts, asked, whole) or compare_told(trace, asked)
+    if isinstance(found, Fact):
+        return dataclasses.replace(result, verdict="fault", explanations=(), facts=(found, *result.facts))
+    return result if found is None else dataclasses.replace(result, verdict="fault", explanations=(found,), tied=1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

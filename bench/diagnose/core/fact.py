@@ -7,11 +7,23 @@ from typing import Any
 
 #: Every kind of fact, the most telling first; ids are stable.
 FACT_IDS = (
-    *("not-finite", "negative", "zero", "interleaved", "wrong-updates", "noise", "restart", "jump", "rises-again"),
+    *(
+        "unlike-told",
+        "not-finite",
+        "negative",
+        "zero",
+        "interleaved",
+        "wrong-updates",
+        "noise",
+        "restart",
+        "jump",
+        "rises-again",
+    ),
     *("stuck", "peak", "phases", "constant", "cycles", "levels", "rising", "floor", "ends"),
 )
 #: Where to look next for a fact that no sound schedule has, while its cause is unknown.
 LOOK = {
+    "unlike-told": "the numbers that the scheduler is built with, and their unit: optimizer steps.",
     "not-finite": "the numbers that the scheduler gets: a length of 0, 0/0, or a metric that is NaN.",
     "negative": "the length of the decay: without a floor it must not be shorter than the run.",
     "zero": "the length of the decay, in optimizer steps, and how often scheduler.step() is called.",

@@ -138,7 +138,6 @@ BAD = {
     "column": (["log.csv", "--column", "x"], "column='x'"),
     "first_step": (["log.csv", "--first-step", "7"], "first_step=7"),
     "negative_warmup": (["log.csv", "--warmup-steps", "-1"], "warmup_steps=-1"),
-    "long_warmup": (["log.csv", "--warmup-steps", "9", "--total-steps", "8"], "warmup_steps=9"),
     "total": (["log.csv", "--total-steps", "0"], "total_steps=0"),
     "base": (["log.csv", "--base-lr", "0"], "base_lr=0"),
     "base_nan": (["log.csv", "--base-lr", "nan"], "base_lr=nan"),
