@@ -9,6 +9,9 @@ from bench.diagnose.core.trace import Trace
 from bench.diagnose.hypotheses.anatomy import anatomy
 from bench.diagnose.hypotheses.clocks import clocks
 from bench.diagnose.hypotheses.evidence import Evidence, Hypothesis, gather_evidence
+from bench.diagnose.hypotheses.logs import logs
+from bench.diagnose.hypotheses.recursive import recursive
+from bench.diagnose.hypotheses.resumes import resumes
 from bench.diagnose.hypotheses.scales import scales
 from bench.diagnose.hypotheses.shapes import shapes
 from bench.diagnose.hypotheses.torch_defects import torch_defects
@@ -32,6 +35,9 @@ def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
     expected = evidence.anatomy
     yield Hypothesis("follows", expected.at, {}, expected.schedule, expected.base)
     yield from clocks(evidence)
+    yield from resumes(evidence)
+    yield from logs(evidence)
     yield from scales(evidence)
     yield from shapes(evidence)
+    yield from recursive(evidence)
     yield from torch_defects(evidence)

@@ -20,6 +20,7 @@ from bench.diagnose.hypotheses.clocks import clocks
 from bench.diagnose.hypotheses.curves import evaluated
 from bench.diagnose.hypotheses.ends import ends
 from bench.diagnose.hypotheses.evidence import Evidence, Hypothesis, LRFunction, factor, screen
+from bench.diagnose.hypotheses.resumes import resumes
 from bench.diagnose.hypotheses.scales import scales
 from bench.diagnose.hypotheses.shapes import shapes
 from reference import ExponentialDecay
@@ -196,7 +197,7 @@ def _corrected(data: LoggedLRs, i: int, fit: Fit) -> Iterator[Fit]:
 
 def _events(trace: Trace, data: LoggedLRs, fit: Fit) -> Iterator[Hypothesis]:
     evidence = Evidence(data.t, data.y, data.tol, trace, anatomy(fit.pair, fit.base, data.total))
-    for family in (clocks, scales, ends):
+    for family in (clocks, resumes, scales, ends):
         yield from (h for h in family(evidence) if h.cause in AFTER)
 
 

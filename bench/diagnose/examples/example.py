@@ -16,14 +16,24 @@ from bench.diagnose.core.trace import Trace
 from reference import Schedule
 
 from .clocks import CLOCK_KINDS
+from .lengths import LENGTH_KINDS
+from .logs import LOG_KINDS
 from .loops import degraded
+from .resumes import RESUME_KINDS
 from .scales import SCALE_KINDS
 from .setting import DrawnRun, FaultKind
 from .shapes import SHAPE_KINDS
 from .torch_forms import twin
 
 #: Every kind of mistake that is drawn, by name.
-KINDS: dict[str, FaultKind] = {**CLOCK_KINDS, **SCALE_KINDS, **SHAPE_KINDS}
+KINDS: dict[str, FaultKind] = {
+    **CLOCK_KINDS,
+    **SCALE_KINDS,
+    **SHAPE_KINDS,
+    **LENGTH_KINDS,
+    **RESUME_KINDS,
+    **LOG_KINDS,
+}
 #: Degraded traces keep 4 significant digits of every 10th step.
 DIGITS, EVERY = 4, 10
 #: What the diagnosis is given: the expected schedule, only its settings, or nothing. Drawn with these weights

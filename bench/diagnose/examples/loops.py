@@ -107,6 +107,36 @@ def resumed(lr: LearningRate, updates: int, at: int, counter: int) -> LoggedRun:
     return list(range(updates)), lrs
 
 
+def waiting(lr: LearningRate, iterations: int, skipped: Iterable[int]) -> LoggedRun:
+    """The gradient scaler skips the optimizer in some iterations, and the scheduler waits; each iteration is logged."""
+    lost, counter, lrs = set(skipped), 0, []
+    for iteration in range(iterations):
+        lrs.append(lr(counter))
+        if iteration not in lost:
+            counter += 1
+    return list(range(iterations)), lrs
+
+
+def set_afterwards(lr: LearningRate, updates: int, own: float) -> LoggedRun:
+    """The loop sets the LR after each update; the first one runs at the optimizer's own."""
+    lrs, rate = [], own
+    for t in range(updates):
+        lrs.append(rate)
+        rate = lr(t)
+    return list(range(updates)), lrs
+
+
+def numbered_by_batch(lr: LearningRate, updates: int, k: int) -> LoggedRun:
+    """One row for each update, under the number of its first batch."""
+    steps: list[int] = []
+    lrs: list[float] = []
+    for batch in range(updates * k):
+        if batch % k == 0:
+            steps.append(batch)
+            lrs.append(lr(len(lrs)))
+    return steps, lrs
+
+
 def stopped(lr: LearningRate, updates: int, at: int) -> LoggedRun:
     """After `at` updates the scheduler is no longer stepped."""
     counter, lrs = 0, []
@@ -169,6 +199,55 @@ def torch_loop(
                 optimizer.load_state_dict(states[0])
                 scheduler = build(optimizer)
                 scheduler.load_state_dict(states[1])
+            lrs.append(float(optimizer.param_groups[0]["lr"]))
+            optimizer.step()
+            scheduler.step()
+    return list(range(updates)), lrs
+
+
+def half_restored(build: Build, base: float, updates: int, at: int, kept: str) -> LoggedRun:
+    """A run that is continued at a step with one of its two states: the ``optimizer``'s or the ``scheduler``'s."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        optimizer = one_weight(base)
+        scheduler = build(optimizer)
+        lrs = []
+        for t in range(updates):
+            if t == at:
+                states = {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
+                optimizer = one_weight(base)
+                scheduler = build(optimizer)
+                {"optimizer": optimizer, "scheduler": scheduler}[kept].load_state_dict(states[kept])
+            lrs.append(float(optimizer.param_groups[0]["lr"]))
+            optimizer.step()
+            scheduler.step()
+    return list(range(updates)), lrs
+
+
+def get_lr_logged(build: Build, base: float, updates: int) -> LoggedRun:
+    """The log calls get_lr() of a torch scheduler."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        optimizer = one_weight(base)
+        scheduler = build(optimizer)
+        lrs = []
+        for _ in range(updates):
+            lrs.append(float(scheduler.get_lr()[0]))
+            optimizer.step()
+            scheduler.step()
+    return list(range(updates)), lrs
+
+
+def written_over(build: Build, base: float, updates: int, rates: list[float]) -> LoggedRun:
+    """The loop writes the LRs of a warmup into the optimizer, and steps a torch scheduler all the while."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        optimizer = one_weight(base)
+        scheduler = build(optimizer)
+        lrs = []
+        for t in range(updates):
+            if t < len(rates):
+                optimizer.param_groups[0]["lr"] = rates[t]
             lrs.append(float(optimizer.param_groups[0]["lr"]))
             optimizer.step()
             scheduler.step()

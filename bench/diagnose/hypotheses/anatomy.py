@@ -66,7 +66,9 @@ class Anatomy:
     @property
     def warmup_steps(self) -> int:
         """W, 0 if no warmup is known."""
-        return 0 if self.pair is None else self.pair.warmup.warmup_steps
+        if self.pair is None:
+            return self.schedule.warmup_steps if isinstance(self.schedule, Noam) else 0
+        return self.pair.warmup.warmup_steps
 
     @property
     def decay_steps(self) -> int | None:

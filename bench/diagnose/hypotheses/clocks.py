@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 
 import numpy as np
 
-from reference import Clocked, ReduceLROnPlateau, SequentialLR, per_micro_batch, per_process
+from reference import Clocked, per_micro_batch, per_process
 from reference.check import Rates, Steps
 
-from .anatomy import epoch_of, values
-from .curves import switched
+from .anatomy import Anatomy, epoch_of, values
+from .curves import PastEnd, switched, tabulated, ways_past_end
 from .evidence import Evidence, Hypothesis, LRFunction
+from .logs import rows_taken_for_steps
+from .resumes import moved
 from .skips import skips
 
 #: Numbers tried on both sides of an estimate.
 NEAR = 2
+#: What a continuation past the end costs that is not the written one.
+OTHERWISE = 0.05
+#: Usual numbers of processes and of batches per update, and what another one costs.
+USUAL, RARE = (2, 3, 4, 8, 16, 32, 64), 0.2
+#: Batches of one update that are tried, and rows at which a ragged clock is tried first with a rough tolerance.
+BATCHES, PROBES, ROUGH = 16, slice(None, None, 16), 0.02
 #: Steps ahead or late, and times per update, that are tried where the clock is unknown.
 SHIFTS, TIMES = 48, 16
 
@@ -27,7 +34,6 @@ def clocks(evidence: Evidence) -> Iterator[Hypothesis]:
     yield from _faster(evidence)
     yield from _slower(evidence)
     yield from _stairs(evidence)
-    yield from _resumed(evidence)
     yield from skips(evidence)
 
 
@@ -55,30 +61,34 @@ def _shifted(evidence: Evidence) -> Iterator[Hypothesis]:
         )  # the sharpest jumps
         spare = min(evidence.stride, SHIFTS)
         shifts.update(range(there - here - spare, there - here + spare + 1))
+    last = int(evidence.t[-1])
     for k in sorted(shifts - {0}):
         if k > 0:
-            ahead = Clocked(expected.schedule, ahead=k)
-            for cause in ("log-after", "ahead") if k == 1 else ("ahead",):
-                yield Hypothesis(cause, _moved(expected.at, k), {"k": k}, ahead, expected.base)
+            for way in ways_past_end(expected, expected.pair, expected.pair_base, last + k):
+                ahead = None if way.schedule is None else Clocked(way.schedule, ahead=k)
+                for cause in ("log-after", "ahead") if k == 1 else ("ahead",):
+                    yield Hypothesis(cause, moved(way.at, k), {"k": k}, ahead, expected.base, _price(way, expected))
             continue
-        late = _moved(expected.at, k)
+        late = moved(expected.at, k)
         zero = expected.first == 0
         yield Hypothesis("zero-twice" if zero and k == -1 else "late", late, {"k": -k})
-        if not zero and k == -1:
-            yield Hypothesis("zero-first", _zero_first(late), {"first_lr": expected.first})
+        if k == -1:
+            top = expected.pair_base
+            if not zero:
+                yield Hypothesis("zero-first", _first_is(0.0, late), {"first_lr": expected.first})
+            if abs(top - expected.first) > 1e-9 * top:
+                numbers = {"value": top, "first_lr": expected.first}
+                yield Hypothesis("first-update-unscheduled", _first_is(top, late), numbers)
 
 
-def _moved(at: LRFunction, k: int) -> LRFunction:
-    return lambda t: at(t + k)
-
-
-def _zero_first(at: LRFunction) -> LRFunction:
-    return lambda t: np.where(t == 0, 0.0, at(t))
+def _first_is(value: float, at: LRFunction) -> LRFunction:
+    return lambda t: np.where(t == 0, value, at(t))
 
 
 def _faster(evidence: Evidence) -> Iterator[Hypothesis]:
     phi = evidence.clock[0]
-    schedule, base = evidence.anatomy.schedule, evidence.anatomy.base
+    expected = evidence.anatomy
+    schedule, base, last = expected.schedule, expected.base, int(evidence.t[-1])
     inside = epoch_of(schedule)
     if inside is not None:
         yield Hypothesis(
@@ -89,15 +99,57 @@ def _faster(evidence: Evidence) -> Iterator[Hypothesis]:
             base,
         )
     for n in _times(evidence, phi / np.maximum(evidence.t, 1)):
-        fast = per_process(schedule, n)
-        # A log with numbered rows ends with the schedule; a run that is stepped too often continues after it.
-        ends = evidence.anatomy.total is not None and n * (int(evidence.t[-1]) + 1) <= evidence.anatomy.total + n
-        rows = 0.0 if ends else 0.3
-        yield Hypothesis("per-process", _scaled_clock(evidence.anatomy.at, n, 0), {"n": n}, fast, base)
-        yield Hypothesis("log-rows", _scaled_clock(evidence.anatomy.at, n, 0), {"n": n}, fast, base, rows)
+        yield rows_taken_for_steps(evidence, n)
+        for way, at in _ways(evidence, n * last):
+            fast = None if way.schedule is None else per_process(way.schedule, n)
+            yield Hypothesis("per-process", _scaled_clock(at, n, 0), {"n": n}, fast, base, _price(way, expected, n))
     for k in _times(evidence, (phi + 1) / (evidence.t + 1)):
-        fast = per_micro_batch(schedule, k)
-        yield Hypothesis("micro-batch", _scaled_clock(evidence.anatomy.at, k, k - 1), {"k": k}, fast, base)
+        for way, at in _ways(evidence, k * (last + 1)):
+            fast = None if way.schedule is None else per_micro_batch(way.schedule, k)
+            price = _price(way, expected, k)
+            yield Hypothesis("micro-batch", _scaled_clock(at, k, k - 1), {"k": k}, fast, base, price)
+    yield from _ragged(evidence)
+
+
+def _ways(evidence: Evidence, last: int) -> list[tuple[PastEnd, LRFunction]]:
+    """The ways to continue past the end of the schedule, up to a scheduler step that a fast clock reaches."""
+    expected = evidence.anatomy
+    ways = ways_past_end(expected, expected.pair, expected.pair_base, last)
+    return [(way, tabulated(way.at, last)) for way in ways]
+
+
+def _price(way: PastEnd, expected: Anatomy, times: int = 2) -> float:
+    """A schedule that continues otherwise than it is written assumes a little more, and so does a rare number."""
+    return (0.0 if way.at is expected.at else OTHERWISE) + (0.0 if times in USUAL else RARE)
+
+
+def _ragged(evidence: Evidence) -> Iterator[Hypothesis]:
+    """Stepped once per batch, where the last update of an epoch has fewer batches than the others."""
+    expected, last, total = evidence.anatomy, int(evidence.t[-1]), evidence.anatomy.total
+    if total is None:
+        return
+    phi, rise, fall = evidence.clock
+    pace = evidence.clock_median((phi + 1) / (evidence.t + 1), (rise | fall) & (evidence.t > 0))
+    if pace is not None and pace < 1.2:
+        return
+    paces = range(2, BATCHES + 1) if pace is None else range(max(2, int(pace)), min(int(pace) + 3, BATCHES + 1))
+    ways = _ways(evidence, paces[-1] * (last + 1) if paces else 0)
+    for k in paces:
+        for updates in (n for n in range(2, total + 1) if total % n == 0):
+            for loader in range((updates - 1) * k + 1, updates * k):
+                epoch, update = evidence.t // updates, evidence.t % updates
+                if pace is None and updates * k > total:
+                    continue
+                clock = epoch * loader + np.minimum((update + 1) * k, loader) - 1
+                for way, at in ways:
+                    if np.abs(at(clock[PROBES]) - evidence.y[PROBES]).max() > ROUGH * evidence.y.max():
+                        continue
+                    batches = _batch_clock(at, k, updates, loader)
+                    yield Hypothesis("micro-batch", batches, {"k": k}, extra=0.2 + _price(way, expected, k))
+
+
+def _batch_clock(at: LRFunction, k: int, updates: int, loader: int) -> LRFunction:
+    return lambda t: at(t // updates * loader + np.minimum((t % updates + 1) * k, loader) - 1)
 
 
 def _times(evidence: Evidence, paces: Rates) -> list[int]:
@@ -162,30 +214,3 @@ def _tread(t: Steps, y: Rates, tol: Rates, stride: int) -> range:
     length = float(gaps.min()) if stride == 1 else float(changed[-1] - changed[0]) / (changed.size - 1)
     spare = 0 if stride == 1 else 2 * stride / (changed.size - 1) + 1
     return range(max(2, int(length - spare)), min(int(length + spare) + 2, int(length) + 60))
-
-
-def _resumed(evidence: Evidence) -> Iterator[Hypothesis]:
-    if evidence.first is None:
-        return
-    expected, r = evidence.anatomy, int(evidence.t[evidence.first])
-    for place in evidence.gap(evidence.first):
-        if place > 1:  # at step 1 it is a schedule that runs late
-            alone = isinstance(expected.schedule, ReduceLROnPlateau)  # it cannot be part of a composition
-            again = None if alone else SequentialLR((expected.schedule, expected.schedule), (place,))
-            at = switched(place, expected.at, _moved(expected.at, -place))
-            yield Hypothesis("restarted", at, {"r": place}, again, expected.base)
-    if r > 0:
-        phi, rise, fall = evidence.clock
-        tail = evidence.t >= r
-        shifts = {-1, 1}
-        for where in (rise & tail, fall & tail):
-            shifts.update(_around(evidence.clock_median(phi - evidence.t, where), -r, range(0)))
-        for k in sorted(shifts - {0}):
-            moved = _moved(expected.at, k)
-            yield Hypothesis("resume-shifted", switched(r, expected.at, moved), {"r": r, "k": k})
-        value = float(evidence.y[evidence.first])
-        last = expected.at(np.array([int(evidence.t[evidence.first - 1]), *evidence.gap(evidence.first)]))
-        if np.abs(last - value).min() > 2 * evidence.tol[evidence.first]:
-            return  # it jumped: a schedule that stops keeps its last LR
-        constant = functools.partial(np.full_like, fill_value=value, dtype=np.float64)
-        yield Hypothesis("stuck", switched(r, expected.at, lambda t: constant(t)), {"r": r, "value": value})

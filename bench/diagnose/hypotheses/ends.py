@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from reference import Decay, ExponentialDecay, StableDecay, WarmupDecay
+from reference import Decay, ExponentialDecay, StableDecay, Warmup, WarmupDecay
+from reference.check import Rates, Steps
 
-from .anatomy import Anatomy
-from .curves import evaluated
-from .evidence import Evidence, Hypothesis, mixture
-from .scales import TIMED
+from .anatomy import SAME, Anatomy, decay_length
+from .curves import PastEnd, end_of, evaluated, name_past_end, switched, ways_past_end
+from .evidence import Evidence, Hypothesis, LRFunction, factor, mixture
+from .scales import TIMED, no_warmup, warmup_alone
 
 
 def ends(evidence: Evidence) -> Iterator[Hypothesis]:
@@ -21,16 +22,38 @@ def ends(evidence: Evidence) -> Iterator[Hypothesis]:
     pair = expected.pair
     if pair is None or expected.decay_steps is None:
         return
-    end = expected.decay_steps + (expected.warmup_steps if pair.convention.clock == "prefix" else 0)
-    for past, cause in (("periodic", "rises-again"), ("restart", "rises-again"), ("unbounded", "negative")):
-        power = getattr(pair.decay, "power", 1.0)
-        if past == pair.convention.past_end or (past == "unbounded" and not float(power).is_integer()):
-            continue
-        other = dataclasses.replace(pair, convention=dataclasses.replace(pair.convention, past_end=past))
-        if cause == "negative" and not (evidence.y < -evidence.tol).any():
-            cause = "rises-again"  # a cosine, or an even power: unbounded, they rise
-        yield Hypothesis(cause, evaluated(other, expected.pair_base), {"r": end}, other, expected.pair_base)
+    end, lowest = end_of(pair), float(evidence.y.min())
+    for way in past_ends(evidence, pair):
+        if way.at is not expected.at:
+            cause = name_past_end(way, pair, lowest)
+            numbers = {"r": end, "d": expected.decay_steps, "meant": expected.decay_steps}
+            yield Hypothesis(cause, way.at, numbers, way.schedule, expected.pair_base)
     yield from _floors(evidence, expected, pair)
+    yield from _floors_above(evidence, expected, pair)
+
+
+def past_ends(evidence: Evidence, pair: WarmupDecay) -> list[PastEnd]:
+    """The ways of `ways_past_end` within the trace, and periods that shrink as fast as the trace shows."""
+    base = evidence.anatomy.pair_base
+    ways = ways_past_end(evidence.anatomy, pair, base, int(evidence.t[-1]))
+    length, start = decay_length(pair.decay), pair.warmup.warmup_steps
+    again = next((way for way in ways if way.name == "restart"), None)
+    if not length or again is None or pair.convention.clock != "prefix":
+        return ways
+
+    def period(t: Steps) -> Steps:
+        return np.maximum(t - start, 0) // length
+
+    second = period(evidence.t) == 1
+    rates = again.at(evidence.t)
+    c = factor(evidence.y[second], rates[second], evidence.tol[second]) if second.any() else None
+    if c is None or not 0 < c < 1 - 1e-3:
+        return ways
+
+    def shrinking(share: float) -> LRFunction:
+        return lambda t: again.at(t) * share ** period(t).astype(np.float64)
+
+    return [*ways, *(PastEnd("restart", shrinking(share), None) for share in dict.fromkeys((float(f"{c:.2g}"), c)))]
 
 
 def _floors(evidence: Evidence, expected: Anatomy, pair: WarmupDecay) -> Iterator[Hypothesis]:
@@ -45,12 +68,56 @@ def _floors(evidence: Evidence, expected: Anatomy, pair: WarmupDecay) -> Iterato
         decay = _with_floor(pair.decay, value)
         if decay is None:
             continue
+        warmup = _from_floor(expected, pair.warmup, value)
         for past in dict.fromkeys((pair.convention.past_end, "clamp", "periodic")):
             other = dataclasses.replace(
                 pair, decay=decay, convention=dataclasses.replace(pair.convention, past_end=past)
             )
             numbers = {"value": value, "meant": expected.floor}
             yield Hypothesis(cause, evaluated(other, expected.pair_base), numbers, other, expected.pair_base)
+            if warmup is not None:
+                from_it = dataclasses.replace(other, warmup=warmup)
+                yield Hypothesis(cause, evaluated(from_it, expected.pair_base), numbers, from_it, expected.pair_base)
+
+
+def _from_floor(expected: Anatomy, warmup: Warmup, value: float) -> Warmup | None:
+    """The warmup from another floor, where the expected one starts at the floor; else None."""
+    low, base = expected.floor, expected.pair_base
+    if low <= 0 or abs(warmup.start_factor * base - low) > SAME * base or (value == 0 and not warmup._has_zero):
+        return None
+    return dataclasses.replace(warmup, start_factor=value / base)  # type: ignore[type-var]
+
+
+def _floors_above(evidence: Evidence, expected: Anatomy, pair: WarmupDecay) -> Iterator[Hypothesis]:
+    """A floor above the base LR, so that the decay rises: a factor where a learning rate is expected."""
+    base, w = expected.pair_base, expected.warmup_steps
+    warm = warmup_alone(expected)
+    if not isinstance(pair.decay, (*TIMED, StableDecay)) or warm is None or pair.convention.clock != "prefix":
+        return
+    if not evidence.y.max() > base * (1 + SAME):
+        return
+    rule = dataclasses.replace(pair.convention, start="affine")
+    share_of = WarmupDecay(no_warmup(w), dataclasses.replace(pair.decay, min_lr=0.0), rule)
+    for past in dict.fromkeys((rule.past_end, "clamp", "periodic")):
+        share = dataclasses.replace(share_of, convention=dataclasses.replace(rule, past_end=past))
+        later = evidence.t >= w
+        part = share(evidence.t[later], 1.0)
+        low = mixture(evidence.y[later], base * part, base * part + (1 - part), evidence.tol[later])
+        if low is None or low <= base:
+            return
+        for value in sorted({low, float(f"{low:.3g}"), float(f"{low:.2g}"), expected.floor / base}):
+            if value > base:
+                at = _towards(share, base, value)
+                numbers = {"value": value, "meant": expected.floor}
+                yield Hypothesis("floor-missed", switched(w, evaluated(warm, base), at), numbers)
+
+
+def _towards(share: WarmupDecay, base: float, low: float) -> LRFunction:
+    def at(t: Steps) -> Rates:
+        part = share(np.maximum(t, 0), 1.0)
+        return np.asarray(base * part + low * (1 - part))
+
+    return at
 
 
 def _with_floor(decay: Decay, low: float) -> Decay | None:

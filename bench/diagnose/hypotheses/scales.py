@@ -17,7 +17,6 @@ from reference import (
     StableDecay,
     WarmupDecay,
 )
-from reference.check import Rates, Steps
 
 from .anatomy import Anatomy
 from .curves import evaluated, switched
@@ -25,6 +24,8 @@ from .evidence import Evidence, Hypothesis, LRFunction, factor, mixture
 
 #: The decays whose LR is linear in their floor and in the base LR, besides StableDecay.
 TIMED = (CosineDecay, LinearDecay, PolynomialDecay)
+#: Start factors of warmups that stand in documentation and recipes: torch's own default, torchvision's, detectron2's.
+USUAL_STARTS = (1 / 3, 0.1, 0.01, 0.001)
 #: Relative tolerance for two equal factors.
 EQUAL = 2e-3
 
@@ -35,7 +36,6 @@ def scales(evidence: Evidence) -> Iterator[Hypothesis]:
     yield from _from_a_step(evidence)
     yield from _one_phase(evidence)
     yield from _boundaries(evidence)
-    yield from _warmup_again(evidence)
 
 
 def warmup_alone(expected: Anatomy) -> WarmupDecay | None:
@@ -77,7 +77,8 @@ def _whole_run(evidence: Evidence) -> Iterator[Hypothesis]:
         yield Hypothesis("wrong-base", at, parameters, expected.schedule, base)
         if s is not None and abs(c * s - 1) < EQUAL and expected.warmup_steps > 0:
             yield Hypothesis("blow-up", at, parameters)
-        if s is not None and abs(c / s - 1) < EQUAL and expected.warmup_steps == 0:
+        starts = USUAL_STARTS if s is None else (s, *USUAL_STARTS)
+        if expected.warmup_steps == 0 and any(abs(c / start - 1) < EQUAL for start in starts):
             yield Hypothesis("start-kept", at, parameters)
     if s is not None and expected.pair is not None and expected.warmup_steps > 0:
         for kept in (
@@ -182,14 +183,3 @@ def _boundaries(evidence: Evidence) -> Iterator[Hypothesis]:
             warmup_only,
             expected.pair_base,
         )
-
-
-def _warmup_again(evidence: Evidence) -> Iterator[Hypothesis]:
-    expected, warmup_only = evidence.anatomy, warmup_alone(evidence.anatomy)
-    if warmup_only is None or expected.warmup_steps == 0:
-        return
-
-    def twice(t: Steps) -> Rates:
-        return np.asarray(expected.at(t) * warmup_only(np.maximum(t, 0), 1.0))
-
-    yield Hypothesis("warmup-twice", twice)

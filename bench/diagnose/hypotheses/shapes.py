@@ -9,23 +9,31 @@ import numpy as np
 
 from reference import (
     ChainedScheduler,
+    ConstantDecay,
     CosineAnnealingLR,
     CosineDecay,
     Decay,
+    ExponentialDecay,
     InverseSqrtDecay,
+    LinearDecay,
     LinearLR,
     LinearWarmup,
+    PolynomialDecay,
     SequentialLR,
     WarmupDecay,
 )
 from reference.check import Rates, Steps
 
-from .anatomy import Anatomy, resized, with_length
-from .curves import evaluated, switched
+from .anatomy import Anatomy, with_length
+from .curves import evaluated, switched, ways_past_end
 from .ends import ends
 from .evidence import Evidence, Hypothesis, LRFunction
+from .lengths import lengths
+from .resumes import moved
 from .scales import no_warmup, warmup_alone
 
+#: What another kind of decay costs less than a whole other schedule: its numbers are those of the settings.
+OTHER_KIND = -2.6
 #: Levels of nesting that are tried.
 LEVELS = 6
 
@@ -33,16 +41,17 @@ LEVELS = 6
 def shapes(evidence: Evidence) -> Iterator[Hypothesis]:
     """Every other curve that the same settings could have made."""
     if evidence.anatomy.pair is None:
+        yield from lengths(evidence)
         return
     yield from _from_zero(evidence)
     yield from _lost(evidence)
     yield from _clocks(evidence)
-    yield from _horizons(evidence)
     yield from _moved(evidence)
-    yield from _lengths(evidence)
+    yield from lengths(evidence)
     yield from _nested(evidence)
     yield from _overshoots(evidence)
     yield from ends(evidence)
+    yield from _other_decays(evidence)
 
 
 def _pair(expected: Anatomy) -> WarmupDecay:
@@ -113,32 +122,6 @@ def _clocks(evidence: Evidence) -> Iterator[Hypothesis]:
                 )
 
 
-def _horizons(evidence: Evidence) -> Iterator[Hypothesis]:
-    expected, pair = evidence.anatomy, _pair(evidence.anatomy)
-    decay_steps, w = expected.decay_steps, expected.warmup_steps
-    if decay_steps is None:
-        return
-    lengths = {decay_steps + w: 0.0, decay_steps - w: 0.0, 2 * decay_steps: 0.4}
-    if expected.total is not None:
-        lengths |= {expected.total: 0.0, expected.total - w: 0.0}
-    phi, _, fall = evidence.clock
-    start = 0 if pair.convention.clock == "multiplicative" else w
-    inside = fall & (evidence.t > start) & (np.nan_to_num(phi) > start)
-    stretch = evidence.clock_median(decay_steps * (evidence.t - start) / np.where(inside, phi - start, 1.0), inside)
-    if stretch is not None and stretch < 1e12:
-        for length in range(round(stretch) - 3, round(stretch) + 4):
-            lengths.setdefault(length, 1.0)
-    for length, extra in lengths.items():
-        decay = with_length(pair.decay, length) if length > 0 else None
-        if decay is None or length == decay_steps:
-            continue
-        for past in dict.fromkeys((pair.convention.past_end, "clamp", "periodic")):
-            rule = dataclasses.replace(pair.convention, past_end=past)
-            other = dataclasses.replace(pair, decay=decay, convention=rule)
-            cause = "horizon-long" if length > decay_steps else "horizon-short"
-            yield _as(cause, other, expected.pair_base, extra, d=length, meant=decay_steps)
-
-
 def _moved(evidence: Evidence) -> Iterator[Hypothesis]:
     """The decay starts at another step, with its expected length or with the rest of the run."""
     expected, pair, warmup_only = evidence.anatomy, _pair(evidence.anatomy), warmup_alone(evidence.anatomy)
@@ -165,38 +148,47 @@ def _moved(evidence: Evidence) -> Iterator[Hypothesis]:
         for decay in _decays(expected, rest):
             rule = dataclasses.replace(pair.convention, start="affine")
             tail = WarmupDecay(LinearWarmup(0), decay, rule)
-            at = switched(m, evaluated(warmup_only, expected.pair_base), _later(tail, expected.pair_base, m))
-            whole = SequentialLR((warmup_only, tail), (m,))
-            yield Hypothesis("milestone-moved", at, {"m": m, "meant": w}, whole, expected.pair_base)
+            for other, extra in _without_floor(tail):
+                for way in ways_past_end(expected, other, expected.pair_base, int(evidence.t[-1]) - m):
+                    at = switched(m, evaluated(warmup_only, expected.pair_base), moved(way.at, -m))
+                    whole = None if way.schedule is None else SequentialLR((warmup_only, way.schedule), (m,))
+                    yield Hypothesis("milestone-moved", at, {"m": m, "meant": w}, whole, expected.pair_base, extra)
+
+
+def _without_floor(tail: WarmupDecay) -> Iterator[tuple[WarmupDecay, float]]:
+    """A decay as it is, and one whose floor was forgotten too, at a price."""
+    yield tail, 0.0
+    if getattr(tail.decay, "min_lr", 0.0) and not isinstance(tail.decay, ExponentialDecay):
+        yield dataclasses.replace(tail, decay=dataclasses.replace(tail.decay, min_lr=0.0)), 0.3  # type: ignore[type-var]
+
+
+def _other_decays(evidence: Evidence) -> Iterator[Hypothesis]:
+    """Another decay between the same ends: its kind is the only difference."""
+    expected, pair = evidence.anatomy, _pair(evidence.anatomy)
+    w, total = expected.warmup_steps, expected.total
+    own = expected.decay_steps or (None if total is None else total - w)
+    if not own or own <= 0:
+        return
+    low = expected.floor
+    kinds: list[Decay] = [
+        LinearDecay(own, low),
+        CosineDecay(own, low),
+        *(PolynomialDecay(own, power, low) for power in (2.0, 0.5, 0.9, 3.0)),
+        ConstantDecay(),
+        *([InverseSqrtDecay(w)] if w else []),
+        *([ExponentialDecay(own, low)] if 0 < low <= expected.pair_base else []),
+    ]
+    for decay in kinds:
+        if decay == pair.decay or (isinstance(decay, ConstantDecay) and not w):
+            continue
+        for past in dict.fromkeys((pair.convention.past_end, "clamp", "periodic")):
+            rule = dataclasses.replace(pair.convention, past_end=past)
+            other = dataclasses.replace(pair, decay=decay, convention=rule)
+            yield _as("other-schedule", other, expected.pair_base, OTHER_KIND)
 
 
 def _later(schedule: WarmupDecay, base: float, start: int) -> LRFunction:
     return lambda t: schedule(np.maximum(t - start, 0), base)
-
-
-def _lengths(evidence: Evidence) -> Iterator[Hypothesis]:
-    expected, pair = evidence.anatomy, _pair(evidence.anatomy)
-    w = expected.warmup_steps
-    phi, rise, _ = evidence.clock
-    offset = 1.0 if pair.convention.start == "first" else 0.0
-    known = rise & (np.nan_to_num(phi) + offset > 0) & (evidence.t > 0)
-    stretch = evidence.clock_median((evidence.t + offset) / np.where(known, phi + offset, 1.0), known)
-    if stretch is None or w == 0 or stretch * w > 1e12:
-        return
-    estimates = {round(stretch * w), round(stretch * (w - 1)) + 1}
-    for length in sorted({e + k for e in estimates for k in range(-2, 3)} - {w}):
-        if length < 1:
-            continue
-        warmups = [resized(pair.warmup, length)]
-        if abs(pair.warmup.start_factor * (w + 1) - 1) < 1e-9:  # family F starts at 1/(W+1)
-            warmups.append(resized(pair.warmup, length, start_factor=1 / (length + 1)))
-        decays = list(_decays(expected, None if expected.total is None else expected.total - length))
-        if isinstance(pair.decay, InverseSqrtDecay) and pair.decay.timescale == w:  # Noam's: W is its timescale too
-            decays.append(InverseSqrtDecay(length))
-        for decay in decays:
-            for warmup in warmups:
-                other = dataclasses.replace(pair, warmup=warmup, decay=decay)
-                yield _as("warmup-length", other, expected.pair_base, w=length, meant=w)
 
 
 def _nested(evidence: Evidence) -> Iterator[Hypothesis]:

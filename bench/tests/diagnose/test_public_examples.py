@@ -201,21 +201,21 @@ def test_a_healthy_run_is_accused_by_any_fault() -> None:
 
 def test_the_table_counts(tmp_path: Path) -> None:
     """Shares and intervals by kind; the files have the same numbers."""
-    faulty, healthy = public_example(3, "too-slow"), public_example(3, HEALTHY)
+    faulty, healthy = dataclasses.replace(public_example(3, "too-slow"), label="unheard-of"), public_example(3, HEALTHY)
     scores = [
         PublicScore(faulty, "horizon-long", HALF, True),
         PublicScore(faulty, "late", WRONG, False),
         PublicScore(healthy, HEALTHY, RIGHT, True),
     ]
     rows = {row["kind"]: row for row in lines(scores)}
-    kind = rows["too-slow (no cause yet)"]
+    kind = rows["unheard-of (no cause yet)"]
     assert (kind["n"], kind["right"].value, kind["right_or_half"].value) == (2, 0.0, 0.5)
     assert (kind["wrong"].value, kind["wrong_and_sure"].value) == (0.5, 0.0)
     assert kind["named_instead"] == "horizon-long 1, late 1"
     assert rows["healthy"]["right"].value == 1.0
     publish_scores(lines(scores), (0, 3), tmp_path)
     assert as_frame(lines(scores)).shape[0] == len((tmp_path / "public.csv").read_text().splitlines()) - 1
-    assert "`too-slow`" in (tmp_path / "public.md").read_text()
+    assert "| unheard-of (no cause yet)" in (tmp_path / "public.md").read_text()
 
 
 def test_the_command_prints_and_refuses(capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,6 +79,7 @@ def test_merged_causes_are_argued() -> None:
     assert {c.id: c.merged_with for c in CAUSES.values() if c.argument} == {
         "log-after": "ahead",
         "torch-restore-order": "resume-scaled",
+        "scheduler-state-without-optimizer": "resume-scaled",
     }
     assert group_of("log-after") == group_of("ahead") == "ahead"
 

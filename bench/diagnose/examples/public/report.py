@@ -121,7 +121,7 @@ def as_markdown(rows: list[dict[str, Any]], seeds: tuple[int, int]) -> str:
         "",
         "## Mistakes that have no cause yet",
         "",
-        *(f"* `{each.label}`: {each.words}." for each in unnamed()),
+        *([f"* `{each.label}`: {each.words}." for each in unnamed()] or ["None."]),
         "",
     ]
     return "\n".join(words)
