@@ -187,14 +187,12 @@ def _write(args: argparse.Namespace, result: LogDiagnosis) -> None:
     if args.html is not None:
         from bench.diagnose.show.page import render_page, write_page
 
-        page = render_page(result.diagnoses, source=args.trace, notes=(*result.findings, *result.notes))
+        page = render_page(result.diagnoses, source=args.trace, notes=result.notes)
         with checked_input():
             write_page(args.html, page)
 
 
 def _print(console: Console, result: LogDiagnosis) -> None:
-    for finding in result.findings:
-        console.print(f"{finding}\n")
     for i, diagnosis in enumerate(result.diagnoses):
         if len(result.diagnoses) > 1:
             console.print(("\n" if i else "") + f"[{diagnosis.trace.name}]")

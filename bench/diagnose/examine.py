@@ -22,10 +22,11 @@ from reference.check import Rates, Steps
 from .against_schedule import against_schedule
 from .base_lr import with_base_of_trace
 from .compare_told import compare_told, longer_warmup, told_numbers
+from .groups import families
 from .judge import can_be_fitted, judged
 from .never_moves import as_finding, never_moves
 from .parts_of_trace import by_parts
-from .without_schedule import without_schedule
+from .without_schedule import HEALTHY, without_schedule
 
 
 def diagnose(
@@ -129,13 +130,15 @@ def examine(
     1
     """
 
+    groups = families(distinct(joined(log.traces)), base_lr)
+
     def diagnose_all(traces: Sequence[Trace]) -> tuple[Diagnosis, ...]:
         return tuple(
             diagnose(trace, expect, base_lr=base_lr, warmup_steps=warmup_steps, total_steps=total_steps)
             for trace in traces
         )
 
-    traces = distinct(joined(log.traces))
+    traces = [family.trace for family in groups]
     diagnoses, notes = diagnose_all(traces), list(log.notes)
     if log.other_first_step is not None and _badness(diagnoses) > 0:
         shift = log.first_step - log.other_first_step
@@ -149,7 +152,29 @@ def examine(
             + (f"read as {used}, because {rejected} fits worse" if better else f"read as {used}")
             + f". Use --first-step {rejected} for the other reading."
         )
-    return LogDiagnosis(diagnoses, tuple(notes), log.findings)
+    lost = dict(log.lost)
+    completed = []
+    for diagnosis, family in zip(diagnoses, groups, strict=True):
+        following = family.fact()
+        if following is not None:
+            diagnosis = dataclasses.replace(diagnosis, facts=(*diagnosis.facts[:1], following, *diagnosis.facts[1:]))
+        for name in family.trace.name.split(", "):
+            if name in lost:
+                diagnosis = with_lost_rows(diagnosis, lost[name])
+        completed.append(diagnosis)
+    return LogDiagnosis(tuple(completed), tuple(notes), log.findings)
+
+
+def with_lost_rows(diagnosis: Diagnosis, fact: Fact) -> Diagnosis:
+    """The diagnosis of the finite rows, with the fact that others are not."""
+    if diagnosis.verdict == "fault" and diagnosis.best is not None and diagnosis.tied:
+        best = dataclasses.replace(diagnosis.best, sentence=f"{fact.sentence} {diagnosis.best.sentence}")
+        explanations = (best, *diagnosis.explanations[1:])
+        return dataclasses.replace(diagnosis, explanations=explanations, facts=(fact, *diagnosis.facts))
+    rest = Fact("rest", f"The other rows: {diagnosis.sentence().removeprefix(HEALTHY)}", {})
+    return dataclasses.replace(
+        diagnosis, verdict="fault", explanations=(), tied=0, facts=(fact, rest, *diagnosis.facts)
+    )
 
 
 def _badness(diagnoses: Sequence[Diagnosis]) -> int:

@@ -26,10 +26,10 @@ class ExaminedRun:
 
     @property
     def verdict(self) -> str:
-        """The worst verdict on a trace of the run; a finding of the reader is a fault."""
+        """The worst verdict on a trace of the run."""
         if self.result is None:
             return "not read"
-        return "fault" if self.result.findings else self.worst.verdict
+        return self.worst.verdict
 
     @property
     def worst(self) -> Diagnosis:
@@ -46,7 +46,7 @@ class ExaminedRun:
         """What is wrong with the run, or why it was not read."""
         if self.result is None:
             return self.unread
-        return " ".join([*self.result.findings, self.worst.sentence()])
+        return self.worst.sentence()
 
 
 def _size(diagnosis: Diagnosis) -> float:

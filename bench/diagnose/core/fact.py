@@ -20,6 +20,7 @@ FACT_IDS = (
         "rises-again",
     ),
     *("stuck", "peak", "phases", "constant", "cycles", "levels", "rising", "floor", "ends"),
+    *("groups", "rest"),
 )
 #: Where to look next for a fact that no sound schedule has, while its cause is unknown.
 LOOK = {

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.diagnose.core.counts import Counts
+from bench.diagnose.core.fact import Fact
 from bench.diagnose.core.trace import Trace
 from reference.check import Rates, Steps, integer
 
@@ -39,14 +40,19 @@ class Log:
 
     `traces`: one for each parameter group or run; `notes`: remarks on how they were read;
     `first_step`: the step number of the first update in the log; `other_first_step`: the other possible one;
-    `findings`: what is wrong with the values themselves, such as a NaN.
+    `lost`: by the name of a trace, the fact that some of its values are NaN or infinite, which its rows do not show.
     """
 
     traces: tuple[Trace, ...]
     notes: tuple[str, ...] = ()
     first_step: int = 0
     other_first_step: int | None = None
-    findings: tuple[str, ...] = ()
+    lost: tuple[tuple[str, Fact], ...] = ()
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What is wrong with the values themselves, in words."""
+        return tuple(fact.sentence for _, fact in self.lost)
 
 
 def read_log(
@@ -130,7 +136,7 @@ def _table(sources: Sequence[Source], column: str | None) -> Table:
 
 def _read(table: Table, path: Path, column: str | None, first_step: int | None, resumed: bool, units: Units) -> Log:
     axis = axis_of(table)
-    notes, findings = list(table.notes), list[str]()
+    notes, lost = list(table.notes), list[tuple[str, Fact]]()
     names = lr_columns(table, column, axis.name)
     if column is None:
         _check_value_column(names, path)
@@ -146,14 +152,16 @@ def _read(table: Table, path: Path, column: str | None, first_step: int | None, 
         notes += [remark for remark in remarks if remark not in notes]
         steps, lrs, note = _rising(table, name, rows, steps, lrs, resumed)
         notes += [note] if note else []
-        steps, lrs, remark, fatal = _finite(name, steps, lrs)
-        (findings if fatal else notes).extend([remark] if remark else [])
+        steps, lrs, fact = _finite(name, steps, lrs)
+        if fact is not None and not fact.sick:
+            notes.append(fact.sentence)
         steps, lrs, note = _without_lost_exponent(table, name, steps, lrs)
         notes += [note] if note else []
         if steps.size < 2:
             raise ValueError(f"column={name!r} must have values at 2 steps or more, but has {steps.size}")
         label = f"{name} of {owner}" if owner else name
         columns[label] = steps, lrs
+        lost += [(label, fact)] if fact is not None and fact.sick else []
         if recorded and steps.size == rows.size:
             counted[label] = recorded[owner]
     if not columns:
@@ -172,7 +180,7 @@ def _read(table: Table, path: Path, column: str | None, first_step: int | None, 
         )
         for name, (steps, lrs) in columns.items()
     )
-    return Log(traces, tuple(notes), first, other, tuple(findings))
+    return Log(traces, tuple(notes), first, other, tuple(lost))
 
 
 def _check_value_column(names: list[str], path: Path) -> None:
@@ -185,14 +193,14 @@ def _check_value_column(names: list[str], path: Path) -> None:
         )
 
 
-def _finite(name: str, steps: Steps, lrs: Rates) -> tuple[Steps, Rates, str | None, bool]:
-    """The finite values, a remark on the others, and whether they are a fault.
+def _finite(name: str, steps: Steps, lrs: Rates) -> tuple[Steps, Rates, Fact | None]:
+    """The finite values, and a fact about the others, which is a fault or not.
 
-    They are if one is infinite, or if the log ends with them; a NaN among numbers may mean that nothing was logged.
+    It is if one is infinite, or if the log ends with them; a NaN among numbers may mean that nothing was logged.
     """
     finite = np.isfinite(lrs)
     if finite.all():
-        return steps, lrs, None, False
+        return steps, lrs, None
     if not finite.any():
         raise ValueError(f"{name}={lrs[0]} must be finite, but no value is")
     first = int(np.flatnonzero(~finite)[0])
@@ -202,7 +210,9 @@ def _finite(name: str, steps: Steps, lrs: Rates) -> tuple[Steps, Rates, str | No
     kind = "NaN" if np.isnan(lrs[first]) else "infinite"
     rows = f"{count} of {lrs.size} rows"
     where = f"from step {steps[first]} on ({rows})" if to_the_end else f"in {rows}, first at step {steps[first]}"
-    return steps[finite], lrs[finite], f"{name} is {kind} {where}; the other rows are diagnosed.", fatal
+    numbers = {"first": int(steps[first]), "rows": count, "of": int(lrs.size)}
+    fact = Fact("not-finite", f"{name} is {kind} {where}; the other rows are diagnosed.", numbers, fatal)
+    return steps[finite], lrs[finite], fact
 
 
 def _without_lost_exponent(table: Table, name: str, steps: Steps, lrs: Rates) -> tuple[Steps, Rates, str | None]:

@@ -142,11 +142,12 @@ def _named(path: Path, **options: Any) -> Log:
     """The log of a metric that has a file of its own, under the name of the metric."""
     log = read_log(path, **options)
     traces = [dataclasses.replace(trace, name=_metric_name(path)) for trace in log.traces]
-    return dataclasses.replace(log, traces=tuple(traces))
+    lost = tuple((_metric_name(path), fact) for _, fact in log.lost)
+    return dataclasses.replace(log, traces=tuple(traces), lost=lost)
 
 
 def _together(logs: list[Log]) -> Log:
     traces = tuple(trace for log in logs for trace in log.traces)
     notes = tuple(dict.fromkeys(note for log in logs for note in log.notes))
-    findings = tuple(finding for log in logs for finding in log.findings)
-    return dataclasses.replace(logs[0], traces=traces, notes=notes, findings=findings)
+    lost = tuple(found for log in logs for found in log.lost)
+    return dataclasses.replace(logs[0], traces=traces, notes=notes, lost=lost)
