@@ -10,9 +10,10 @@ import numpy as np
 
 from bench.diagnose.core.diagnosis import FITS, Diagnosis, Explanation
 from bench.diagnose.core.trace import Trace
-from bench.diagnose.fit.describe import describe, numbers
+from bench.diagnose.fit.describe import in_words, numbers
 from bench.diagnose.fit.effort import MISTAKES, Effort
 from bench.diagnose.fit.fit import Fit, LoggedLRs, fits
+from bench.diagnose.fit.library import library_fits
 from bench.diagnose.fit.rise import short_decimals
 from bench.diagnose.fit.undo import kinks, one_peak, placed, undone
 from bench.diagnose.hypotheses.anatomy import anatomy
@@ -48,10 +49,13 @@ def without_schedule(
     data = LoggedLRs(trace.steps[at], trace.lrs[at], trace.tolerance[at], base_lr, warmup_steps, total_steps)
     if not trace.lrs.any():
         return diagnosis(trace, None, [ScoredHypothesis(Hypothesis("lr-zero", _zeros), 0.0)])
-    candidates = [_follows(trace, fit) for fit in fits(data)]
-    fitting = sorted((c for c in candidates if c.misfit <= FITS), key=lambda c: c.order)
-    if fitting:
-        return _healthy(trace, fitting)
+    for kind in (fits, library_fits):
+        candidates = [_follows(trace, fit) for fit in kind(data)]
+        fitting = sorted((c for c in candidates if c.misfit <= FITS), key=lambda c: c.order)
+        if fitting:
+            return _healthy(trace, fitting)
+        if (warmup_steps, total_steps) != (None, None):
+            break
     data = dataclasses.replace(data, effort=Effort(MISTAKES))
     mistakes = scored(_mistakes(trace, data), data.t, data.y, data.tol)
     return diagnosis(trace, None, best_of(trace, mistakes))
@@ -63,12 +67,12 @@ def _zeros(t: Steps) -> Rates:
 
 def fitted(fit: Fit) -> LRFunction:
     """The LRs of a fitted schedule at any steps."""
-    return evaluated(fit.pair, fit.base)
+    return evaluated(fit.schedule, fit.base)
 
 
 def _follows(trace: Trace, fit: Fit) -> ScoredHypothesis:
-    off = float(np.max(np.abs(trace.lrs - fit.pair(trace.steps, fit.base)) / trace.tolerance))
-    follows = Hypothesis("follows", fitted(fit), numbers(fit.pair, fit.base), fit.pair, fit.base, fit.cost)
+    off = float(np.max(np.abs(trace.lrs - fit.schedule(trace.steps, fit.base)) / trace.tolerance))
+    follows = Hypothesis("follows", fitted(fit), numbers(fit.pair, fit.base), fit.schedule, fit.base, fit.cost)
     return ScoredHypothesis(follows, off)
 
 
@@ -82,7 +86,7 @@ def _named(trace: Trace, candidate: ScoredHypothesis) -> Explanation:
     pair, base = candidate.hypothesis.schedule, candidate.hypothesis.base
     assert pair is not None
     assert base is not None
-    words = describe(pair, base)  # type: ignore[arg-type]  # `_follows` has put a pair there
+    words = in_words(pair, base)
     return dataclasses.replace(explanation(trace, candidate, None), title=words, sentence=f"{HEALTHY}{words}.")
 
 

@@ -19,6 +19,7 @@ from reference import (
     ExponentialWarmup,
     LinearDecay,
     LinearWarmup,
+    Schedule,
     Warmup,
     WarmupDecay,
 )
@@ -61,12 +62,21 @@ class LoggedLRs:
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """A healthy schedule at its base LR that reproduces the LRs; `cost` counts the numbers that were fitted."""
+    """A healthy schedule at its base LR that reproduces the LRs; `cost` counts the numbers that were fitted.
+
+    `whole`: the schedule, where it is more than its `pair` of warmup and decay: one step late, say.
+    """
 
     pair: WarmupDecay
     base: float
     cost: float
     misfit: float
+    whole: Schedule | None = None
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule that gives the LRs."""
+        return self.pair if self.whole is None else self.whole
 
 
 def fits(data: LoggedLRs, most: int = 8, *, thorough: bool = True) -> list[Fit]:
