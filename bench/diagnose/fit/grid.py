@@ -33,8 +33,12 @@ Floats = NDArray[np.float64]
 NEAR = 2.5
 #: Rows at which the whole grid is compared, and curves that are then compared at every row.
 ROWS, KEPT = 40, 48
+#: Rows of a decay, at least: a base LR and a floor go through any two.
+FEWEST_ROWS = 3
 #: Values of one batch: 32 MB of float64.
 BATCH = 4_000_000
+#: A progress this far below a whole number of cycles is that number, missed by a rounding error.
+ROUNDED = 1e-9
 #: A floor below this share of the base LR is 0.
 NO_FLOOR = 1e-6
 
@@ -86,8 +90,8 @@ def _tanh(lower: float, upper: float) -> Callable[[Floats], tuple[Floats, Floats
 
 def _equal_cycles(cycles: int) -> Callable[[Floats], tuple[Floats, Floats]]:
     def parts(p: Floats) -> tuple[Floats, Floats]:
-        # Whole numbers of steps in a cycle must not be missed by a rounding error.
-        share = np.where(p < 1, 0.5 * (1 + np.cos(np.pi * ((cycles * p + 1e-9) % 1))), 0.0)
+        place = cycles * p - np.floor(cycles * p + ROUNDED)
+        share = np.where(p < 1, 0.5 * (1 + np.cos(np.pi * place)), 0.0)
         return share, 1 - share
 
     return parts
@@ -95,8 +99,7 @@ def _equal_cycles(cycles: int) -> Callable[[Floats], tuple[Floats, Floats]]:
 
 def _cycles(growth: int, shrink: float) -> Callable[[Floats], tuple[Floats, Floats]]:
     def parts(p: Floats) -> tuple[Floats, Floats]:
-        p = np.maximum(p, 0) + 1e-9
-        cycle = np.floor(p if growth == 1 else np.log1p(p * (growth - 1)) / np.log(growth))
+        cycle = np.floor(p + ROUNDED if growth == 1 else np.log1p((p + ROUNDED) * (growth - 1)) / np.log(growth))
         start = cycle if growth == 1 else (growth**cycle - 1) / (growth - 1)
         share = 0.5 * (1 + np.cos(np.pi * (p - start) / growth**cycle))
         return shrink**cycle * share, shrink**cycle * (1 - share)
@@ -149,7 +152,9 @@ def grid_fits(
 
     `starts`: steps at which the decay may start; `ends`: steps at which p is 1; `known`: the base LR, if it is.
     """
-    pairs = [(w, e) for w in starts for e in ends if e > w]
+    if t.size < FEWEST_ROWS:
+        return
+    pairs = [(w, e) for w in starts for e in ends if w < e and w <= t[-FEWEST_ROWS]]
     few = np.unique(np.linspace(0, t.size - 1, ROWS).astype(np.int64)) if t.size > ROWS else np.arange(t.size)
     close = _closest(t[few], y[few], tol[few], curve, pairs)
     if few.size < t.size:
@@ -179,7 +184,7 @@ def _closest(t: Steps, y: Rates, tol: Floats, curve: Curve, pairs: Sequence[tupl
         start = 0.0 if curve.absolute else w
         u, v = curve.parts(np.maximum(t[None, :] - start, 0) / (e - start))
         off = solved(u, v, y, np.where(t[None, :] >= w, tol, np.inf))[2]
-        found += [(float(off[j]), chosen[j]) for j in np.flatnonzero(off <= NEAR)]
+        found += [(float(off[j]), chosen[int(j)]) for j in np.flatnonzero(off <= NEAR)]
     return [pair for _, pair in sorted(found)]
 
 

@@ -26,6 +26,8 @@ DECAYS = 12
 SHRINKS = (0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9)
 #: Cycles at most; more are an oscillation.
 CYCLES = 40
+#: Rows of a cycle on average, at least: the rows of two or three groups in turn are no restarts.
+CYCLE_ROWS = 4
 #: Each cosine may be as long as the one before, or this many times as long.
 GROWTHS = (1, 2, 3)
 #: Rows that are fewer than this tell no shape.
@@ -82,14 +84,14 @@ def _restarts(data: LoggedLRs) -> Iterator[Fit]:
     falling = y[1:] < y[:-1] - tol[1:] - tol[:-1]
     if not falling.any():
         return
-    peak = int(np.argmax(falling))
-    ups = np.flatnonzero(rising[peak:]) + peak + 1
-    if not 0 < ups.size < CYCLES or (np.diff(ups) < 2).any():
+    ups = np.flatnonzero(rising) + 1
+    ups = ups[ups > int(np.argmax(falling))]
+    if not 0 < ups.size < CYCLES or (np.diff(ups) < 2).any() or y.size < CYCLE_ROWS * (ups.size + 1):
         return
-    first = starts(data, peak)
+    first = starts(data, int(ups[0]))
     low, high = data.t[ups - 1], data.t[ups]
     yield from _behind(data, [equal_cycles(ups.size + 1)], first, totals(data))
-    drop = float(y[ups[0] :].max() / y[peak])
+    drop = float(y[ups[0] :].max() / y[: ups[0]].max())
     shrinks = [1.0, *sorted(SHRINKS, key=lambda r: abs(r - drop))[:3]] if drop < 0.98 else [1.0]
     for growth in GROWTHS:
         for shrink in shrinks:

@@ -34,17 +34,17 @@ def log_fits(data: LoggedLRs) -> Iterator[Fit]:
         low, high = ((data.y + s * data.tol)[rising] / log for s in (-1, 1))
         slope = common(low, high)
         if slope is not None and slope > 0 and float(np.max(low)) <= float(np.min(high)) * (1 + 1e-9):
-            yield from _with_decay(data, late, slope, top)
+            yield from _with_decay(data, late, slope)
 
 
-def _with_decay(data: LoggedLRs, late: int, slope: float, top: int) -> Iterator[Fit]:
+def _with_decay(data: LoggedLRs, late: int, slope: float) -> Iterator[Fit]:
     peak, error = float(data.y.max()), float(np.min(data.tol / np.maximum(data.y, data.tol)))
     bases = [data.base] if data.base is not None else short_decimals(peak, 2 * error)
     for base in bases:
         lengths = np.exp(base / slope * np.array([1 - APART * error, 1 + APART * error]))
         for w in whole_numbers(lengths[:1], lengths[1:]):
             yield _late(data, late, w, ConstantDecay(), "open", base, 1.0)
-    first = starts(data, top)
+    first = starts(data)
     rows = data.t >= first[0]
     t, y, tol = data.t[rows], data.y[rows], data.tol[rows]
     for curve in plain_curves()[:2]:

@@ -1,13 +1,15 @@
-"""1/√t: behind a constant LR (T5, OpenNMT's rsqrt), and Noam under LambdaLR, whose first two updates are equal."""
+"""1/√t behind a constant LR (T5, OpenNMT's rsqrt) or behind a line of as many steps (Noam, by each of its counts)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bench.diagnose.hypotheses.evidence import common
-from reference import Convention, InverseSqrtDecay, LinearWarmup, Noam, WarmupDecay
+from bench.diagnose.core.diagnosis import FITS
+from bench.diagnose.hypotheses.evidence import common, misfit
+from reference import Convention, InverseSqrtDecay, LinearWarmup, Noam, Schedule, WarmupDecay
+from reference.check import Steps
 
 from .fit import Fit, LoggedLRs
 from .grid import digits
@@ -19,11 +21,10 @@ ROWS = 4
 
 
 def root_fits(data: LoggedLRs) -> Iterator[Fit]:
-    """Both forms, where the rows allow them."""
+    """Behind a constant LR, and behind a line."""
     if float(data.y.min()) > 0:
         yield from _behind_constant(data)
-        if data.t[0] == 0:
-            yield from _noam(data)
+    yield from _behind_line(data)
 
 
 def _behind_constant(data: LoggedLRs) -> Iterator[Fit]:
@@ -40,22 +41,44 @@ def _behind_constant(data: LoggedLRs) -> Iterator[Fit]:
                 yield compared(data, pair, base, 1.2 + 0.02 * digits(k), pair)
 
 
-def _noam(data: LoggedLRs) -> Iterator[Fit]:
-    """lr = c·min(s^(−½), s·W^(−3/2)) with s = max(t, 1): c from the decay, W from the warmup."""
-    t, y, tol = np.maximum(data.t, 1), data.y, data.tol
+#: The step count s of 1/√s at update t, and the schedule of W steps that has it.
+COUNTS: tuple[tuple[Callable[[Steps], Steps], Callable[[int], tuple[WarmupDecay, Schedule]]], ...] = (
+    (lambda t: t, lambda w: _rooted(w, Convention())),
+    (lambda t: t + 1, lambda w: _rooted(w, Convention("first", "closed"))),
+    (lambda t: np.maximum(t, 1), lambda w: (_rooted(w, Convention())[0], Noam(w, 1, count="max_one"))),
+)
+
+
+def _rooted(w: int, rule: Convention) -> tuple[WarmupDecay, Schedule]:
+    pair = WarmupDecay(LinearWarmup(w), InverseSqrtDecay(w), rule)
+    return pair, pair
+
+
+def _behind_line(data: LoggedLRs) -> Iterator[Fit]:
+    """lr = c·min(s^(−½), s·W^(−3/2)): c from the decay, W from the warmup, or from where it must end."""
+    y, tol = data.y, data.tol
     top = int(np.argmax(y))
-    if y.size - top - 1 < ROWS or top == 0:
+    if y.size - top - 2 < ROWS or top == 0:
         return
-    falls, rises = slice(top + 1, None), slice(0, top)
-    root = np.sqrt(t[falls])
-    c = common((y - tol)[falls] * root, (y + tol)[falls] * root)
-    slope = common((y - tol)[rises] / t[rises], (y + tol)[rises] / t[rises])
-    if c is None or slope is None or slope <= 0:
-        return
-    w = (c / slope) ** (2 / 3)
-    error = w * float(np.min(tol[rises] / y[rises]))
-    for steps in whole_numbers(np.array([w - error - 1]), np.array([w + error + 1])):
-        noam = Noam(steps, 1, count="max_one")
-        for base in short_decimals(c, float(np.min(tol[falls] / y[falls]))):
-            pair = WarmupDecay(LinearWarmup(steps), InverseSqrtDecay(steps))
-            yield compared(data, pair, base, 1.2, noam)
+    after = int(data.t[top + 1])
+    for count, made in COUNTS:
+        s = count(data.t)
+        root = np.sqrt(s[top + 1 :])
+        c = common((y - tol)[top + 1 :] * root, (y + tol)[top + 1 :] * root)
+        if c is None or misfit(y[top + 1 :], c / root, tol[top + 1 :]) > FITS:
+            continue
+        low, high = np.array([float(data.t[top - 1])]), np.array([float(after)])
+        rises = (s > 0) & (y > 0) & (np.arange(y.size) < top)
+        if rises.any():
+            slope = common((y - tol)[rises] / s[rises], (y + tol)[rises] / s[rises])
+            if slope is None or slope <= 0:
+                continue
+            w = (c / slope) ** (2 / 3)
+            error = w * float(np.min(tol[rises] / y[rises]))
+            low, high = np.array([w - error]), np.array([w + error])
+        for steps in whole_numbers(low, high):
+            pair, schedule = made(steps)
+            # The LR of Noam at base LR 1 is c·s^(−½); that of the pair is its peak.
+            noam = isinstance(schedule, Noam)
+            for base in short_decimals(c if noam else c / np.sqrt(steps), float(np.min(tol[top:] / y[top:]))):
+                yield compared(data, pair, base, 1.2, schedule)

@@ -33,7 +33,7 @@ def stable_fits(data: LoggedLRs) -> Iterator[Fit]:
         return
     bases = [data.base] if data.base is not None else short_decimals(top, float(tol[i] / top))[:1]
     for base in bases:
-        lengths = [0] if i == 0 else starts(data, i)
+        lengths = [0] if i == 0 else starts(data, i + 1)
         warmups = list(risen(data, lambda w, base=base: base, lengths))  # type: ignore[misc]  # a default binds it
         for decay_of, price in list(_falls(data, j, base))[:DECAYS]:
             for rise in warmups:

@@ -35,14 +35,17 @@ def between(low: int, high: int) -> list[int]:
     return sorted({*np.linspace(low, high, PLACES).astype(int).tolist(), *round_ones})
 
 
-def starts(data: LoggedLRs, top: int | None = None) -> list[int]:
-    """The steps at which the decay may start: between the rows around the highest one, or `top`."""
+def starts(data: LoggedLRs, rows: int | None = None) -> list[int]:
+    """The steps at which the decay may start: between the rows around the highest ones, of all or the first `rows`."""
     if data.w is not None:
         return [data.w]
-    i = int(np.argmax(data.y)) if top is None else top
-    if i == 0 or data.y[0] >= data.y[i] - data.tol[i]:
+    y, tol = data.y[:rows], data.tol[:rows]
+    i = int(np.argmax(y))
+    if i == 0 or y[0] >= y[i] - tol[i]:
         return [0]
-    after = int(data.t[i + 1]) if i + 1 < data.t.size else int(data.t[i]) + 1
+    level = y[i:] >= y[i] - 2 * tol[i]
+    j = i + (int(np.argmin(level)) if not level.all() else level.size)  # the first row that is lower
+    after = int(data.t[j]) if j < data.t.size else data.last + 1
     return between(int(data.t[i - 1]) + 1, max(after, int(data.t[i]) + 1))
 
 
