@@ -37,14 +37,14 @@ ROWS, KEPT = 40, 48
 FEWEST_ROWS = 3
 #: Values of one batch: 32 MB of float64.
 BATCH = 4_000_000
-#: A progress this far below a whole number of cycles is that number, missed by a rounding error.
+#: A progress this far below an integer number of cycles is that number, missed by a rounding error.
 ROUNDED = 1e-9
 #: A floor below this share of the base LR is 0.
 NO_FLOOR = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
-class Curve:
+class DecayCurve:
     """A decay over D steps from progress p: `parts` gives u and v, `decay` the closed form with D and a floor.
 
     `absolute`: p counts from step 0 instead of from the end of the warmup; `price`: how much it assumes.
@@ -107,43 +107,43 @@ def _cycles(growth: int, shrink: float) -> Callable[[Floats], tuple[Floats, Floa
     return parts
 
 
-def plain_curves() -> list[Curve]:
+def plain_curves() -> list[DecayCurve]:
     """The decays that have one fall after the warmup, commonest first."""
 
-    def power(exponent: float) -> Curve:
-        return Curve(_power(exponent), lambda d, m: PolynomialDecay(d, exponent, m), 1.5)
+    def power(exponent: float) -> DecayCurve:
+        return DecayCurve(_power(exponent), lambda d, m: PolynomialDecay(d, exponent, m), 1.5)
 
-    curves = [Curve(_cosine, CosineDecay, 1.0), Curve(_power(1), LinearDecay, 1.0)]
+    curves = [DecayCurve(_cosine, CosineDecay, 1.0), DecayCurve(_power(1), LinearDecay, 1.0)]
     return [*curves, *map(power, (2.0, 0.9, 0.5, 3.0, 1.5))]
 
 
-def absolute_curves() -> list[Curve]:
+def absolute_curves() -> list[DecayCurve]:
     """The decays of libraries whose warmup leads to where the decay is then."""
 
-    def tangent(lower: float, upper: float) -> Curve:
-        return Curve(_tanh(lower, upper), lambda d, m: TanhDecay(d, lower, upper, m), 1.3, True)
+    def tangent(lower: float, upper: float) -> DecayCurve:
+        return DecayCurve(_tanh(lower, upper), lambda d, m: TanhDecay(d, lower, upper, m), 1.3, True)
 
     # timm's default since 2021, and before.
     curves = [tangent(-7.0, 3.0), tangent(-6.0, 4.0)]
-    return [*curves, Curve(_cosine, CosineDecay, 1.3, True), Curve(_power(1), LinearDecay, 1.3, True)]
+    return [*curves, DecayCurve(_cosine, CosineDecay, 1.3, True), DecayCurve(_power(1), LinearDecay, 1.3, True)]
 
 
-def equal_cycles(cycles: int) -> Curve:
+def equal_cycles(cycles: int) -> DecayCurve:
     """Cosines of equal length that end with the run."""
-    return Curve(_equal_cycles(cycles), lambda d, m: CosineRestartsDecay(d, cycles, m), 1.3)
+    return DecayCurve(_equal_cycles(cycles), lambda d, m: CosineRestartsDecay(d, cycles, m), 1.3)
 
 
-def growing_cycles(growth: int, shrink: float) -> Curve:
+def growing_cycles(growth: int, shrink: float) -> DecayCurve:
     """Cosines of growing length or shrinking height; D is the length of the first."""
     price = 1.4 + 0.2 * (growth > 1) + 0.2 * (shrink < 1)
-    return Curve(_cycles(growth, shrink), lambda d, m: WarmRestartsDecay(d, growth, shrink, m), price)
+    return DecayCurve(_cycles(growth, shrink), lambda d, m: WarmRestartsDecay(d, growth, shrink, m), price)
 
 
 def grid_fits(
     t: Steps,
     y: Rates,
     tol: Floats,
-    curve: Curve,
+    curve: DecayCurve,
     starts: Sequence[int],
     ends: Sequence[int],
     known: float | None = None,
@@ -174,7 +174,9 @@ def grid_fits(
     yield from sorted(seen, key=lambda g: g.price)
 
 
-def _closest(t: Steps, y: Rates, tol: Floats, curve: Curve, pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _closest(
+    t: Steps, y: Rates, tol: Floats, curve: DecayCurve, pairs: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
     """The starts and ends whose curve by least squares is close at these rows, the closest first."""
     found: list[tuple[float, tuple[int, int]]] = []
     size = max(1, BATCH // max(t.size, 1))

@@ -14,7 +14,7 @@ from bench.diagnose.core.diagnosis import FITS
 from reference.check import Rates, Steps
 
 from .fit import Fit, LoggedLRs
-from .grid import Curve, absolute_curves, equal_cycles, grid_fits, growing_cycles, plain_curves
+from .grid import DecayCurve, absolute_curves, equal_cycles, grid_fits, growing_cycles, plain_curves
 from .logarithm import log_fits
 from .roots import root_fits
 from .stable import stable_fits
@@ -45,7 +45,7 @@ def library_fits(data: LoggedLRs) -> list[Fit]:
     return []
 
 
-def _behind(data: LoggedLRs, curves: Sequence[Curve], first: list[int], last: list[int]) -> Iterator[Fit]:
+def _behind(data: LoggedLRs, curves: Sequence[DecayCurve], first: list[int], last: list[int]) -> Iterator[Fit]:
     """Decays behind a warmup, the warmup by the base LR that the decay tells."""
     edge = data.t >= first[0]
     t, y, tol = data.t[edge], data.y[edge], data.tol[edge]
@@ -98,7 +98,9 @@ def _restarts(data: LoggedLRs) -> Iterator[Fit]:
             yield from _growing(data, growing_cycles(growth, shrink), first, low, high, growth)
 
 
-def _growing(data: LoggedLRs, curve: Curve, first: list[int], low: Steps, high: Steps, growth: int) -> Iterator[Fit]:
+def _growing(
+    data: LoggedLRs, curve: DecayCurve, first: list[int], low: Steps, high: Steps, growth: int
+) -> Iterator[Fit]:
     """The first length follows from the rows around each restart: the i-th is after 1 + g + … of them."""
     count = np.arange(1, low.size + 1)
     times: Rates = count.astype(float) if growth == 1 else (float(growth) ** count - 1) / (growth - 1)

@@ -12,7 +12,7 @@ from reference import ConstantDecay, Convention, Decay, Delayed, LogWarmup, Warm
 from .fit import Fit, LoggedLRs
 from .grid import grid_fits, plain_curves
 from .rise import short_decimals
-from .warmups import compared, starts, totals, whole_numbers
+from .warmups import compared, integers_between, starts, totals
 
 #: Rows on the rise, at least: two fit any logarithm.
 ROWS = 3
@@ -42,7 +42,7 @@ def _with_decay(data: LoggedLRs, late: int, slope: float) -> Iterator[Fit]:
     bases = [data.base] if data.base is not None else short_decimals(peak, 2 * error)
     for base in bases:
         lengths = np.exp(base / slope * np.array([1 - APART * error, 1 + APART * error]))
-        for w in whole_numbers(lengths[:1], lengths[1:]):
+        for w in integers_between(lengths[:1], lengths[1:]):
             yield _late(data, late, w, ConstantDecay(), "open", base, 1.0)
     first = starts(data)
     rows = data.t >= first[0]

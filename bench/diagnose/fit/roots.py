@@ -14,7 +14,7 @@ from reference.check import Steps
 from .fit import Fit, LoggedLRs
 from .grid import digits
 from .rise import short_decimals
-from .warmups import compared, whole_numbers
+from .warmups import compared, integers_between
 
 #: Rows that must show the curve.
 ROWS = 4
@@ -35,7 +35,7 @@ def _behind_constant(data: LoggedLRs) -> Iterator[Fit]:
     for base in [data.base] if data.base is not None else short_decimals(float(y[0]), 2 * float(tol[0] / y[0])):
         for closed in (True, False):
             scale = (t[fallen] + closed) / base**2
-            for k in whole_numbers(scale * (y - tol)[fallen] ** 2, scale * (y + tol)[fallen] ** 2):
+            for k in integers_between(scale * (y - tol)[fallen] ** 2, scale * (y + tol)[fallen] ** 2):
                 rule = Convention("zero", "closed" if closed else "open")
                 pair = WarmupDecay(LinearWarmup(0), InverseSqrtDecay(k, k), rule)
                 yield compared(data, pair, base, 1.2 + 0.02 * digits(k), pair)
@@ -76,7 +76,7 @@ def _behind_line(data: LoggedLRs) -> Iterator[Fit]:
             w = (c / slope) ** (2 / 3)
             error = w * float(np.min(tol[rises] / y[rises]))
             low, high = np.array([w - error]), np.array([w + error])
-        for steps in whole_numbers(low, high):
+        for steps in integers_between(low, high):
             pair, schedule = made(steps)
             # The LR of Noam at base LR 1 is c·s^(−½); that of the pair is its peak.
             noam = isinstance(schedule, Noam)

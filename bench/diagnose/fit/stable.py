@@ -11,7 +11,7 @@ from reference import StableDecay
 from reference.check import Rates, Steps
 
 from .fit import Fit, LoggedLRs
-from .grid import Curve, Floats, grid_fits
+from .grid import DecayCurve, Floats, grid_fits
 from .rise import short_decimals
 from .warmups import between, joined, risen, starts, totals
 
@@ -57,7 +57,7 @@ def _falls(data: LoggedLRs, j: int, base: float) -> Iterator[tuple[Callable[[int
         early = begins
         if shape == "cosine":
             early = between(max(0, int(t[0] - FLAT * (data.last - t[0])) - 1), int(t[1]))
-        curve = Curve(_parts(shape), _decay(shape), 1.7)
+        curve = DecayCurve(_parts(shape), _decay(shape), 1.7)
         rows = data.t >= early[0]
         for fit in grid_fits(data.t[rows], data.y[rows], data.tol[rows], curve, early, totals(data), base):
             low = float(getattr(fit.decay, "min_lr", 0.0))

@@ -16,8 +16,8 @@ from .rise import Rise, rises
 
 #: Places of an end that are tried between two logged rows.
 PLACES = 100
-#: Whole numbers that are compared.
-WHOLE = 24
+#: Integers that are compared.
+INTEGERS = 24
 #: Warmup lengths whose warmups are fitted: each takes about 3 ms.
 LENGTHS = 10
 
@@ -96,8 +96,8 @@ def compared(data: LoggedLRs, pair: WarmupDecay, base: float, cost: float, sched
     return Fit(pair, base, cost, misfit(data.y, schedule(data.t, base), data.tol), schedule)
 
 
-def whole_numbers(low: Floats, high: Floats) -> list[int]:
-    """The whole numbers from the highest of `low` to the lowest of `high`, or near them; those of few digits first."""
+def integers_between(low: Floats, high: Floats) -> list[int]:
+    """The integers from the highest of `low` to the lowest of `high`, or near them; those of few digits first."""
     least, most = sorted((float(np.max(low)), float(np.min(high))))
     if not 0 < most < 2**40:
         return []
@@ -105,4 +105,4 @@ def whole_numbers(low: Floats, high: Floats) -> list[int]:
     if len(numbers) > 1000:
         numbers = range(numbers[0], numbers[-1] + 1, len(numbers) // 1000)
     middle = (least + most) / 2
-    return sorted(numbers, key=lambda k: (digits(k), abs(k - middle)))[:WHOLE]
+    return sorted(numbers, key=lambda k: (digits(k), abs(k - middle)))[:INTEGERS]
