@@ -17,8 +17,8 @@ from bench.diagnose.hypotheses.evidence import Hypothesis, misfit
 from reference.check import Rates
 from suite.shared.words import counted
 
-#: Explanations that are kept, and hypotheses that are compared at every step.
-KEPT, COMPARED = 8, 24
+#: Explanations that are kept, and hypotheses that are compared at every step: in all, and of one cause.
+KEPT, COMPARED, OF_ONE_CAUSE = 8, 24, 6
 #: Explanations whose costs differ by less are equally simple.
 EQUAL_COST = 0.35
 #: Causes that are no fault.
@@ -53,11 +53,16 @@ def scored(hypotheses: Iterable[Hypothesis], t: Any, y: Rates, tol: Any) -> list
 def best_of(trace: Trace, screened: list[ScoredHypothesis]) -> list[ScoredHypothesis]:
     """The best of each cause, compared at every step of the trace."""
     best: dict[str, ScoredHypothesis] = {}
-    for candidate in screened[:COMPARED]:
+    compared: dict[str, int] = {}
+    for candidate in screened:
         hypothesis = candidate.hypothesis
         kept = best.get(hypothesis.cause)
-        if kept is not None and kept.misfit <= FITS:
+        tried = compared.get(hypothesis.cause, 0)
+        if (kept is not None and kept.misfit <= FITS) or tried == OF_ONE_CAUSE:
             continue
+        if sum(compared.values()) == COMPARED:
+            break
+        compared[hypothesis.cause] = tried + 1
         complete = ScoredHypothesis(hypothesis, misfit(trace.lrs, hypothesis.at(trace.steps), trace.tolerance))
         if kept is None or complete.order < kept.order:
             best[hypothesis.cause] = complete

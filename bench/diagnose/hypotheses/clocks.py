@@ -129,7 +129,8 @@ def _ragged(evidence: Evidence) -> Iterator[Hypothesis]:
     if total is None:
         return
     phi, rise, fall = evidence.clock
-    pace = evidence.clock_median((phi + 1) / (evidence.t + 1), (rise | fall) & (evidence.t > 0))
+    known = (rise | (fall & evidence.first_fall)) & (evidence.t > 0)
+    pace = evidence.clock_median((phi + 1) / (evidence.t + 1), known)
     if pace is not None and pace < 1.2:
         return
     paces = range(2, BATCHES + 1) if pace is None else range(max(2, int(pace)), min(int(pace) + 3, BATCHES + 1))
@@ -156,7 +157,8 @@ def _times(evidence: Evidence, paces: Rates) -> list[int]:
     """Integer paces >= 2, by the rise, by the fall and by both; all small ones where no clock is known."""
     _, rise, fall = evidence.clock
     paces_near: set[int] = set()
-    for where in (rise & (evidence.t > 0), fall, (rise | fall) & (evidence.t > 0)):
+    first = fall & evidence.first_fall  # a wave that comes back tells no pace
+    for where in (rise & (evidence.t > 0), fall, first, (rise | first) & (evidence.t > 0)):
         estimate = evidence.clock_median(paces, where)
         if estimate is not None:
             paces_near.update(_around(estimate, 2, range(0)))

@@ -90,7 +90,7 @@ def name_past_end(way: PastEnd, pair: WarmupDecay, lowest: float) -> str:
     """The cause that a run past the end of its decay shows; ``horizon-short`` where nothing happens there."""
     if way.name in ("clamp", "held", "own"):
         return "horizon-short"
-    if way.name == "restart":
+    if way.name in ("restart", "shrinking"):
         return "restarts-after-end"
     if way.name == "unbounded" and not isinstance(pair.decay, CosineDecay) and lowest < 0:
         return "negative"

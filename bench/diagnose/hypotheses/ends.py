@@ -15,6 +15,9 @@ from .curves import PastEnd, end_of, evaluated, name_past_end, switched, ways_pa
 from .evidence import Evidence, Hypothesis, LRFunction, factor, mixture
 from .scales import TIMED, no_warmup, warmup_alone
 
+#: What a way to continue costs that needs a number of its own.
+PAST_PRICES = {"shrinking": 0.3}
+
 
 def ends(evidence: Evidence) -> Iterator[Hypothesis]:
     """Another floor, and the ways to continue after the end."""
@@ -27,7 +30,8 @@ def ends(evidence: Evidence) -> Iterator[Hypothesis]:
         if way.at is not expected.at:
             cause = name_past_end(way, pair, lowest)
             numbers = {"r": end, "d": expected.decay_steps, "meant": expected.decay_steps}
-            yield Hypothesis(cause, way.at, numbers, way.schedule, expected.pair_base)
+            price = PAST_PRICES.get(way.name, 0.0)
+            yield Hypothesis(cause, way.at, numbers, way.schedule, expected.pair_base, price)
     yield from _floors(evidence, expected, pair)
     yield from _floors_above(evidence, expected, pair)
 
@@ -53,7 +57,7 @@ def past_ends(evidence: Evidence, pair: WarmupDecay) -> list[PastEnd]:
     def shrinking(share: float) -> LRFunction:
         return lambda t: again.at(t) * share ** period(t).astype(np.float64)
 
-    return [*ways, *(PastEnd("restart", shrinking(share), None) for share in dict.fromkeys((float(f"{c:.2g}"), c)))]
+    return [*ways, *(PastEnd("shrinking", shrinking(share), None) for share in dict.fromkeys((float(f"{c:.2g}"), c)))]
 
 
 def _floors(evidence: Evidence, expected: Anatomy, pair: WarmupDecay) -> Iterator[Hypothesis]:

@@ -20,6 +20,8 @@ from .anatomy import Anatomy
 SCREENED = 320
 #: Steps between two logged ones that are tried as the place of an event, at most.
 PLACES = 64
+#: LRs within this share of the peak are at it.
+NEAR_PEAK = 1e-3
 #: Points of the grid on which the expected schedule is inverted.
 GRID = 4096
 
@@ -92,6 +94,24 @@ class Evidence:
     def peak(self) -> int:
         """The first index of the highest logged LR."""
         return int(np.argmax(self.y))
+
+    @functools.cached_property
+    def first_fall(self) -> NDArray[np.bool_]:
+        """The rows from the first peak on up to the first rise after it."""
+        rises = np.diff(self.y) > self.tol[1:] + self.tol[:-1]
+        top = int(np.argmax(self.y >= self.y.max() * (1 - NEAR_PEAK)))
+        again = np.flatnonzero(rises[top:])
+        index = np.arange(self.y.size)
+        return np.asarray((index >= top) & (index <= (top + int(again[0]) if again.size else self.y.size)))
+
+    def falling(self, after: int, above: float = 0.05) -> tuple[Steps, Rates, NDArray[np.float64]]:
+        """Steps, LRs and tolerances of the first fall behind a step, above a share of the peak: below it may end."""
+        later = self.t > after
+        rises = np.concatenate([[False], np.diff(self.y) > self.tol[1:] + self.tol[:-1]]) & later
+        rises[int(np.argmax(later))] = False
+        end = int(np.argmax(rises)) if rises.any() else self.t.size
+        inside = later & (np.arange(self.t.size) < end) & (self.y > above * self.y.max())
+        return self.t[inside], self.y[inside], self.tol[inside]
 
     @functools.cached_property
     def clock(self) -> tuple[Rates, NDArray[np.bool_], NDArray[np.bool_]]:

@@ -6,13 +6,12 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reference import Decay, Noam, WarmupDecay
 
 from .anatomy import decay_length, with_length
 from .curves import end_of, evaluated, name_past_end, ways_past_end
-from .ends import past_ends
+from .ends import PAST_PRICES, past_ends
 from .evidence import Evidence, Hypothesis, LRFunction
 from .scales import warmup_alone
 from .stretched import decays_behind, possible, rescaled, roundest, warmups_of
@@ -23,10 +22,10 @@ FACTORS = (2, 3, 4, 5, 6, 8, 10, 16, 32, 64, 1.25, 1.5, 0.5, 1 / 3, 0.25, 0.2, 0
 LONGEST = 256
 #: Epochs have at least this many updates.
 SHORT_EPOCH = 10
+#: What follows the end may be above a low floor, so that only higher LRs tell the length.
+ABOVE = (0.05, 0.3)
 #: A price for a length that the settings do not give.
 READ = 1.0
-#: Falling LRs are compared while they are above this share of the peak: below it they may have ended.
-ABOVE = 0.05
 
 
 def lengths(evidence: Evidence) -> Iterator[Hypothesis]:
@@ -40,15 +39,6 @@ def lengths(evidence: Evidence) -> Iterator[Hypothesis]:
     yield from _both(evidence, expected.pair)
 
 
-def falling(evidence: Evidence, after: int) -> NDArray[np.bool_]:
-    """The rows in which the LR falls for the first time, above the end of the decay."""
-    later = evidence.t > after
-    rises = np.concatenate([[False], np.diff(evidence.y) > evidence.tol[1:] + evidence.tol[:-1]]) & later
-    rises[int(np.argmax(later))] = False
-    end = int(np.argmax(rises)) if rises.any() else evidence.t.size
-    return np.asarray(later & (np.arange(evidence.t.size) < end) & (evidence.y > ABOVE * evidence.y.max()))
-
-
 def _horizons(evidence: Evidence, pair: WarmupDecay) -> Iterator[Hypothesis]:
     expected, own = evidence.anatomy, decay_length(pair.decay)
     w, total, last = expected.warmup_steps, expected.total, int(evidence.t[-1])
@@ -56,8 +46,6 @@ def _horizons(evidence: Evidence, pair: WarmupDecay) -> Iterator[Hypothesis]:
         yield from _drops_behind(evidence, pair)
     if own is None or total is None:
         return
-    inside = falling(evidence, w)
-    rows = evidence.t[inside], evidence.y[inside], evidence.tol[inside]
     tried: dict[Decay, float] = {}
     for length in (own + w, own - w, total, total - w):
         other = with_length(pair.decay, length) if length > 0 else None
@@ -76,7 +64,9 @@ def _horizons(evidence: Evidence, pair: WarmupDecay) -> Iterator[Hypothesis]:
             rule = dataclasses.replace(pair.convention, past_end="clamp")
             return evaluated(dataclasses.replace(pair, decay=decay, convention=rule), expected.pair_base)
 
-        fitting = possible(curve_of, rows, w + 1, LONGEST * total)
+        fitting = range(0)
+        for above in ABOVE:
+            fitting = fitting or possible(curve_of, evidence.falling(w, above), w + 1, LONGEST * total)
         nice = [run for run in dict.fromkeys(int(f * total) for f in FACTORS) if run in fitting]
         for run in (*nice, *roundest(fitting)):
             decay = decay_of(run)
@@ -92,7 +82,7 @@ def _drops_behind(evidence: Evidence, pair: WarmupDecay) -> Iterator[Hypothesis]
     expected, total = evidence.anatomy, evidence.anatomy.total
     assert total is not None
     for k in (f for f in FACTORS if f > 1):
-        for decay in decays_behind(expected, expected.warmup_steps, int(k * total)):
+        for decay in dict.fromkeys(decays_behind(expected, expected.warmup_steps, int(k * total))):
             numbers = {"d": int(k * total) - expected.warmup_steps, "meant": total - expected.warmup_steps}
             other = dataclasses.replace(pair, decay=decay)
             at = evaluated(other, expected.pair_base)
@@ -112,7 +102,7 @@ def _continued(evidence: Evidence, other: WarmupDecay, own: int, extra: float, l
             cause = "horizon-short"  # the settings tell why it is short: the warmup was subtracted once too often
         numbers = {"d": length, "meant": own, "r": end}
         # What continues otherwise than written assumes a little more.
-        price = extra + (0.05 if way.schedule is not other else 0.0)
+        price = extra + PAST_PRICES.get(way.name, 0.05 if way.schedule is not other else 0.0)
         yield Hypothesis(cause, way.at, numbers, way.schedule, expected.pair_base, price)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from .evidence import Evidence, Hypothesis, LRFunction
 from .lengths import lengths
 from .resumes import moved
 from .scales import no_warmup, warmup_alone
+from .stretched import possible, roundest
 
 #: What another kind of decay costs less than a whole other schedule: its numbers are those of the settings.
 OTHER_KIND = -2.6
@@ -123,43 +124,45 @@ def _clocks(evidence: Evidence) -> Iterator[Hypothesis]:
 
 
 def _moved(evidence: Evidence) -> Iterator[Hypothesis]:
-    """The decay starts at another step, with its expected length or with the rest of the run."""
+    """The decay starts at another step, with its expected length or with the rest of the run, with or without floor."""
     expected, pair, warmup_only = evidence.anatomy, _pair(evidence.anatomy), warmup_alone(evidence.anatomy)
-    w, decay_steps = expected.warmup_steps, expected.decay_steps
+    w, total, base, last = expected.warmup_steps, expected.total, expected.pair_base, int(evidence.t[-1])
     if evidence.first is None or warmup_only is None or pair.convention.clock != "prefix":
         return
-    phi, _, fall = evidence.clock
-    starts = set(evidence.gap(evidence.first))
-    shift = evidence.clock_median(evidence.t - phi, fall)
-    if shift is not None:
-        starts |= {w + round(shift) + k for k in range(-3, 4)}
-    if decay_steps and expected.total is not None:
-        stable = int(getattr(pair.decay, "stable_steps", 0))
-        u = (phi - w - stable) / max(decay_steps - stable, 1)
-        early = fall & (np.nan_to_num(u, nan=1.0) < 0.9) & (np.nan_to_num(u) > 0) & (evidence.t > w)
-        left = evidence.clock_median((evidence.t - u * expected.total) / (1 - u), early)
-        if left is not None:
-            starts |= {round(left) - stable + k for k in range(-3, 4)}
+    seen = set(evidence.gap(evidence.first))
     if expected.drops:
         fell = np.flatnonzero((evidence.t[1:] > w) & (evidence.y[1:] < 0.99 * evidence.y[:-1]))
-        starts |= {w + at - expected.drops[0] for i in fell[:1] for at in evidence.gap(int(i) + 1)}
-    for m in sorted(m for m in starts if 0 < m != w and m < 2**50):
-        rest = None if expected.total is None or decay_steps is None else expected.total - m
-        for decay in _decays(expected, rest):
-            rule = dataclasses.replace(pair.convention, start="affine")
-            tail = WarmupDecay(LinearWarmup(0), decay, rule)
-            for other, extra in _without_floor(tail):
-                for way in ways_past_end(expected, other, expected.pair_base, int(evidence.t[-1]) - m):
-                    at = switched(m, evaluated(warmup_only, expected.pair_base), moved(way.at, -m))
+        seen |= {w + at - expected.drops[0] for i in fell[:1] for at in evidence.gap(int(i) + 1)}
+    rows = evidence.falling(w)
+    rule = dataclasses.replace(pair.convention, start="affine")
+    for rest in (False, True) if total is not None and expected.decay_steps is not None else (False,):
+        for low, extra in _floors_kept(pair.decay):
+
+            def tail_of(m: int, rest: bool = rest, low: Decay = low) -> WarmupDecay | None:
+                decay = with_length(low, (total or 0) - m) if rest else low
+                return None if decay is None else WarmupDecay(LinearWarmup(0), decay, rule)
+
+            def curve_of(
+                m: int, tail_of: Callable[[int], WarmupDecay | None] = tail_of
+            ) -> Callable[[Steps], Rates] | None:
+                tail = tail_of(m)
+                return None if tail is None else moved(evaluated(tail, base), -m)
+
+            most = (total or last + 1) - 2 if rest else last
+            starts = seen | {m + k for m in roundest(possible(curve_of, rows, 1, most)) for k in (-1, 0, 1)}
+            for m in sorted(m for m in starts if 0 < m != w):
+                tail = tail_of(m)
+                for way in [] if tail is None else ways_past_end(expected, tail, base, last - m):
+                    at = switched(m, evaluated(warmup_only, base), moved(way.at, -m))
                     whole = None if way.schedule is None else SequentialLR((warmup_only, way.schedule), (m,))
-                    yield Hypothesis("milestone-moved", at, {"m": m, "meant": w}, whole, expected.pair_base, extra)
+                    yield Hypothesis("milestone-moved", at, {"m": m, "meant": w}, whole, base, extra)
 
 
-def _without_floor(tail: WarmupDecay) -> Iterator[tuple[WarmupDecay, float]]:
+def _floors_kept(decay: Decay) -> Iterator[tuple[Decay, float]]:
     """A decay as it is, and one whose floor was forgotten too, at a price."""
-    yield tail, 0.0
-    if getattr(tail.decay, "min_lr", 0.0) and not isinstance(tail.decay, ExponentialDecay):
-        yield dataclasses.replace(tail, decay=dataclasses.replace(tail.decay, min_lr=0.0)), 0.3  # type: ignore[type-var]
+    yield decay, 0.0
+    if getattr(decay, "min_lr", 0.0) and not isinstance(decay, ExponentialDecay):
+        yield dataclasses.replace(decay, min_lr=0.0), 0.3  # type: ignore[type-var]
 
 
 def _other_decays(evidence: Evidence) -> Iterator[Hypothesis]:

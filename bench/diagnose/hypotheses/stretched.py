@@ -29,14 +29,17 @@ POSSIBLE = 1.2
 
 
 def decays_behind(expected: Anatomy, warmup_steps: int, total: int) -> list[Decay]:
-    """The decay of a run of `total` steps behind a warmup: phases as shares of the run, or of their own length."""
+    """The decay of a run of `total` steps behind a warmup: phases as shares of the run, or of their own length.
+
+    The forms come in the same order for every total; some are equal.
+    """
     pair, old = expected.pair, expected.total
     if pair is None or old is None or total <= 0:
         return []
     decay, ratio, old_length = pair.decay, total / old, decay_length(pair.decay)
     if isinstance(decay, StepDecay):
         sizes = _integers_near(decay.step_size * ratio)
-        return [dataclasses.replace(decay, step_size=size) for size in sizes if size > 0]
+        return [dataclasses.replace(decay, step_size=max(1, size)) for size in sizes]
     if isinstance(decay, MultiStepDecay):
         near = [_integers_near(m * ratio) for m in decay.milestones]
         return [dataclasses.replace(decay, milestones=tuple(each)) for each in zip(*near, strict=True)]
@@ -55,12 +58,10 @@ def decays_behind(expected: Anatomy, warmup_steps: int, total: int) -> list[Deca
         other = with_length(decay, length)
         return [] if other is None else [other]
     share = round(decay.decay_steps / old / SHARE) * SHARE
-    falls = dict.fromkeys([int(share * total + 1e-9), round(share * total), round(decay.decay_steps * ratio)])
-    falls[decay.decay_steps] = None
+    falls = (int(share * total + 1e-9), round(share * total), round(decay.decay_steps * ratio), decay.decay_steps)
     return [
         dataclasses.replace(decay, stable_steps=length - fall, decay_steps=fall)
-        for fall in (min(fall, length) for fall in falls)
-        if fall > 0
+        for fall in (max(1, min(fall, length)) for fall in falls)
     ]
 
 
@@ -83,7 +84,7 @@ def warmups_of(expected: Anatomy, steps: int) -> list[WarmupDecay]:
 def rescaled(expected: Anatomy, warmup_steps: int, total: int) -> Iterator[WarmupDecay]:
     """The expected pair with both lengths changed."""
     for pair in warmups_of(expected, warmup_steps):
-        for decay in decays_behind(expected, warmup_steps, total):
+        for decay in dict.fromkeys(decays_behind(expected, warmup_steps, total)):
             yield dataclasses.replace(pair, decay=decay)
 
 
