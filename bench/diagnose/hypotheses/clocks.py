@@ -11,6 +11,7 @@ from reference.check import Rates, Steps
 
 from .anatomy import Anatomy, epoch_of, values
 from .curves import PastEnd, switched, tabulated, ways_past_end
+from .ends import shrinking
 from .evidence import Evidence, Hypothesis, LRFunction
 from .logs import rows_taken_for_steps
 from .resumes import moved
@@ -20,6 +21,8 @@ from .skips import skips
 NEAR = 2
 #: What a continuation past the end costs that is not the written one.
 OTHERWISE = 0.05
+#: The share that is left of each period where periods shrink (fairseq's lr_shrink).
+SHRINK = 0.1
 #: Usual numbers of processes and of batches per update, and what another one costs.
 USUAL, RARE = (2, 3, 4, 8, 16, 32, 64), 0.2
 #: Batches of one update that are tried, and rows at which a ragged clock is tried first with a rough tolerance.
@@ -114,7 +117,11 @@ def _faster(evidence: Evidence) -> Iterator[Hypothesis]:
 def _ways(evidence: Evidence, last: int) -> list[tuple[PastEnd, LRFunction]]:
     """The ways to continue past the end of the schedule, up to a scheduler step that a fast clock reaches."""
     expected = evidence.anatomy
-    ways = ways_past_end(expected, expected.pair, expected.pair_base, last)
+    pair = expected.pair
+    ways = ways_past_end(expected, pair, expected.pair_base, last)
+    again = next((way for way in ways if way.name == "restart"), None)
+    if again is not None and pair is not None and expected.decay_steps and pair.convention.clock == "prefix":
+        ways.append(shrinking(again, expected.warmup_steps, expected.decay_steps, SHRINK))
     return [(way, tabulated(way.at, last)) for way in ways]
 
 

@@ -44,20 +44,21 @@ def past_ends(evidence: Evidence, pair: WarmupDecay) -> list[PastEnd]:
     again = next((way for way in ways if way.name == "restart"), None)
     if not length or again is None or pair.convention.clock != "prefix":
         return ways
-
-    def period(t: Steps) -> Steps:
-        return np.maximum(t - start, 0) // length
-
-    second = period(evidence.t) == 1
+    second = np.maximum(evidence.t - start, 0) // length == 1
     rates = again.at(evidence.t)
     c = factor(evidence.y[second], rates[second], evidence.tol[second]) if second.any() else None
     if c is None or not 0 < c < 1 - 1e-3:
         return ways
+    return [*ways, *(shrinking(again, start, length, share) for share in dict.fromkeys((float(f"{c:.2g}"), c)))]
 
-    def shrinking(share: float) -> LRFunction:
-        return lambda t: again.at(t) * share ** period(t).astype(np.float64)
 
-    return [*ways, *(PastEnd("shrinking", shrinking(share), None) for share in dict.fromkeys((float(f"{c:.2g}"), c)))]
+def shrinking(again: PastEnd, start: int, length: int, share: float) -> PastEnd:
+    """Periods that restart, each a share as high as the one before."""
+
+    def at(t: Steps) -> Rates:
+        return again.at(t) * share ** (np.maximum(t - start, 0) // length).astype(np.float64)
+
+    return PastEnd("shrinking", at, None)
 
 
 def _floors(evidence: Evidence, expected: Anatomy, pair: WarmupDecay) -> Iterator[Hypothesis]:

@@ -20,8 +20,8 @@ from .anatomy import Anatomy
 SCREENED = 320
 #: Steps between two logged ones that are tried as the place of an event, at most.
 PLACES = 64
-#: LRs within this share of the peak are at it.
-NEAR_PEAK = 1e-3
+#: LRs above this share of the highest are near it.
+NEAR_PEAK = 0.9
 #: Points of the grid on which the expected schedule is inverted.
 GRID = 4096
 
@@ -96,10 +96,16 @@ class Evidence:
         return int(np.argmax(self.y))
 
     @functools.cached_property
+    def first_top(self) -> int:
+        """The first index near the peak from which the LR falls: a wave that comes back can reach higher rows."""
+        falls = np.append(np.diff(self.y) < -self.tol[1:] - self.tol[:-1], True)
+        return int(np.argmax(falls & (self.y >= self.y.max() * NEAR_PEAK)))
+
+    @functools.cached_property
     def first_fall(self) -> NDArray[np.bool_]:
         """The rows from the first peak on up to the first rise after it."""
         rises = np.diff(self.y) > self.tol[1:] + self.tol[:-1]
-        top = int(np.argmax(self.y >= self.y.max() * (1 - NEAR_PEAK)))
+        top = self.first_top
         again = np.flatnonzero(rises[top:])
         index = np.arange(self.y.size)
         return np.asarray((index >= top) & (index <= (top + int(again[0]) if again.size else self.y.size)))
@@ -128,7 +134,7 @@ class Evidence:
         last_top = int(np.flatnonzero(rates >= rates[top] * (1 - 1e-12))[-1])
         phi = np.full(self.y.shape, np.nan)
         known = []
-        rising = np.arange(self.y.size) <= self.peak
+        rising = np.arange(self.y.size) <= self.first_top
         for part, mine in ((slice(0, top + 1), rising), (slice(last_top, None), ~rising)):
             part_rates, part_steps, part_slope = rates[part], grid[part], slope[part]
             good = np.zeros(self.y.shape, bool)

@@ -42,12 +42,12 @@ WRITTEN = ((1, 0), (0, 0), (0, -1), (1, 1))
 def recursive(evidence: Evidence) -> Iterator[Hypothesis]:
     """Every recursion that could have been disturbed."""
     yield from _bad_epochs(evidence)
+    yield from _warmup_again(evidence)
     if evidence.anatomy.pair is None:
         return
     yield from _get_lr(evidence)
     yield from _written_over(evidence, evidence.anatomy.pair)
     yield from _cycle_behind(evidence)
-    yield from _warmup_again(evidence)
     yield from _decay_from_zero(evidence)
 
 
@@ -173,9 +173,9 @@ def _warmup_again(evidence: Evidence) -> Iterator[Hypothesis]:
     """A second warmup over the first: the same one, or one that counts otherwise."""
     expected, warm = evidence.anatomy, warmup_alone(evidence.anatomy)
     w = expected.warmup_steps
-    if warm is None or w == 0:
+    if w == 0:
         return
-    again: list[LRFunction] = [evaluated(warm, 1.0)]
+    again: list[LRFunction] = [] if warm is None else [evaluated(warm, 1.0)]
     again += [_line(1.0, a, max(w + b, 1)) for a, b in WRITTEN]
     for factor in again:
         yield Hypothesis("warmup-twice", functools.partial(_product, expected.at, factor))

@@ -20,7 +20,7 @@ from .stretched import decays_behind, possible, roundest
 #: Below this share of the LR before, a stair has dropped.
 FELL = 0.97
 #: Numbers tried on both sides of an estimate.
-NEAR = 2
+NEAR = 3
 
 
 def resumes(evidence: Evidence) -> Iterator[Hypothesis]:
@@ -63,11 +63,13 @@ def _shifted(evidence: Evidence) -> Iterator[Hypothesis]:
     expected = evidence.anatomy
     assert evidence.first is not None
     r = int(evidence.t[evidence.first])
-    phi, rise, fall = evidence.clock
-    tail = evidence.t >= r
+    part = slice(evidence.first, None)
+    tail = dataclasses.replace(evidence, t=evidence.t[part], y=evidence.y[part], tol=evidence.tol[part])
     shifts = {-1, 1}
-    for where in (rise & tail, fall & tail):
-        shifts.update(around(evidence.clock_median(phi - evidence.t, where), -r))
+    for known in (tail, evidence):
+        phi, rise, fall = known.clock
+        for where in (rise, fall):
+            shifts.update(around(known.clock_median(phi - known.t, where & (known.t >= r)), -r))
     for k in sorted(shifts - {0}):
         at = switched(r, expected.at, moved(expected.at, k))
         yield Hypothesis("resume-shifted", at, {"r": r, "k": k})
