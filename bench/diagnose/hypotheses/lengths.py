@@ -22,6 +22,12 @@ FACTORS = (2, 3, 4, 5, 6, 8, 10, 16, 32, 64, 1.25, 1.5, 0.5, 1 / 3, 0.25, 0.2, 0
 LONGEST = 256
 #: Epochs have at least this many updates.
 SHORT_EPOCH = 10
+#: What a decay of another length is followed by.
+AFTER_END = {
+    "rises-again": "after step {r} the LR rises again",
+    "negative": "from step {r} on the LR is negative, and each update ascends instead of descending",
+    "restarts-after-end": "at step {r} it is over and starts again",
+}
 #: What follows the end may be above a low floor, so that only higher LRs tell the length.
 ABOVE = (0.05, 0.3)
 #: A price for a length that the settings do not give.
@@ -103,7 +109,9 @@ def _continued(evidence: Evidence, other: WarmupDecay, own: int, extra: float, l
         numbers = {"d": length, "meant": own, "r": end}
         # What continues otherwise than written assumes a little more.
         price = extra + PAST_PRICES.get(way.name, 0.05 if way.schedule is not other else 0.0)
-        yield Hypothesis(cause, way.at, numbers, way.schedule, expected.pair_base, price)
+        follows = AFTER_END.get(cause, "").format(r=end)
+        says = f"The decay takes {length} steps instead of {own}: {follows}." if follows and length != own else ""
+        yield Hypothesis(cause, way.at, numbers, way.schedule, expected.pair_base, price, says)
 
 
 def _warmups(evidence: Evidence, pair: WarmupDecay) -> Iterator[Hypothesis]:

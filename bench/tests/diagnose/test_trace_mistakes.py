@@ -107,6 +107,16 @@ def test_a_made_mistake_is_named(name: str) -> None:
         assert {key: best.parameters[key] for key in numbers} == pytest.approx(numbers, rel=1e-3)
 
 
+@pytest.mark.parametrize("name", ["comes-back", "below-zero", "restarts"])
+def test_a_decay_that_ends_too_early_is_told_with_both_lengths(name: str) -> None:
+    """What follows the end is the mistake that shows; the sentence also says how long the decay should be."""
+    _, lrs, expected, numbers = MADE[name]
+    sentence = against(lrs, expected).sentence()
+    length = round(numbers["r"]) - W
+    assert f"takes {length} steps instead of {T - W}" in sentence
+    assert f"step {length + W}" in sentence
+
+
 def test_batches_are_not_steps() -> None:
     """Every fourth batch is an update: the log has four times as many steps as the run."""
     diagnosis = against(at(STEPS), steps=4 * STEPS)
