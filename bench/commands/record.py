@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from bench.diagnose import diagnose
 from bench.watch import Recorder, report
+from bench.watch.plans.verdict import diagnosed
 from bench.watch.run_script import check_target, run_target
 from bench.watch.steps.csv_journal import CsvJournal
 from reference import Schedule, parse
@@ -81,11 +81,14 @@ def written_when_terminated(recorder: Recorder) -> Iterator[None]:
 
 
 def print_findings(
-    recorder: Recorder, path: Path, expect: Schedule | None, settings: dict[str, float | int | None]
+    recorder: Recorder, path: Path, expect: Schedule | None, settings: dict[str, float | int | None], *, ended: bool
 ) -> bool:
-    """Print on standard error what was recorded and its diagnosis; returns whether there is a finding."""
+    """Print on standard error what was recorded and its diagnosis; returns whether there is a finding.
+
+    `ended`: whether the script ended by itself.
+    """
     console = plain_console(sys.stderr)
-    recorded = recorder.series()
+    recorded = recorder.planned()
     if not recorded:
         console.print("record: no optimizer step was recorded")
         return True
@@ -93,11 +96,12 @@ def print_findings(
     for line in recorder.summary(notes=False):  # the verdicts say the same, each with what to change
         console.print(line)
     wrong = False
-    for group in report.alike(report.continued(recorded)):
+    continued = report.continued(recorded)
+    for group in report.together(continued) if expect is None else report.alike(continued):
         diagnosis = None
         if group[0].can_be_traced:
-            diagnosis = diagnose(group[0].trace(), expect, **settings)  # type: ignore[arg-type]
-        console.print(report.finding(group, diagnosis))
+            diagnosis = diagnosed(group[0].trace(), group[0].plan, expect, ended=ended, **settings)
+        console.print(report.finding(group, diagnosis, ended=ended))
         wrong |= diagnosis is None or diagnosis.verdict != "healthy"
     return wrong
 
@@ -115,15 +119,17 @@ def run(args: argparse.Namespace) -> int:
         path = own_path(args.out).absolute()  # the script may change the working directory
         journal = CsvJournal(path)
     recorder = Recorder(journal)
-    wrong = False
+    wrong = ended = False
     try:
         with written_when_terminated(recorder), recorder, their_program():
             run_target(args.script, args.arguments, module=args.module)
+        ended = True
     except SystemExit as leaving:
         if leaving.code:
             raise
+        ended = True
     finally:
         journal.close()
         if os.environ.get("RANK", "0") == "0":
-            wrong = print_findings(recorder, path, expect, settings)
+            wrong = print_findings(recorder, path, expect, settings, ended=ended)
     return int(wrong and (args.exit_code or processes() == 1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,10 +10,12 @@ from weakref import WeakKeyDictionary
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
+from suite.engine.user_factory import optimizer_of
+
 from .patches import BACKWARD, CONSTRUCTION, SCALER, SCHEDULER, Listener, Patch, being_built, untraced
+from .plans.live import LiveScheduler, mark_parts
 from .steps.gradients import GradientCount
 from .steps.lazy_numbers import capture
-from .steps.scheduler_facts import length, position
 from .steps.step_hooks import add_step_hook, has_own_step, step_classes
 from .steps.step_log import StepCall, StepLog, WatchedOptimizer, has_single, read_groups, updates_in_state
 
@@ -45,6 +46,8 @@ class Listeners:
         self._running: list[tuple[Optimizer, StepCall]] = []
         self._undo: list[Callable[[], None]] = []
         self._backwards = 0
+        self._live: dict[int, LiveScheduler] = {}  # by the id of the scheduler
+        self._owners: dict[LiveScheduler, WatchedOptimizer] = {}
         self._inner_classes: dict[type[Any], None] = {}
         #: Steps that run without torch's hooks: those of base classes, and of optimizers built without them.
         self._inner_steps = Patch(self._inner_places)
@@ -146,15 +149,18 @@ class Listeners:
 
     def _close(self, call: StepCall, optimizer: Optimizer) -> None:
         watched, gradients = call.watched, self._gradients[optimizer]
-        watched.calls += 1
         # An optimizer that was not known during its passes, or not reached, counts all passes of the process.
         everywhere, watched.backwards_before = self._backwards - watched.backwards_before, self._backwards
         call.backwards, gradients.passes = gradients.passes or everywhere, 0
         call.scheduler_steps = max(watched.scheduler_steps.values(), default=0)
         watched.scheduler_steps.clear()
-        call.schedulers, scheduler = len(watched.schedulers), watched.scheduler()
-        if scheduler is not None:
-            call.scheduler_at, call.scheduler_length = position(scheduler), length(scheduler)
+        for live in watched.schedulers:
+            if not live.is_part:
+                at = live.look(watched.calls, self._live, watched.base_lrs)
+                call.schedulers += 1
+                if live is watched.scheduler:
+                    call.scheduler_at, call.scheduler_length = at, live.length
+        watched.calls += 1
         call.idle_schedulers = sum(
             len(other.schedulers) for other in self.log.optimizers if other.moved and not other.calls
         )
@@ -176,34 +182,55 @@ class Listeners:
         return after
 
     def _on_construction(self, made: Any, *args: Any, **kwargs: Any) -> Callable[[], None]:
+        loaded = False
         if not isinstance(made, Optimizer):  # a scheduler replaces the step of its optimizer: ours must be there before
             optimizer = innermost(args[0] if args else kwargs.get("optimizer"))
             if isinstance(optimizer, Optimizer):
-                self._know(optimizer)
+                watched = self._know(optimizer)
+                groups = optimizer.param_groups
+                if not watched.schedulers and not any("initial_lr" in group for group in groups):
+                    watched.base_lrs = watched.base_lrs or [float(capture(group["lr"])) for group in groups]
+                loaded = not watched.schedulers and any(
+                    group.get("initial_lr", group["lr"]) != group["lr"] for group in groups
+                )
 
         def after() -> None:
             if isinstance(made, Optimizer):
                 self._gradients.setdefault(made, GradientCount())
             else:
-                self._has(made)
+                self._has_built(made, args, kwargs, loaded)
 
         return after
 
-    def _has(self, scheduler: Any) -> WatchedOptimizer | None:
-        optimizer = innermost(getattr(scheduler, "optimizer", None))
+    def _has_built(self, scheduler: Any, args: Any, kwargs: Any, loaded: bool) -> None:
+        live, watched = self._meet_scheduler(scheduler)
+        if live is not None and watched is not None:
+            live.built(scheduler, args, kwargs)
+            live.loaded = loaded
+            live.built_lrs = [float(capture(group["lr"])) for group in optimizer_of(scheduler).param_groups]
+            mark_parts(scheduler, self._live)
+            watched.scheduler = live
+
+    def _meet_scheduler(self, scheduler: Any) -> tuple[LiveScheduler | None, WatchedOptimizer | None]:
+        live = self._live.get(id(scheduler))
+        if live is not None and live.reference() is scheduler:
+            return live, self._owners[live]
+        optimizer = innermost(optimizer_of(scheduler))
         if not isinstance(optimizer, Optimizer):
-            return None
+            return None, None
         watched = self._know(optimizer)
-        watched.schedulers.add(id(scheduler))
-        watched.scheduler = weakref.ref(scheduler)
-        return watched
+        live = self._live[id(scheduler)] = LiveScheduler(scheduler, len(self._owners))
+        self._owners[live] = watched
+        watched.schedulers.append(live)
+        mark_parts(scheduler, self._live)
+        return live, watched
 
     def _on_scheduler(self, scheduler: Any, *args: Any, **kwargs: Any) -> None:
-        watched = self._has(scheduler)
-        if watched is not None:
-            moved = not being_built(scheduler)
-            watched.scheduler_steps[id(scheduler)] += moved
-            watched.moved |= moved
+        live, watched = self._meet_scheduler(scheduler)
+        if live is not None and watched is not None and not being_built(scheduler):
+            live.moved(watched.calls, args, kwargs)
+            watched.scheduler_steps[live.number] += 1
+            watched.scheduler, watched.moved = live, True
 
     def _on_scaler(self, scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Callable[[], None]:
         inner = innermost(optimizer)

@@ -14,13 +14,19 @@ from bench.diagnose.counted.clock import together
 from reference import Schedule
 from reference.check import Rates, Steps
 
+from .plans.recorded import RecordedPlan
+
 #: Significant digits of a float64 in full precision, and of a float32.
 DOUBLE_DIGITS, SINGLE_DIGITS = 17, 7
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LrSeries:
-    """The LR at each update of one parameter group; `single`: the LR was a float32 tensor; `counts`: see `Counts`."""
+    """The LR at each update of one parameter group.
+
+    `single`: the LR was a float32 tensor; `counts`: see `Counts`; `plan`: what the schedulers of its optimizer planned,
+    None where that is not known.
+    """
 
     name: str
     group: int
@@ -28,6 +34,12 @@ class LrSeries:
     lrs: Rates
     single: bool = False
     counts: Counts | None = None
+    plan: RecordedPlan | None = None
+
+    @property
+    def optimizer(self) -> str:
+        """The name of its optimizer."""
+        return self.name.partition(" group ")[0]
 
     @property
     def can_be_traced(self) -> bool:
@@ -54,6 +66,7 @@ class LrSeries:
             np.concatenate([self.lrs, later.lrs]),
             self.single or later.single,
             together(self.counts, later.counts),
+            None if self.plan is None or later.plan is None else self.plan.then(later.plan),
         )
 
     def tolerance(self, expected: Rates) -> Rates:

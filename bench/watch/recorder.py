@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.diagnose import Diagnosis, Trace, diagnose
+from bench.diagnose import Diagnosis, Trace
 from bench.diagnose.core.counts import read_counts
 from reference import Schedule
 from reference.check import real
@@ -19,6 +22,8 @@ from suite.shared.files import write_whole
 from . import report
 from .listeners import Listeners
 from .lr_series import LrSeries, first_mismatch
+from .plans.recorded_plan import recorded_plan
+from .plans.verdict import diagnosed
 from .steps.csv_journal import HEAD, CsvJournal
 from .steps.step_log import StepLog, chosen, column
 
@@ -81,14 +86,33 @@ class Recorder:
                 result.append(LrSeries(named, group, steps, column(table[rows], "lr"), watched.single, counted))
         return result
 
+    def planned(self) -> list[LrSeries]:
+        """The series of all optimizers, each with the plan of its schedulers, where that is known."""
+        recorded = self.series()
+        owned = {
+            watched.name: [series for series in recorded if series.optimizer == watched.name]
+            for watched in self.log.optimizers
+        }
+        with contextlib.redirect_stdout(sys.stderr):  # a function of the user's may print
+            plans = {
+                watched.name: recorded_plan(watched.schedulers, own[0].counts, [series.lrs for series in own])
+                for watched in self.log.optimizers
+                if (own := owned[watched.name]) and own[0].counts is not None
+            }
+        return [dataclasses.replace(series, plan=plans.get(series.optimizer)) for series in recorded]
+
     @property
     def traces(self) -> tuple[Trace, ...]:
         """One trace per group with at least 2 updates and finite LRs, ordered by optimizer and group."""
         return tuple(series.trace() for series in self.series() if series.can_be_traced)
 
     def diagnose(self, expect: Schedule | None = None, **settings: Any) -> list[Diagnosis]:
-        """The diagnosis of each trace; takes the arguments of `bench.diagnose.diagnose`."""
-        return [diagnose(trace, expect, **settings) for trace in self.traces]
+        """The diagnosis of each trace; takes the arguments of `bench.diagnose.diagnose`.
+
+        Without `expect` it is compared with what its schedulers document, where that is known.
+        """
+        traced = [series for series in self.planned() if series.can_be_traced]
+        return [diagnosed(series.trace(), series.plan, expect, **settings) for series in traced]
 
     def summary(self, *, notes: bool = True) -> list[str]:
         """What the loop did, one line per optimizer: steps, accumulation, scheduler frequency, skipped steps.
@@ -98,7 +122,7 @@ class Recorder:
         table, lines, recorded = self.log.table(), [], self.series()
         for watched in self.log.optimizers:
             rows = table[column(table, "optimizer") == watched.number]
-            own = [series for series in recorded if series.name.partition(" group ")[0] == watched.name]
+            own = [series for series in recorded if series.optimizer == watched.name]
             lines += [report.rhythm(watched, rows), *(f"  note: {note}" for note in report.notes(own) if notes)]
         return lines
 

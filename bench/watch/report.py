@@ -16,6 +16,7 @@ from reference import Schedule
 from suite.shared.words import counted
 
 from .lr_series import LrMismatch, LrSeries
+from .plans.verdict import notes_of
 from .steps.step_log import WatchedOptimizer, column
 
 
@@ -89,6 +90,17 @@ def alike(recorded: Sequence[LrSeries]) -> list[list[LrSeries]]:
     return result
 
 
+def together(recorded: Sequence[LrSeries]) -> list[list[LrSeries]]:
+    """The series that get one verdict: those of an optimizer that follows its plan, and those that are alike."""
+    planned: dict[str, list[LrSeries]] = {}
+    for series in recorded:
+        if series.plan is not None and series.plan.explains:
+            planned.setdefault(series.optimizer, []).append(series)
+    rest = [series for series in recorded if series.optimizer not in planned]
+    groups = [*planned.values(), *alike(rest)]
+    return sorted(groups, key=lambda group: recorded.index(group[0]))
+
+
 def continued(recorded: Sequence[LrSeries]) -> list[LrSeries]:
     """The series, each continuation appended to the run that it resumes: see `counted.clock.joined`."""
     result: list[LrSeries] = []
@@ -127,11 +139,23 @@ def failure(group: Sequence[LrSeries], schedule: Schedule, base_lr: float, misma
     return "\n".join(lines)
 
 
-def finding(group: Sequence[LrSeries], diagnosis: Diagnosis | None) -> str:
-    """What the diagnosis says about identical series."""
+def finding(group: Sequence[LrSeries], diagnosis: Diagnosis | None, *, ended: bool = True) -> str:
+    """What the diagnosis says about series that get one verdict, and what else a reader should know.
+
+    `ended`: whether the run ended by itself.
+    """
     if diagnosis is None:
         lrs = group[0].lrs
         return f"{names(group)}: no diagnosis, " + (
             "at least 2 steps are needed" if len(lrs) < 2 else f"lr={lrs[~np.isfinite(lrs)][0]} must be finite"
         )
-    return "\n".join([f"{names(group)}: {diagnosis.sentence()}", *fix(diagnosis)])
+    plan_notes = [f"  {note}" for note in notes_of(group[0].plan, diagnosis, ended=ended)]
+    return "\n".join([f"{names(group)}: {diagnosis.sentence()}", *fix(diagnosis), *plan_notes, *_unmoved(group[0])])
+
+
+def _unmoved(series: LrSeries) -> list[str]:
+    """That no scheduler moves an optimizer, which may be on purpose."""
+    counts = series.counts
+    if counts is None or counts.schedulers or not counts.beside or np.ptp(series.lrs) > 0:
+        return []
+    return [f"  No scheduler moves it, while {counts.beside} beside it follows a schedule."]

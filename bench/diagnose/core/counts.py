@@ -31,7 +31,8 @@ class Counts:
     * `length`: the steps of the schedule, infinite without an end, NaN where it does not say;
     * `state_step`: updates in the optimizer's own state before the first one, NaN where it counts none;
     * `idle`: whether a scheduler moves an optimizer that never makes an update;
-    * `beside`: the optimizer that trains at the same time and has a scheduler, "" if there is none.
+    * `beside`: the optimizer that trains at the same time and has a scheduler, "" if there is none;
+    * `beside_schedulers`: how many that one has.
     """
 
     backwards: Steps
@@ -44,6 +45,7 @@ class Counts:
     state_step: float = math.nan
     idle: bool = False
     beside: str = ""
+    beside_schedulers: int = 0
 
     @property
     def pace(self) -> int:
@@ -81,7 +83,7 @@ def read_counts(load: Callable[[str], NDArray[Any]], owners: Sequence[tuple[str,
     result = []
     for name, rows in owners:
         own = {column: values[rows] for column, values in columns.items()}
-        beside = [other for other, theirs in moved if other != name and _overlap(rows, theirs)]
+        beside = [(other, theirs) for other, theirs in moved if other != name and _overlap(rows, theirs)]
         backwards, moves, skipped = (own[column].astype(np.int64) for column in COLUMNS[:3])
         built_with, schedulers, at, length, state_step, idle = (own[column] for column in COLUMNS[3:])
         result.append(
@@ -95,7 +97,8 @@ def read_counts(load: Callable[[str], NDArray[Any]], owners: Sequence[tuple[str,
                 length=_last(length),
                 state_step=float(state_step[0]),
                 idle=bool(idle[-1]),
-                beside=beside[0] if beside else "",
+                beside=beside[0][0] if beside else "",
+                beside_schedulers=int(columns["schedulers"][beside[0][1]].max()) if beside else 0,
             )
         )
     return result

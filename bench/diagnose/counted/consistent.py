@@ -12,7 +12,7 @@ from bench.diagnose.core.diagnosis import FITS, Diagnosis
 from bench.diagnose.core.trace import Trace
 from reference import Schedule
 
-from .faults import counted_faults
+from .faults import counted_faults, unscheduled
 
 
 def possible(cause: str, counts: Counts) -> bool:
@@ -65,6 +65,8 @@ def by_counts(trace: Trace, expect: Schedule | None, base_lr: float) -> Diagnosi
     if trace.counts is None:
         return None
     faults = counted_faults(trace.counts, trace.steps, trace.lrs)
+    if expect is not None and not faults:
+        faults = list(unscheduled(trace.counts, trace.lrs))
     if not faults:
         return None
     if expect is not None and (np.abs(trace.lrs - expect(trace.steps, base_lr)) <= FITS * trace.tolerance).all():

@@ -83,9 +83,19 @@ def _still(counts: Counts, lrs: Rates) -> Iterator[CountedFault]:
         yield CountedFault("wrong-optimizer", sentence, 0, numbers)
     elif not math.isnan(built_with) and lr != built_with:
         yield CountedFault("never-stepped", f"The LR was set once and never moved: {stays}.", 0, numbers)
-    elif counts.beside:
+    elif counts.beside_schedulers > 1:
+        yield from unscheduled(counts, lrs)
+
+
+def unscheduled(counts: Counts, lrs: Rates) -> Iterator[CountedFault]:
+    """An optimizer without a scheduler beside one that has one.
+
+    That may be on purpose, unless a schedule was expected, or the other one has two schedulers.
+    """
+    if counts.beside and not counts.schedulers and not counts.moves.any() and (lrs == lrs[0]).all():
+        stays = f"all {lrs.size} updates ran at LR {lrs[0]:.6g}"
         sentence = f"No scheduler moves this optimizer: {stays}, while {counts.beside} beside it follows a schedule."
-        yield CountedFault("unscheduled", sentence, 0, numbers)
+        yield CountedFault("unscheduled", sentence, 0, {"value": float(lrs[0])})
 
 
 def _skips(counts: Counts, steps: Steps) -> Iterator[CountedFault]:

@@ -4,12 +4,36 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
 
 from torch.optim import lr_scheduler
 
 from .called import plain
+
+
+def arguments_of(signature: inspect.Signature, args: Any, kwargs: Any) -> dict[str, Any] | None:
+    """The arguments of a constructor by name, without the object itself; None for those that torch will refuse."""
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError:
+        return None
+    bound.apply_defaults()
+    arguments = dict(bound.arguments)
+    arguments.pop(next(iter(signature.parameters)))
+    return arguments
+
+
+class SeenConstructions(Protocol):
+    """What is known of constructions: see `Constructions`."""
+
+    @property
+    def given(self) -> Mapping[int, Mapping[str, Any]]:
+        """The arguments of each scheduler by its id."""
+
+    @property
+    def base_lrs(self) -> Mapping[int, list[float]]:
+        """The LRs of each optimizer before its first scheduler, by its id."""
 
 
 class Constructions:
@@ -56,13 +80,9 @@ class Constructions:
         return init
 
     def _note(self, scheduler: Any, signature: inspect.Signature, args: Any, kwargs: Any) -> None:
-        try:
-            bound = signature.bind(scheduler, *args, **kwargs)
-        except TypeError:  # torch is about to raise it
+        arguments = arguments_of(signature, (scheduler, *args), kwargs)
+        if arguments is None:
             return
-        bound.apply_defaults()
-        arguments = dict(bound.arguments)
-        arguments.pop(next(iter(signature.parameters)))
         optimizer = arguments.pop("optimizer", None)
         groups = getattr(optimizer, "param_groups", None)
         if groups is not None and id(optimizer) not in self.base_lrs:

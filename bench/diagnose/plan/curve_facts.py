@@ -108,7 +108,8 @@ def _end(curve: PlannedCurve, peak: float) -> Iterator[PlanFact]:
     low = float(z[top:].min())
     end = top + int(np.argmax(z[top:] <= low + ROUNDING * abs(low)))
     left = y[-1] - max(low, 0.0)
-    if not curve.repeats and n + 1 < end < z.size - 1 and left > VISIBLE_SHARE * peak:
+    rests = z.size - end > _longest_stair(z[top : end + 1])  # a step decay without an end only seems to rest
+    if not curve.repeats and rests and n + 1 < end < z.size - 1 and left > VISIBLE_SHARE * peak:
         text = (
             f"The decay is longer than the run: it ends at step {end}, but the run has {n} updates. The last one runs"
             f" at {lr(y[-1])}, {100 * y[-1] / peak:.3g} % of the peak, instead of {lr(low)}."
@@ -136,6 +137,12 @@ def _end(curve: PlannedCurve, peak: float) -> Iterator[PlanFact]:
         share = 100 * (n - reached) / n
         text = f"The LR stays at its floor {lr(floor)} from step {reached} on, {share:.3g} % of the run."
         yield PlanFact("floor-early", text, step=reached)
+
+
+def _longest_stair(y: np.ndarray) -> int:
+    """The longest stretch of equal values below the first one."""
+    edges = np.flatnonzero(np.diff(y[y < y[0]]) != 0)
+    return int(np.diff(edges, prepend=-1).max(initial=0))
 
 
 def _rise(curve: PlannedCurve, peak: float) -> Iterator[PlanFact]:

@@ -12,7 +12,7 @@ from reference import ReduceLROnPlateau, Schedule
 from reference.check import Rates
 from suite.engine.user_factory import optimizer_of
 
-from .construction import Constructions
+from .construction import SeenConstructions
 from .fact import PlanFact, PlannedCurve
 from .phases import end_of
 from .structure_facts import planned_curve
@@ -37,16 +37,25 @@ class GroupPlan:
     why_not: str = ""
 
 
-def documented_group(
-    scheduler: Any, g: int, seen: Constructions | None, metrics: Sequence[float], position: int, steps: int
-) -> GroupPlan:
-    """The documented part of the plan of group `g`: its schedule, base LR and LRs."""
+def documented_schedule(
+    scheduler: Any, g: int, seen: SeenConstructions | None, metrics: Sequence[float] = ()
+) -> tuple[Schedule | None, float, str]:
+    """The schedule of group `g` and its base LR; None without a closed form, with the reason."""
     try:
         schedule = twin_of(scheduler, g, None if seen is None else seen.given, metrics)
         bases = [] if seen is None else seen.base_lrs.get(id(optimizer_of(scheduler)), [])
-        base = bases[g] if g < len(bases) else base_lr_of(scheduler, g)
+        return schedule, bases[g] if g < len(bases) else base_lr_of(scheduler, g), ""
     except NoTwin as missing:
-        return GroupPlan(g, None, None, None, None, str(missing))
+        return None, 0.0, str(missing)
+
+
+def documented_group(
+    scheduler: Any, g: int, seen: SeenConstructions | None, metrics: Sequence[float], position: int, steps: int
+) -> GroupPlan:
+    """The documented part of the plan of group `g`: its schedule, base LR and LRs."""
+    schedule, base, why_not = documented_schedule(scheduler, g, seen, metrics)
+    if schedule is None:
+        return GroupPlan(g, None, None, None, None, why_not)
     if isinstance(schedule, ReduceLROnPlateau) and not metrics:
         return GroupPlan(g, schedule, base, None, None)
     try:
@@ -126,12 +135,12 @@ def unmoved_groups(groups: list[GroupPlan]) -> Iterator[PlanFact]:
                 )
 
 
-def words_of(scheduler: Any, groups: list[GroupPlan]) -> str:
+def words_of(name: str, groups: list[GroupPlan]) -> str:
     """What was built: for the first group, and for every other whose LRs are not those times a constant."""
     kept = different(groups)
     texts = []
     for group in kept:
-        text = _group_words(scheduler, group)
+        text = _group_words(name, group)
         same = [other for other in groups if other is not group and alike(other, group)]
         shares = [_share(other, group) for other in same]
         if any(share is not None and abs(share - 1) > 1e-9 for share in shares):
@@ -143,11 +152,11 @@ def words_of(scheduler: Any, groups: list[GroupPlan]) -> str:
     return "; ".join(texts)
 
 
-def _group_words(scheduler: Any, group: GroupPlan) -> str:
+def _group_words(name: str, group: GroupPlan) -> str:
     if group.schedule is not None and group.base_lr is not None:
         return in_words(group.schedule, group.base_lr)
     start = "" if group.lrs is None or not group.lrs.size else f"; its first LR is {lr(group.lrs[0])}"
-    return f"{type(scheduler).__name__}, described by its LRs alone ({group.why_not}){start}"
+    return f"{name}, described by its LRs alone ({group.why_not}){start}"
 
 
 def _share(group: GroupPlan, other: GroupPlan) -> float | None:

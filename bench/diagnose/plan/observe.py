@@ -42,12 +42,13 @@ class StandIn(torch.optim.Optimizer):
         """Update nothing."""
 
 
-def copy_of(scheduler: Any) -> Any:
+def copy_of(scheduler: Any, shared: Sequence[Any] = ()) -> Any:
     """A copy of a scheduler on a stand-in for its optimizer: stepping it changes nothing of the original.
 
+    `shared`: objects that both use.
     Raises whatever copying raises, such as TypeError for an object that holds a lock or a generator.
     """
-    memo: dict[int, Any] = {}
+    memo: dict[int, Any] = {id(value): value for value in shared}
     optimizer = optimizer_of(scheduler)
     memo[id(optimizer)] = StandIn(optimizer, memo)
     return copy.deepcopy(scheduler, memo)

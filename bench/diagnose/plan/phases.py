@@ -15,12 +15,16 @@ from reference import (
     CyclicLR,
     LambdaLR,
     LinearLR,
+    MultiplicativeLR,
     MultiStepLR,
     OneCycleLR,
     PolynomialLR,
+    ReduceLROnPlateau,
     Schedule,
     SequentialLR,
 )
+
+from .called import numbers_inside
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +104,29 @@ def phases(
             yield from phases(part, start, stop, chained or several, (*before, *schedule.schedulers[:i]))
     else:
         yield PlannedPhase(schedule, start, stop, chained, before)
+
+
+def length_of(schedule: Schedule) -> float:
+    """The steps after which a schedule ends, by its arguments: infinity if it has no end, NaN if it does not say.
+
+    A function of transformers has its total as an argument. Source: optimization.py, transformers 5.24.
+
+    >>> length_of(CosineAnnealingLR(90)), length_of(MultiStepLR((30, 60)))
+    (90, inf)
+    """
+    if isinstance(schedule, SequentialLR):
+        starts = [0, *schedule.milestones]
+        return starts[-1] + length_of(schedule.schedulers[-1])
+    if isinstance(schedule, ChainedScheduler):
+        known = [length for part in schedule.schedulers if not math.isnan(length := length_of(part))]
+        return max(known, default=math.nan)
+    if isinstance(schedule, LambdaLR):
+        function = getattr(schedule.lr_lambda, "function", None)
+        return float(numbers_inside(function).get("num_training_steps", math.nan))
+    if isinstance(schedule, SWALR | ReduceLROnPlateau | MultiplicativeLR):
+        return math.nan
+    own = PlannedPhase(schedule, 0, math.inf).length
+    return math.inf if own is None or isinstance(schedule, MultiStepLR) else own
 
 
 def end_of(schedule: Schedule) -> float:

@@ -10,7 +10,7 @@ from reference import ReduceLROnPlateau
 from reference.check import integer
 from suite.engine.user_factory import optimizer_of
 
-from .construction import Constructions
+from .construction import SeenConstructions
 from .curve_facts import curve_facts
 from .deviation import TorchDeviation, deviation_of, precision_of
 from .fact import PlanFact
@@ -84,7 +84,7 @@ def read_plan(
     scheduler: Any,
     steps: int,
     *,
-    seen: Constructions | None = None,
+    seen: SeenConstructions | None = None,
     metrics: Sequence[float] = (),
     step_it: bool = False,
 ) -> SchedulerPlan:
@@ -110,11 +110,11 @@ def read_plan(
         groups = [dataclasses.replace(g, lrs=observation.lrs[:steps, g.index]) for g in groups]
     deviations = (_deviation(group, position, precisions[group.index]) for group in groups)
     deviation = next((found for found in deviations if found is not None), None)
-    facts = [*_facts(groups, observation, position, steps, deviation), *unread]
+    facts = [*plan_facts(groups, observation, position, steps, deviation), *unread]
     lost = lost_arguments(scheduler) if seen is None else ""
     facts += [PlanFact("lost-arguments", lost)] if lost else []
     if position and deviation is not None and deviation.step == position:
-        facts.insert(0, _not_in_force(deviation))
+        facts.insert(0, not_in_force(deviation))
         deviation = None
     return SchedulerPlan(
         type(scheduler).__name__,
@@ -122,7 +122,7 @@ def read_plan(
         position,
         steps,
         tuple(groups),
-        words_of(scheduler, groups),
+        words_of(type(scheduler).__name__, groups),
         deviation,
         tuple(facts),
     )
@@ -148,14 +148,14 @@ def _observe(
     return observed(copied, steps + further, metrics), []
 
 
-def _facts(
+def plan_facts(
     groups: list[GroupPlan],
     observation: Observation | None,
     position: int,
     steps: int,
     deviation: TorchDeviation | None,
 ) -> list[PlanFact]:
-    """The facts about every group that differs from the others."""
+    """The facts about every group that differs from the others; without an observation those of what is documented."""
     facts: list[PlanFact] = []
     for group in different(groups):
         lrs = None if observation is None else observation.lrs[:, group.index]
@@ -189,7 +189,8 @@ def _without_echo(facts: list[PlanFact]) -> list[PlanFact]:
     return [fact for fact in facts if fact.kind not in ("restart", "jump") or fact.step not in cut]
 
 
-def _not_in_force(deviation: TorchDeviation) -> PlanFact:
+def not_in_force(deviation: TorchDeviation) -> PlanFact:
+    """The fact that the optimizer has another LR than the step of its scheduler."""
     text = (
         f"The optimizer is at another place than its scheduler: its LR is {lr(deviation.actual)}, but step"
         f" {deviation.step} of the schedule has {lr(deviation.documented)}; {deviation.shape}."

@@ -78,13 +78,16 @@ def skipped(spoiled: Spoiled) -> None:
 
 
 def two(second_has: str) -> None:
-    """A critic with two updates for each of the generator, whose scheduler is stepped, forgotten or missing."""
+    """A critic with two updates for each of the generator, its scheduler stepped, forgotten, missing or misplaced."""
     first, second = optimizer_of(), SGD(parameters(1), lr=0.3)
     scheduler = warm_cosine(first, 5, UPDATES)
-    other = lrs.LambdaLR(second, lambda t: min(1.0, (t + 1) / 20)) if second_has else None
+    driven = first if second_has == "copied" else second
+    other = lrs.LambdaLR(driven, lambda t: min(1.0, (t + 1) / 20)) if second_has else None
     for _ in range(UPDATES):
         loop(second, other if second_has == "stepped" else None, 2)
         loop(first, scheduler, 1)
+        if other is not None and second_has == "copied":
+            other.step()
 
 
 def one_after_the_other() -> None:
@@ -147,7 +150,8 @@ KINDS: dict[str, tuple[Callable[[], None], list[str]]] = {
     "skipped-never": (lambda: skipped(frozenset()), [""]),
     "two": (lambda: two("stepped"), ["", ""]),
     "two-forgotten": (lambda: two("built"), ["never-stepped", ""]),
-    "two-missing": (lambda: two(""), ["unscheduled", ""]),
+    "two-missing": (lambda: two(""), ["", ""]),
+    "two-copied": (lambda: two("copied"), ["unscheduled", ""]),
     "probe": (one_after_the_other, ["", ""]),
     "replaced": (replaced, ["wrong-optimizer"]),
     "trial": (trial_pass, [""]),
@@ -241,3 +245,12 @@ def test_an_own_scheduler_is_judged_by_its_decay() -> None:
     assert short.verdict == "healthy"
     assert long.best is not None
     assert long.best.cause == "stepped-often"
+
+
+def test_an_optimizer_without_a_scheduler_is_a_fault_only_where_a_schedule_is_expected() -> None:
+    """A critic at a constant LR may be wanted; told nothing it is a fact, told a schedule it is the cause."""
+    recorder = recorded(lambda: two(""))
+    assert [d.verdict for d in recorder.diagnose()] == ["healthy", "healthy"]
+    _, critic = recorder.diagnose(parse("seq2_m5.linearlr5_s0p1.cosineannealinglr35"), base_lr=0.3)
+    assert critic.best is not None
+    assert (critic.verdict, critic.best.cause) == ("fault", "unscheduled")

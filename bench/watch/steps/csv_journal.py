@@ -18,7 +18,7 @@ class StepRow(NamedTuple):
     * `scheduler_steps`: calls of ``scheduler.step()`` since then, by the optimizer's most active scheduler;
     * `skipped`: steps that a gradient scaler skipped since then;
     * `built_with`: the LR that the group was built with, before any scheduler (``initial_lr``), else NaN;
-    * `schedulers`: how many of torch's schedulers this optimizer has had so far;
+    * `schedulers`: how many of torch's schedulers this optimizer has had so far, without the parts of others;
     * `scheduler_at`: the ``last_epoch`` of the scheduler that moved last, NaN without one;
     * `scheduler_length`: the steps of its schedule, infinite without an end, NaN where it does not say;
     * `state_step`: at the first row, the updates in the optimizer's own state: 0, or those before a resume; else NaN;

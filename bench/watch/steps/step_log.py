@@ -6,8 +6,8 @@ import dataclasses
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from torch.optim import Optimizer
 
 from .csv_journal import CsvJournal, StepRow
 from .lazy_numbers import LazyNumber, capture, read_all
+
+if TYPE_CHECKING:
+    from bench.watch.plans.live import LiveScheduler
 
 #: After this many steps the captured numbers are read, with one synchronisation of the device.
 BLOCK_STEPS = 2000
@@ -38,10 +41,11 @@ class WatchedOptimizer:
     skipped: int = 0
     single: bool = False  # whether any LR was a float32 tensor
     backwards_before: int = 0
-    scheduler_steps: Counter[int] = dataclasses.field(default_factory=Counter)  # by the id of the scheduler
-    schedulers: set[int] = dataclasses.field(default_factory=set)  # the ids of all its schedulers
+    scheduler_steps: Counter[int] = dataclasses.field(default_factory=Counter)  # by the number of the scheduler
+    schedulers: list[LiveScheduler] = dataclasses.field(default_factory=list)  # all that it has had
     moved: bool = False  # whether any of them was stepped
-    scheduler: Callable[[], Any] = lambda: None  # the one that moved last, if it is still alive
+    scheduler: LiveScheduler | None = None  # the one that was built or stepped last
+    base_lrs: list[float] | None = None  # the LRs that it had before its first scheduler
     state_step: float | None = None  # the updates in its own state before the first recorded step
     carried: tuple[int, int, int] = (0, 0, 0)  # counts of the skipped steps since the last update
 

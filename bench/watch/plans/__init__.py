@@ -1,0 +1,1 @@
+"""What the schedulers of a recorded run planned, and whether its updates followed."""

@@ -1,0 +1,111 @@
+"""What is wrong with the schedulers of a recorded run that no curve shows: never stepped, resumed, or misled."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.diagnose.core.counts import Counts
+from bench.diagnose.plan.fact import PlanFact
+from reference import (
+    ConstantLR,
+    CosineAnnealingLR,
+    ExponentialLR,
+    LinearLR,
+    MultiplicativeLR,
+    MultiStepLR,
+    PolynomialLR,
+    ReduceLROnPlateau,
+    StepLR,
+)
+from reference.check import Rates, Steps
+
+from .live import LiveScheduler, PlanReading, PromisedGroup
+from .recorded import promised
+
+#: Schedulers that multiply the LR by the ratio of their own next value, so that several of them multiply.
+FACTORS = (LinearLR, ConstantLR, PolynomialLR, ExponentialLR, StepLR, MultiStepLR, MultiplicativeLR)
+
+
+def factor_of(group: PromisedGroup, at: Steps) -> Rates | None:
+    schedule = group.schedule
+    multiplies = isinstance(schedule, FACTORS) or (isinstance(schedule, CosineAnnealingLR) and schedule.eta_min == 0)
+    return schedule(at, 1.0) if schedule is not None and multiplies else None
+
+
+def never_stepped(tops: Sequence[LiveScheduler], base: Sequence[float]) -> list[PlanFact]:
+    """Schedulers that set the LR when they were built, and then were never stepped while another one was."""
+    found = []
+    for live in tops:
+        group = live.readings[0].groups[0]
+        factor = None if live.moved_at else factor_of(group, np.zeros(1, dtype=np.int64))
+        if factor is not None and factor[0] != 1:
+            text = (
+                f"{live.name} was built but never stepped: it multiplied the LR by {factor[0]:.4g} when it was built,"
+                " and every update has kept that."
+            )
+            fix = f"step {live.name} too, or join both with SequentialLR"
+            found.append(PlanFact("never-stepped", text, True, fix, 0))
+    return found
+
+
+def resumed(
+    live: LiveScheduler, reading: PlanReading, counts: Counts, lrs: Sequence[Rates], follows: bool
+) -> list[PlanFact]:
+    """What is wrong with how a run was resumed."""
+    facts = [
+        PlanFact(
+            "argument-loaded",
+            f"{name} is {now:g}, but it was built with {was:g}: load_state_dict() has put the old number back.",
+            True,
+            "set it again after load_state_dict(), or build a new scheduler for the rest of the run",
+            reading.position,
+        )
+        for name, (was, now) in reading.replaced.items()
+    ]
+    if reading.position == 0 and not reading.moved and not facts:
+        done = counts.state_step
+        lower = not follows and _is_lower(lrs, live.built_lrs)
+        if done > 0 or live.loaded or (math.isnan(done) and lower):
+            before = f" after {done:.0f} updates" if done > 0 else ""
+            lr = f", and the first update runs at LR {lrs[0][0]:.4g}" if lower or live.loaded else ""
+            text = f"The optimizer's state was loaded{before}, but its scheduler starts at step 0{lr}."
+            fix = "save and load the scheduler's state too: scheduler.load_state_dict(checkpoint[...])"
+            facts.append(PlanFact("scheduler-not-loaded", text, True, fix, 0))
+    return facts
+
+
+def _is_lower(lrs: Sequence[Rates], built: Sequence[float]) -> bool:
+    """Whether the first update ran below every LR that the scheduler had set, as after a loaded state."""
+    return len(built) == len(lrs) and all(0 < values[0] < lr for values, lr in zip(lrs, built, strict=True))
+
+
+def reloaded(live: LiveScheduler) -> list[PlanFact]:
+    texts = [
+        f"Another state was loaded before update {reading.call}: the schedule continues at step {reading.position}."
+        for reading in live.readings[1:]
+    ]
+    return [PlanFact("reloaded", text) for text in texts]
+
+
+def wrong_mode(live: LiveScheduler, reading: PlanReading) -> list[PlanFact]:
+    """ReduceLROnPlateau that lowers the LR while its metric gets better, in the other sense of better."""
+    group = reading.groups[0]
+    schedule = promised(group, live)
+    if not isinstance(schedule, ReduceLROnPlateau) or len(schedule.metrics) < 2:
+        return []
+    other = dataclasses.replace(schedule, mode="min" if schedule.mode == "max" else "max")
+    at = np.arange(len(schedule.metrics) + 1)
+    cuts, others = (int((np.diff(twin(at, group.base_lr)) < 0).sum()) for twin in (schedule, other))
+    first, last = schedule.metrics[0], schedule.metrics[-1]
+    if cuts < 2 or others or first == last:
+        return []
+    moved, kind = ("fell", "loss") if last < first else ("rose", "score")
+    text = (
+        f"ReduceLROnPlateau(mode={schedule.mode!r}) lowered the LR {cuts} times while its metric {moved}"
+        f" from {first:.4g} to {last:.4g}."
+    )
+    return [PlanFact("wrong-mode", text, True, f"if the metric is a {kind}, pass mode={other.mode!r}", 0)]
