@@ -13,9 +13,9 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from suite.engine.user_factory import optimizer_of
 
 from .patches import BACKWARD, CONSTRUCTION, SCALER, SCHEDULER, Listener, Patch, being_built, untraced
-from .plans.live import LiveScheduler, mark_parts
 from .steps.gradients import GradientCount
 from .steps.lazy_numbers import capture
+from .steps.live_scheduler import LiveScheduler, mark_parts
 from .steps.step_hooks import add_step_hook, has_own_step, step_classes
 from .steps.step_log import StepCall, StepLog, WatchedOptimizer, has_single, read_groups, updates_in_state
 

@@ -150,12 +150,20 @@ def finding(group: Sequence[LrSeries], diagnosis: Diagnosis | None, *, ended: bo
             "at least 2 steps are needed" if len(lrs) < 2 else f"lr={lrs[~np.isfinite(lrs)][0]} must be finite"
         )
     plan_notes = [f"  {note}" for note in notes_of(group[0].plan, diagnosis, ended=ended)]
-    return "\n".join([f"{names(group)}: {diagnosis.sentence()}", *fix(diagnosis), *plan_notes, *_unmoved(group[0])])
+    return "\n".join(
+        [f"{names(group)}: {diagnosis.sentence()}", *fix(diagnosis), *plan_notes, *_unmoved(group[0], diagnosis)]
+    )
 
 
-def _unmoved(series: LrSeries) -> list[str]:
+def _unmoved(series: LrSeries, diagnosis: Diagnosis) -> list[str]:
     """That no scheduler moves an optimizer, which may be on purpose."""
     counts = series.counts
-    if counts is None or counts.schedulers or not counts.beside or np.ptp(series.lrs) > 0:
+    if (
+        diagnosis.verdict == "fault"
+        or counts is None
+        or counts.schedulers
+        or not counts.beside
+        or np.ptp(series.lrs) > 0
+    ):
         return []
     return [f"  No scheduler moves it, while {counts.beside} beside it follows a schedule."]

@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.diagnose.core.counts import Counts
 from bench.diagnose.plan.fact import PlanFact
+from bench.watch.steps.live_scheduler import LiveScheduler, PlanReading, PromisedGroup
 from reference import (
     ConstantLR,
     CosineAnnealingLR,
@@ -23,7 +24,6 @@ from reference import (
 )
 from reference.check import Rates, Steps
 
-from .live import LiveScheduler, PlanReading, PromisedGroup
 from .recorded import promised
 
 #: Schedulers that multiply the LR by the ratio of their own next value, so that several of them multiply.

@@ -17,10 +17,9 @@ from bench.diagnose.plan.group import GroupPlan
 from bench.diagnose.plan.phases import end_of
 from bench.diagnose.plan.plan import plan_facts
 from bench.watch.steps.lazy_numbers import read_all
+from bench.watch.steps.live_scheduler import LiveScheduler, PromisedGroup
 from reference import ReduceLROnPlateau, Schedule
 from reference.check import Rates, Steps
-
-from .live import LiveScheduler, PromisedGroup
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

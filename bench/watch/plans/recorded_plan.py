@@ -11,11 +11,11 @@ from bench.diagnose.plan.deviation import TorchDeviation, deviation_of
 from bench.diagnose.plan.group import words_of
 from bench.diagnose.plan.observe import observed
 from bench.diagnose.plan.plan import not_in_force
+from bench.watch.steps.live_scheduler import LiveScheduler, PlanReading, copied
 from reference import ReduceLROnPlateau
 from reference.check import Rates, Steps
 
 from .findings import reloaded, resumed, wrong_mode
-from .live import LiveScheduler, PlanReading, copied
 from .recorded import RecordedPlan, documented_lrs, on_clock, positions, promised, same_lrs
 from .several import several_plan
 

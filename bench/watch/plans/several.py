@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.diagnose.plan.group import GroupPlan, words_of
+from bench.watch.steps.live_scheduler import LiveScheduler
 from reference import ChainedScheduler
 from reference.check import Rates, Steps
 
 from .findings import factor_of, never_stepped
-from .live import LiveScheduler
 from .recorded import RecordedPlan, on_clock, positions, same_lrs
 
 

@@ -7,7 +7,6 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,9 +15,7 @@ from torch.optim import Optimizer
 
 from .csv_journal import CsvJournal, StepRow
 from .lazy_numbers import LazyNumber, capture, read_all
-
-if TYPE_CHECKING:
-    from bench.watch.plans.live import LiveScheduler
+from .live_scheduler import LiveScheduler
 
 #: After this many steps the captured numbers are read, with one synchronisation of the device.
 BLOCK_STEPS = 2000

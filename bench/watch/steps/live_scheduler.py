@@ -19,9 +19,10 @@ from bench.diagnose.plan.group import documented_schedule
 from bench.diagnose.plan.observe import copy_of
 from bench.diagnose.plan.phases import length_of
 from bench.diagnose.plan.twin import leaves_of, parts_of, position_of
-from bench.watch.steps.lazy_numbers import LazyNumber, capture
 from reference import Schedule
 from suite.engine.user_factory import optimizer_of
+
+from .lazy_numbers import LazyNumber, capture
 
 #: A scheduler whose position changes otherwise than by its steps more often is set by hand, and its plan is not read.
 MOST_READINGS = 8
@@ -95,7 +96,7 @@ class LiveScheduler:
             return math.nan
         try:
             position = position_of(scheduler)
-        except (TypeError, ValueError):  # a last_epoch that is no number
+        except (TypeError, ValueError):  # its last_epoch is anything
             return math.nan
         if position - len(self.moved_at) != self._offset:
             self._offset = position - len(self.moved_at)
@@ -118,7 +119,7 @@ class LiveScheduler:
         for g, settings in enumerate(optimizer_of(scheduler).param_groups):
             try:
                 schedule, base, why_not = documented_schedule(scheduler, g, seen)
-            except Exception as error:  # noqa: BLE001 - an object of anybody's: the run goes on, without its plan
+            except Exception as error:  # noqa: BLE001 - an object of anybody's: the run needs no plan
                 schedule, base, why_not = None, 0.0, f"{type(error).__name__}: {error}"
             groups.append(PromisedGroup(g, schedule, base, why_not, precision_of(settings["lr"])))
         first = groups[0].schedule
