@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,25 +14,22 @@ from bench.diagnose.examine import LogDiagnosis, examine
 from bench.diagnose.log.axis import Units
 from bench.diagnose.log.read_log import Log, read_log
 from bench.diagnose.log.run_folder import RunFolder, find_runs, read_run
-from bench.diagnose.runs import ExaminedRun, examine_runs
-from bench.diagnose.show.comparison import compare
-from bench.diagnose.show.words import compared_with, difference, facts_lines, other_explanations, table_rows
+from bench.diagnose.runs import examine_runs
+from bench.diagnose.show.text import headline, print_answer, print_runs
 from reference import parse
 from reference.check import integer, real
+from suite.shared import ctrl_c
 from suite.shared.cli import InputError, checked_input
-from suite.shared.console import plain_console, plain_table
+from suite.shared.console import plain_console, plain_table, progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.console import Console
-
-    from bench.diagnose import Diagnosis
     from bench.diagnose.plan.factory import FactoryReading
 
 
-#: Folders without a readable log that are listed below the table of runs.
-MOST_UNREAD = 5
+#: Seconds between two looks at a growing log, and the folder of the demonstration.
+INTERVAL, DEMO = 5.0, "diagnose_demo"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "exit codes: 0 healthy, 1 a fault or an unexplained trace, 2 bad input"
     )
     parser.add_argument(
-        "trace", metavar="TRACE", help="a log, a folder of runs, - for standard input, or module:factory"
+        "trace", metavar="TRACE", nargs="?", help="a log, a folder of runs, - for standard input, or module:factory"
     )
     parser.add_argument("--expect", metavar="SLUG", help="the expected schedule, e.g. linear20+cosine180")
     parser.add_argument("--warmup-steps", type=int, metavar="W", help="configured warmup steps")
@@ -64,13 +63,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="plot the trace beside the expected schedule")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the diagnosis as an HTML page")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--watch", action="store_true", help="follow a growing log until Ctrl-C, and answer when the answer changes"
+    )
+    parser.add_argument(
+        "--interval", type=float, metavar="S", help=f"seconds between two looks with --watch (default: {INTERVAL:g})"
+    )
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help=f"write a faulty log for each cause into a folder (default: {DEMO}), and explain each",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Diagnose; exit code 1 unless every trace is healthy."""
+    if args.demo:
+        return _demo(args)
     with checked_input():
+        if args.trace is None:
+            raise InputError("trace=None must be given: a log, a folder of runs, or module:factory (or use --demo)")
         expect = None if args.expect is None else parse(args.expect)
         _check_settings(args)
+        _check_watch(args)
         for name, package in (("plot", "matplotlib"), ("html", "jinja2")):
             path = getattr(args, name)
             if path is not None:
@@ -79,13 +94,15 @@ def run(args: argparse.Namespace) -> int:
                 raise InputError(f"{name}={str(path)!r} must be in an existing folder")
         runs = find_runs(Path(args.trace)) if Path(args.trace).is_dir() else []
         reading = None
-        if len(runs) < 2:
+        if len(runs) < 2 and not args.watch:
             log, reading = (read_run(runs[0], **_options(args)), None) if runs else _log(args)
 
     def diagnosed(log: Log) -> LogDiagnosis:
         settings = {"warmup_steps": args.warmup_steps, "total_steps": args.total_steps}
         return examine(log, expect, base_lr=args.base_lr, **settings)
 
+    if args.watch:
+        return _watch(args, diagnosed)
     if len(runs) > 1:
         return _run_folder(args, runs, diagnosed)
     console, plans = plain_console(), {}
@@ -104,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"trace": args.trace, **result.to_json(), **plans}, indent=2))
     elif guess:
         console.print("" if reading is None else "\n", end="")
-        _print(console, result)
+        print_answer(console, result)
     healthy = result.healthy if reading is None or expect is not None else reading.healthy
     return 0 if healthy else 1
 
@@ -123,22 +140,79 @@ def _run_folder(args: argparse.Namespace, runs: list[RunFolder], diagnosed: Call
     if args.json:
         print(json.dumps({"trace": args.trace, "runs": [run.to_json() for run in examined]}, indent=2))
     else:
-        _print_runs(plain_console(), examined)
+        print_runs(plain_console(), examined)
     return 0 if all(run.verdict == "healthy" for run in read) else 1
 
 
-def _print_runs(console: Console, examined: list[ExaminedRun]) -> None:
-    table = plain_table()
-    for name in ("run", "verdict", ""):
-        table.add_column(name, overflow="fold")
-    unread = [run for run in examined if run.result is None]
-    for run in examined[: len(examined) - len(unread)]:
-        table.add_row(run.name, run.verdict, run.sentence())
+def _watch(args: argparse.Namespace, diagnosed: Callable[[Log], LogDiagnosis]) -> int:
+    """Follow a log until Ctrl-C; the exit code is that of the last answer, 2 if there was none."""
+    from bench.diagnose.follow import follow
+
+    console, errors = plain_console(), plain_console(sys.stderr)
+    path, stopped = Path(args.trace), threading.Event()
+
+    def show(result: LogDiagnosis) -> None:
+        if args.json:
+            print(json.dumps({"trace": args.trace, **result.to_json()}), flush=True)
+            return
+        last = max(int(diagnosis.trace.steps[-1]) for diagnosis in result.diagnoses)
+        console.print(f"Up to step {last}:")
+        print_answer(console, result)
+        console.print("")
+        sys.stdout.flush()
+
+    with ctrl_c.handled_by(lambda number, frame: stopped.set()):
+        last = follow(
+            path,
+            lambda: diagnosed(read_log(path, **_options(args))),
+            show,
+            lambda: stopped.wait(args.interval or INTERVAL),
+            lambda reason: errors.print(f"waiting: {reason}"),
+        )
+    return 2 if last is None else 0 if last.healthy else 1
+
+
+def _check_watch(args: argparse.Namespace) -> None:
+    if not args.watch:
+        if args.interval is not None:
+            raise InputError(f"interval={args.interval:g} must be given with --watch")
+        return
+    if args.interval is not None:
+        real("interval", args.interval, above=0.0)
+    for name in ("plot", "html"):
+        if getattr(args, name) is not None:
+            raise InputError(f"{name}={str(getattr(args, name))!r} must be omitted with --watch")
+    path = Path(args.trace)
+    if args.trace == "-" or path.is_dir() or (":" in args.trace and not path.exists()):
+        raise InputError(f"trace={args.trace!r} must be a file with --watch")
+
+
+def _demo(args: argparse.Namespace) -> int:
+    """Write one faulty log for each cause, and print what the diagnosis says about each."""
+    from bench.diagnose.examples.demo import COMMANDS, demo_kinds, write_demo
+
+    folder = Path(DEMO if args.trace is None else args.trace)
+    with checked_input():
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(f"trace={str(folder)!r} must be a new or empty folder with --demo")
+        with progress_bar(quiet=args.json) as progress:
+            task = progress.add_task("writing logs", total=len(demo_kinds()))
+            logs = write_demo(folder, lambda: progress.advance(task))
+    if args.json:
+        found = [{"trace": str(log.path), "cause": log.cause, **log.diagnosis.to_json()} for log in logs]
+        print(json.dumps({"folder": str(folder), "logs": found}, indent=2))
+        return 0
+    console, table = plain_console(), plain_table()
+    table.add_column("log", overflow="fold")
+    table.add_column("what is wrong", overflow="fold")
+    table.add_column("what to change", overflow="fold")
+    for log in logs:
+        best = log.diagnosis.best
+        fix = log.diagnosis.look if best is None else best.fix
+        table.add_row(log.path.name, headline(log.diagnosis.sentence()), fix)
     console.print(table)
-    for run in unread[:MOST_UNREAD]:
-        console.print(f"Not read: {run.name}: {run.unread}")
-    if len(unread) > MOST_UNREAD:
-        console.print(f"Not read: {len(unread) - MOST_UNREAD} more")
+    console.print(f"{len(logs)} logs are in {folder}/; {folder / COMMANDS} has the command that explains each in full.")
+    return 0
 
 
 def _check_settings(args: argparse.Namespace) -> None:
@@ -190,35 +264,3 @@ def _write(args: argparse.Namespace, result: LogDiagnosis) -> None:
         page = render_page(result.diagnoses, source=args.trace, notes=result.notes)
         with checked_input():
             write_page(args.html, page)
-
-
-def _print(console: Console, result: LogDiagnosis) -> None:
-    for i, diagnosis in enumerate(result.diagnoses):
-        if len(result.diagnoses) > 1:
-            console.print(("\n" if i else "") + f"[{diagnosis.trace.name}]")
-        _print_diagnosis(console, diagnosis)
-    for note in result.notes:
-        console.print(f"\nNote: {note}")
-
-
-def _print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
-    console.print(diagnosis.sentence())
-    if diagnosis.best is not None and diagnosis.verdict == "fault":
-        console.print(f"Change: {diagnosis.best.fix}")
-    if diagnosis.look:
-        console.print(f"Where to look: {diagnosis.look}")
-    facts = [*facts_lines(diagnosis), *(line for line in (difference(diagnosis), compared_with(diagnosis)) if line)]
-    for i, fact in enumerate(facts):
-        console.print(f"\n  {fact}" if i == 0 else f"  {fact}")
-    rows = table_rows(diagnosis)
-    comparison = compare(diagnosis)
-    if rows and comparison is not None:
-        table = plain_table()
-        for name in ("step", comparison.label, "logged", ""):
-            table.add_column(name, justify="right")
-        for row in rows:
-            table.add_row(row.step, row.expected, row.logged, "differs" if row.differs else "")
-        console.print(table)
-    others = other_explanations(diagnosis)
-    if others:
-        console.print(f"Less likely: {' '.join(others)}")

@@ -16,7 +16,7 @@ Scored = TypeVar("Scored")
 
 #: The two generators; neither imports the other.
 GENERATORS = ("own", "public")
-#: The table of the public examples is wider than a terminal of 80 columns.
+#: The complete table of the public examples is wider than a terminal of 80 columns.
 TABLE_WIDTH = 170
 
 
@@ -80,7 +80,7 @@ def _public(args: argparse.Namespace, low: int, high: int) -> int:
         import scipy  # noqa: F401
 
     from bench.diagnose.examples.public.public_score import score_public
-    from bench.diagnose.examples.public.report import as_frame, cell, lines, publish_scores
+    from bench.diagnose.examples.public.report import as_frame, cell, lines, publish_scores, short
 
     rows = lines(_scored(score_public, low, high, args.json))
     if args.out is not None:
@@ -88,14 +88,21 @@ def _public(args: argparse.Namespace, low: int, high: int) -> int:
     if args.json:
         print(json.dumps({"seeds": [low, high], "rows": as_frame(rows).to_dict("records")}, indent=1))
         return 0
-    table = plain_table()
-    for name in rows[0]:
-        if name != "section":
-            table.add_column(name.replace("_", " "), justify="left" if name in ("kind", "named_instead") else "right")
-    for row in rows:
-        table.add_row(*(cell(value) for name, value in row.items() if name != "section"))
     console = plain_console()
-    console.print(table, width=max(console.width, TABLE_WIDTH))
+    if not console.is_terminal:  # a file or a pager has no width of its own
+        console.width = max(console.width, TABLE_WIDTH)
+    complete = console.width >= TABLE_WIDTH
+    table = plain_table()
+    shown = [name for name in rows[0] if name != "section" and (complete or name != "named_instead")]
+    for name in shown:
+        words = name in ("kind", "named_instead")
+        table.add_column(name.replace("_", " "), justify="left" if words else "right", no_wrap=not words)
+    for row in rows:
+        table.add_row(*(cell(row[name]) if complete else short(row[name]) for name in shown))
+    console.print(table)
+    if not complete:
+        console.print(f"shares in %; {high - low} traces of seeds {low} to {high - 1}; a wider window shows intervals")
+        return 0
     console.print(f"shares in %, with 95 % Wilson intervals; {high - low} traces of seeds {low} to {high - 1}")
     return 0
 

@@ -21,7 +21,7 @@ from reference.check import Rates, Steps
 
 from .against_schedule import against_schedule
 from .base_lr import with_base_of_trace
-from .compare_told import compare_told, longer_warmup, told_numbers
+from .compare_told import Numbers, compare_told, longer_warmup, told_numbers, with_length
 from .groups import families
 from .judge import can_be_fitted, judged
 from .never_moves import as_finding, never_moves
@@ -75,12 +75,15 @@ def _diagnosed(trace: Trace, expect: Schedule | None, base_lr: float, told: Told
     if trace.counts is not None:
         result = consistent(result, trace.counts)
     result = judged(result, facts, told)
-    return result if result.tied or result.verdict == "healthy" else _freely(result, expect, base_lr, told)
+    asked = told_numbers(told, expect, base_lr)
+    if result.tied or result.verdict == "healthy":
+        return with_length(result, asked)
+    return _freely(result, expect, base_lr, told, asked)
 
 
-def _freely(result: Diagnosis, expect: Schedule | None, base_lr: float, told: Told) -> Diagnosis:
+def _freely(result: Diagnosis, expect: Schedule | None, base_lr: float, told: Told, asked: Numbers) -> Diagnosis:
     """The diagnosis of a trace that nothing told explains: by its parts, or by the numbers of its own schedule."""
-    trace, asked = result.trace, told_numbers(told, expect, base_lr)
+    trace = result.trace
 
     def whole(part: Trace) -> Diagnosis:
         if expect is not None:

@@ -85,6 +85,15 @@ def cell(value: Any) -> str:
     )
 
 
+def short(value: Any) -> str:
+    """A share in percent without its interval, anything else as it is.
+
+    >>> short(Estimate(0.5, 0.25, 0.75))
+    '50'
+    """
+    return f"{100 * value.value:.0f}" if _is_share(value) else str(value)
+
+
 def _is_share(value: Any) -> bool:
     return isinstance(value, Estimate)
 
