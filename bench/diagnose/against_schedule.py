@@ -17,7 +17,7 @@ from bench.diagnose.hypotheses.shapes import shapes
 from bench.diagnose.hypotheses.torch_defects import torch_defects
 from reference import Schedule
 
-from .against_settings import against_settings
+from .against_settings import against_settings, with_kinds
 from .rank import best_of, diagnosis, scored
 
 
@@ -27,7 +27,8 @@ def against_schedule(trace: Trace, expect: Schedule, base_lr: float, total_steps
     evidence = gather_evidence(trace, expected)
     ranked = best_of(trace, scored(hypotheses(evidence), evidence.t, evidence.y, evidence.tol))
     result = diagnosis(trace, expected, ranked)
-    return (against_settings(trace, expected) if result.verdict == "unknown" else None) or result
+    again = against_settings(trace, expected) if result.verdict == "unknown" else None
+    return with_kinds(again or result, expected)
 
 
 def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:

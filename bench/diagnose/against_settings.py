@@ -11,7 +11,8 @@ import dataclasses
 from bench.diagnose.core.causes import CAUSES
 from bench.diagnose.core.diagnosis import Diagnosis, Explanation
 from bench.diagnose.core.trace import Trace
-from bench.diagnose.hypotheses.anatomy import Anatomy
+from bench.diagnose.fit.describe import kinds
+from bench.diagnose.hypotheses.anatomy import Anatomy, as_pair
 
 from .rank import difference
 from .without_schedule import HEALTHY, without_schedule
@@ -49,3 +50,22 @@ def against_settings(trace: Trace, expected: Anatomy) -> Diagnosis | None:
     explanations = tuple(reworded(explanation) for explanation in result.explanations)
     tied = result.tied if result.verdict == "fault" else 1
     return Diagnosis(trace, expected.schedule, "fault", explanations, tied, expected.base)
+
+
+def with_kinds(result: Diagnosis, expected: Anatomy) -> Diagnosis:
+    """The diagnosis of another schedule, which says first that its warmup or decay is of another kind."""
+    best = result.best
+    if best is None or not result.tied or best.cause not in ("other-schedule", "other-convention"):
+        return result
+    pair = None if best.schedule is None else as_pair(best.schedule, float(best.parameters.get("base_lr", 1.0)))[0]
+    if pair is None or expected.pair is None:
+        return result
+    runs, asked = kinds(pair), kinds(expected.pair)
+    unlike = [part for part in runs if runs[part] != asked[part]]
+    if len(unlike) != 1:
+        return result
+    part = unlike[0]
+    says = f"A {runs[part]} {part} runs where a {asked[part]} one was expected. {best.sentence}"
+    fix = f"build the {asked[part]} {part}, or change --expect"
+    best = dataclasses.replace(best, sentence=says, fix=fix)
+    return dataclasses.replace(result, explanations=(best, *result.explanations[1:]))

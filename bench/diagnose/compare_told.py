@@ -25,8 +25,6 @@ SAME_STEPS, SAME_BASE = 1, 1e-3
 MOST_TIMES = 64
 #: Multiples of the total that are tried where the trace alone does not show it.
 MULTIPLES = (2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 64)
-#: Why a decay may have a length that the script does not name.
-SAVED = "a loaded scheduler state brings the length that it was saved with"
 #: Rows that show a schedule.
 FEWEST = 6
 #: A factor between two clocks is an integer to this.
@@ -81,7 +79,7 @@ def longer_warmup(trace: Trace, told: Told) -> Diagnosis | None:
     warmup, total = told.warmup_steps, told.total_steps
     if warmup is None or total is None or warmup <= total:
         return None
-    cause = CAUSES.get("warmup-longer-than-run", CAUSES["warmup-length"])
+    cause = CAUSES["warmup-longer-than-run"]
     own = without_schedule(trace, told.base_lr, warmup)
     base = told.base_lr
     if base is None and own.best is not None and own.verdict == "healthy":
@@ -133,20 +131,6 @@ def compare_told(trace: Trace, asked: Numbers) -> Explanation | Fact | None:
     )
 
 
-def with_length(result: Diagnosis, asked: Numbers) -> Diagnosis:
-    """The diagnosis of a decay that ends early and comes back, with its length beside the one that was asked for."""
-    best = result.best
-    if best is None or not result.tied or best.cause != "rises-again" or not (asked.total and asked.decay):
-        return result
-    end = int(best.parameters["r"])
-    length = asked.decay - (asked.total - end)
-    if abs(end - asked.total) <= SAME_STEPS or length <= 0:
-        return result
-    says = f"The decay takes {length} steps, you said {asked.decay}: it ends at step {end}, then the LR rises again."
-    best = dataclasses.replace(best, sentence=says, fix=f"set the length of the decay to {asked.decay} steps; {SAVED}")
-    return dataclasses.replace(result, explanations=(best, *result.explanations[1:]))
-
-
 def _without_tail(trace: Trace) -> Trace | None:
     """The trace up to the first row of a constant end; None without one."""
     moving = np.flatnonzero(np.abs(trace.lrs - trace.lrs[-1]) > 2 * trace.tolerance)
@@ -189,7 +173,7 @@ def _clock(found: Numbers, asked: Numbers) -> Differences | None:
             f"the schedule is {times} times too slow: the warmup takes {found.warmup} steps instead of {asked.warmup},"
             f" the decay {found.decay} instead of {asked.decay}"
         )
-        cause = "too-slow" if "too-slow" in CAUSES else "horizon-long"
+        cause = "too-slow"
         fix = "give the lengths in optimizer steps: micro-batches divided by the accumulation, not multiplied"
         return cause, says, fix, {"n": times}
     return None
@@ -229,7 +213,7 @@ def _each(found: Numbers, asked: Numbers) -> Differences | None:
         longer = found.decay > asked.decay
         causes.append("horizon-long" if longer else "horizon-short")
         says.append(f"the decay takes {counted(found.decay, 'step')}, you said {asked.decay}")
-        state = "" if longer else f"; {SAVED}"
+        state = "" if longer else "; a loaded scheduler state brings the length that it was saved with"
         fixes.append(f"set the length of the decay to {asked.decay} steps{state}")
         parameters |= {"d": found.decay, "meant": asked.decay}
     if not causes:

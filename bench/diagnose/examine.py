@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from bench.diagnose.core.counts import Counts
-from bench.diagnose.core.diagnosis import VERDICTS, Diagnosis
+from bench.diagnose.core.diagnosis import VERDICTS, Diagnosis, Explanation
 from bench.diagnose.core.fact import Fact
 from bench.diagnose.core.trace import Trace
 from bench.diagnose.counted.clock import in_scheduler_steps, joined, on_scheduler_clock
@@ -21,7 +21,7 @@ from reference.check import Rates, Steps
 
 from .against_schedule import against_schedule
 from .base_lr import with_base_of_trace
-from .compare_told import Numbers, compare_told, longer_warmup, told_numbers, with_length
+from .compare_told import Numbers, compare_told, longer_warmup, told_numbers
 from .groups import families
 from .judge import can_be_fitted, judged
 from .never_moves import as_finding, never_moves
@@ -76,9 +76,7 @@ def _diagnosed(trace: Trace, expect: Schedule | None, base_lr: float, told: Told
         result = consistent(result, trace.counts)
     result = judged(result, facts, told)
     asked = told_numbers(told, expect, base_lr)
-    if result.tied or result.verdict == "healthy":
-        return with_length(result, asked)
-    return _freely(result, expect, base_lr, told, asked)
+    return result if result.tied else _freely(result, expect, base_lr, told, asked)
 
 
 def _freely(result: Diagnosis, expect: Schedule | None, base_lr: float, told: Told, asked: Numbers) -> Diagnosis:
@@ -90,7 +88,9 @@ def _freely(result: Diagnosis, expect: Schedule | None, base_lr: float, told: To
             return against_schedule(part, expect, base_lr, told.total_steps)
         return without_schedule(part, told.base_lr, told.warmup_steps, told.total_steps)
 
-    found = by_parts(trace, result.facts, asked, whole) or compare_told(trace, asked)
+    found: Explanation | Fact | None = by_parts(trace, result.facts, asked, whole)
+    if found is None and result.verdict != "healthy":
+        found = compare_told(trace, asked)
     if isinstance(found, Fact):
         return dataclasses.replace(result, verdict="fault", explanations=(), facts=(found, *result.facts))
     return result if found is None else dataclasses.replace(result, verdict="fault", explanations=(found,), tied=1)

@@ -11,11 +11,13 @@ from bench.diagnose.core.causes import CAUSES
 from bench.diagnose.core.diagnosis import Diagnosis, Explanation
 from bench.diagnose.core.fact import Fact
 from bench.diagnose.core.trace import Trace
-from bench.diagnose.core.words import number
+from bench.diagnose.core.words import number, percent
 
 from .compare_told import FEWEST, Numbers, found_numbers
 from .without_schedule import without_schedule
 
+#: The decay starts from the LR that the warmup reaches, to this.
+SAME_PEAK = 0.05
 #: Causes of an LR that comes one update late.
 ONE_LATE = ("late", "zero-first", "zero-twice")
 
@@ -33,12 +35,13 @@ def by_parts(
         return _first_update(trace, whole)
     if facts[0].id == "jump" and "step" in facts[0].numbers:
         return _two_schedules(trace, int(facts[0].numbers["step"]), asked)
-    return None
+    jumps = [int(fact.numbers["steps"][0]) for fact in facts if fact.id == "jump" and "steps" in fact.numbers]
+    return _from_zero(trace, jumps[0], asked) if jumps else None
 
 
 def _first_update(trace: Trace, whole: Callable[[Trace], Diagnosis]) -> Explanation | None:
     """A first update at the optimizer's own LR, before the scheduler or the loop has set one."""
-    cause = CAUSES.get("first-update-unscheduled", CAUSES["late"])
+    cause = CAUSES["first-update-unscheduled"]
     rest = whole(_rows(trace, 1, trace.lrs.size))
     late = rest.best is not None and rest.tied > 0 and rest.best.cause in ONE_LATE
     if not late and rest.verdict != "healthy":
@@ -58,6 +61,36 @@ def _first_update(trace: Trace, whole: Callable[[Trace], Diagnosis]) -> Explanat
     )
 
 
+def _from_zero(trace: Trace, step: int, asked: Numbers) -> Explanation | None:
+    """A decay that has counted the steps of the warmup, so that the LR jumps down where the warmup ends."""
+    i = int(np.searchsorted(trace.steps, step))
+    was, now = (float(lr) for lr in trace.lrs[i - 1 : i + 1])
+    if min(i, trace.lrs.size - i) < FEWEST or now >= was or (trace.lrs[:i] > was).any():
+        return None
+    warmup = _fitted(_rows(trace, 0, i), None, None)
+    after = _fitted(_rows(trace, i, trace.lrs.size), asked.base, None if asked.base is None else 0)
+    if warmup is None or warmup.decay is not None or after is None or after.warmup:
+        return None
+    if not after.decay or not after.base:
+        return None
+    if after.base < was * (1 - SAME_PEAK):
+        return None
+    cause = CAUSES["decay-counts-from-zero"]
+    peak = float(trace.lrs.max())
+    return Explanation(
+        cause.id,
+        cause.title,
+        f"The decay counts from step 0, not from the end of the warmup: at step {step} the LR falls from {number(was)}"
+        f" to {number(now)}, by {percent((was - now) / peak)} of the peak.",
+        cause.fix,
+        step,
+        None,
+        0.0,
+        None,
+        {"r": step, "value": now, "d": after.decay},
+    )
+
+
 def _two_schedules(trace: Trace, step: int, asked: Numbers) -> Explanation | None:
     """Another length of the decay from a jump on: a run that was resumed with other arguments."""
     i = int(np.searchsorted(trace.steps, step))
@@ -69,7 +102,7 @@ def _two_schedules(trace: Trace, step: int, asked: Numbers) -> Explanation | Non
     after = _fitted(_rows(trace, i, trace.lrs.size), before.base, before.warmup)
     if after is None or not before.total or not after.total or abs(before.total - after.total) < 2:
         return None
-    cause = CAUSES.get("resumed-other-length", CAUSES["other-schedule"])
+    cause = CAUSES["resumed-other-length"]
     was, now = number(float(trace.lrs[i - 1])), number(float(trace.lrs[i]))
     said = [part for part in (before, after) if part.total == asked.total]
     which = "" if not said else f" You asked for {asked.total}."

@@ -80,6 +80,11 @@ def difference(trace: Trace, expected: Rates) -> tuple[int | None, float | None]
     return int(trace.steps[np.argmax(wrong)]), float((off / scale)[wrong].max())
 
 
+def _of_peak(trace: Trace, expected: Rates) -> float:
+    """The largest error of an LR, relative to the highest expected one, or to the highest logged one."""
+    return float(np.abs(trace.lrs - expected).max()) / (float(np.abs(expected).max()) or float(np.abs(trace.lrs).max()))
+
+
 def share_of_peak(trace: Trace, hypothesis: Hypothesis) -> float:
     """The largest difference between the trace and a hypothesis, relative to the peak of the trace."""
     with np.errstate(invalid="ignore", over="ignore"):
@@ -127,7 +132,8 @@ def explanation(trace: Trace, candidate: ScoredHypothesis, expected: Anatomy | N
             words["schedule"] = in_words(hypothesis.schedule, 1.0 if hypothesis.base is None else hypothesis.base)
         sentence = in_sentence(cause.sentence, words | parameters)
     if cause.id != "follows" and first is not None and size is not None:
-        sentence += f" First wrong update: step {first}; largest error {share_of(size, 'the expected LR')}."
+        off = share_of(_of_peak(trace, expected.at(trace.steps)), "the peak") if expected is not None else ""
+        sentence += f" First wrong update: step {first}" + (f"; largest error {off}." if off else ".")
     return Explanation(
         cause.id,
         cause.title,

@@ -132,6 +132,7 @@ class Diagnosis:
             return "No known schedule or mistake reproduces this trace."
         lead = self.facts[0].sentence
         if self.verdict == "healthy":
+            lead = next((fact.sentence for fact in self.facts if fact.id == "phases"), lead)
             return f"No fault found: {lead[:1].lower() if lead[1:2].islower() else lead[:1]}{lead[1:]}"
         if self.facts[0].sick:
             return lead

@@ -87,6 +87,17 @@ def family_of(pair: WarmupDecay) -> str:
     return {"zero": "A", "first": "B", "linspace": "D", "affine": "E"}[rule.start]
 
 
+def kinds(pair: WarmupDecay) -> dict[str, str]:
+    """The kinds of the warmup and of the decay; a schedule without warmup has none.
+
+    >>> from reference import parse
+    >>> kinds(parse("linear20+cosine180"))
+    {'warmup': 'linear', 'decay': 'cosine'}
+    """
+    warmup = WARMUPS.get(type(pair.warmup), "untuned") if pair.warmup.warmup_steps else "missing"
+    return {"warmup": warmup, "decay": DECAYS[type(pair.decay)]}
+
+
 def in_words(schedule: Schedule, base: float) -> str:
     """Any schedule in words: as warmup and decay where it is one, else as the composition that it is.
 

@@ -88,8 +88,7 @@ def table_rows(diagnosis: Diagnosis) -> list[TextRow]:
 def facts_lines(diagnosis: Diagnosis) -> list[str]:
     """The most telling facts, without the one that the sentence has already said."""
     said = diagnosis.sentence()
-    facts = diagnosis.facts if diagnosis.tied else diagnosis.facts[1:]
-    return [fact.sentence for fact in facts if fact.sentence not in said][:MOST_FACTS]
+    return [fact.sentence for fact in diagnosis.facts if fact.sentence[1:] not in said][:MOST_FACTS]
 
 
 def other_explanations(diagnosis: Diagnosis) -> list[str]:

@@ -184,3 +184,49 @@ def test_several_numbers_that_differ_are_a_fact() -> None:
     for number in (2 * W, W, T - 100, T - W, 2 * BASE, BASE):
         assert f"{number:.4g}" in diagnosis.sentence()
     assert diagnosis.look
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_decay_that_counts_from_step_0_is_named(known: bool) -> None:
+    """timm's default: the cosine has run during the warmup, and the LR falls where the warmup ends."""
+    w = 2 * W
+    warm = 1e-6 + (BASE - 1e-6) * STEPS / w
+    decay = 1e-5 + (BASE - 1e-5) * 0.5 * (1 + np.cos(np.pi * STEPS / T))
+    lrs = np.where(w > STEPS, warm, decay)
+    diagnosis = told(lrs, warmup=w) if known else diagnose(Trace(STEPS, lrs))
+    assert cause(diagnosis) == "decay-counts-from-zero"
+    drop = (lrs[w - 1] - lrs[w]) / lrs.max()
+    for text in (f"step {w} ", f"{lrs[w - 1]:.4g}", f"{lrs[w]:.4g}", f"{100 * drop:.3g} %"):
+        assert text in diagnosis.sentence()
+    assert diagnosis.best is not None
+    assert "warmup_prefix" in diagnosis.best.fix
+
+
+@pytest.mark.parametrize("drop", [0.3, 0.5])
+def test_a_drop_after_the_warmup_is_no_count_from_zero(drop: float) -> None:
+    """Stairs and a plain fall behind the warmup start from another LR than the warmup reaches."""
+    lrs = np.where(STEPS < W, BASE * STEPS / W, BASE * (1 - drop) * (1 - (STEPS - W) / (2 * T)))
+    for diagnosis in (told(lrs), diagnose(Trace(STEPS, lrs))):
+        assert diagnosis.best is None or diagnosis.best.cause != "decay-counts-from-zero"
+
+
+@pytest.mark.parametrize(
+    ("runs", "text"),
+    [("cosine", "A cosine decay runs where a linear one was expected"), ("lineardecay", "")],
+)
+def test_another_kind_of_decay_is_said_first(runs: str, text: str) -> None:
+    """The kind that runs and the kind that was expected come before the rest of the answer."""
+    lrs = parse(f"linear{W}+{runs}{T - W}")(STEPS, BASE)
+    diagnosis = diagnose(Trace(STEPS, lrs), parse(f"linear{W}+lineardecay{T - W}"), base_lr=BASE)
+    assert diagnosis.sentence().startswith(text)
+    assert (diagnosis.verdict == "healthy") == (not text)
+    assert diagnosis.best is not None
+    assert ("linear decay" in diagnosis.best.fix) == bool(text)
+
+
+def test_an_error_is_a_share_of_the_peak() -> None:
+    """An LR that should be almost 0 is no thousand times too high for a reader."""
+    schedule = parse(f"linear{W}+cosine{T - W}")
+    diagnosis = diagnose(Trace(STEPS, schedule(STEPS // 2, BASE)), schedule, base_lr=BASE)
+    assert "of the peak" in diagnosis.sentence()
+    assert "times the expected" not in diagnosis.sentence()
