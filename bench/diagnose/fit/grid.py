@@ -7,53 +7,67 @@ and the base LR and the floor with them, while the few rows of the warmup tell n
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.diagnose.core.diagnosis import FITS
 from bench.diagnose.hypotheses.evidence import misfit
-from reference import (
-    CosineDecay,
-    CosineRestartsDecay,
-    Decay,
-    LinearDecay,
-    PolynomialDecay,
-    TanhDecay,
-    WarmRestartsDecay,
-)
+from reference import Decay
 from reference.check import Rates, Steps
 
+from .decay_curves import DecayCurve, Floats
+from .places import between, digits
 from .rise import short_decimals
-
-Floats = NDArray[np.float64]
 
 #: A curve by least squares may be off by this much, in units of the log's rounding: rounded numbers come closer.
 NEAR = 2.5
-#: Rows at which the whole grid is compared, and curves that are then compared at every row.
-ROWS, KEPT = 40, 48
+#: Rows at which the grid is compared, then what is left of it; and curves that are compared with rounded numbers.
+ROWS, KEPT = (10, 40), 48
+#: A curve that is off by less is likely; one whose warmup is no line is off by this much more.
+LIKELY, NOT_LINEAR = 1.6, 4.0
 #: Rows of a decay, at least: a base LR and a floor go through any two.
 FEWEST_ROWS = 3
+#: A decay of D steps moves by up to this many times its base LR over D when it starts one step later.
+STEEP = 4.0
 #: Values of one batch: 32 MB of float64.
 BATCH = 4_000_000
-#: A progress this far below an integer number of cycles is that number, missed by a rounding error.
-ROUNDED = 1e-9
 #: A floor below this share of the base LR is 0.
 NO_FLOOR = 1e-6
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pairs:
+    """Starts `w` and ends `e` of decays."""
+
+    w: Steps
+    e: Steps
+
+
 @dataclasses.dataclass(frozen=True)
-class DecayCurve:
-    """A decay over D steps from progress p: `parts` gives u and v, `decay` the closed form with D and a floor.
+class Line:
+    """A line through the first and the last logged row of a warmup."""
 
-    `absolute`: p counts from step 0 instead of from the end of the warmup; `price`: how much it assumes.
+    start: int
+    first: float
+    slope: float
+    error: float
+
+    def missed(self, w: Floats, top: Floats) -> Floats:
+        """How far it is from the top at the end of a warmup of w steps, or one step before, in units of `error`."""
+        at = self.first + self.slope * (w - self.start)
+        return np.minimum(np.abs(at - top), np.abs(at - self.slope - top)) / self.error
+
+
+def line_through(t: Steps, y: Rates, tol: Floats) -> Line | None:
+    """The line of a warmup with these rows; None where one row or none is left.
+
+    >>> line_through(np.array([0, 10]), np.array([0.0, 0.5]), np.full(2, 0.01)).missed(np.array([20.0]), np.ones(1))
+    array([0.])
     """
-
-    parts: Callable[[Floats], tuple[Floats, Floats]]
-    decay: Callable[[int, float], Decay]
-    price: float
-    absolute: bool = False
+    if t.size < 2:
+        return None
+    return Line(int(t[0]), float(y[0]), float(y[-1] - y[0]) / int(t[-1] - t[0]), 4 * float(tol[-1]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,78 +81,6 @@ class GridFit:
     price: float
 
 
-def _cosine(p: Floats) -> tuple[Floats, Floats]:
-    share = 0.5 * (1 + np.cos(np.pi * np.minimum(p, 1)))
-    return share, 1 - share
-
-
-def _power(power: float) -> Callable[[Floats], tuple[Floats, Floats]]:
-    def parts(p: Floats) -> tuple[Floats, Floats]:
-        share = np.clip(1 - p, 0, 1) ** power
-        return share, 1 - share
-
-    return parts
-
-
-def _tanh(lower: float, upper: float) -> Callable[[Floats], tuple[Floats, Floats]]:
-    def parts(p: Floats) -> tuple[Floats, Floats]:
-        share = np.where(p < 1, 0.5 * (1 - np.tanh(lower * (1 - p) + upper * p)), 0.0)
-        return share, 1 - share
-
-    return parts
-
-
-def _equal_cycles(cycles: int) -> Callable[[Floats], tuple[Floats, Floats]]:
-    def parts(p: Floats) -> tuple[Floats, Floats]:
-        place = cycles * p - np.floor(cycles * p + ROUNDED)
-        share = np.where(p < 1, 0.5 * (1 + np.cos(np.pi * place)), 0.0)
-        return share, 1 - share
-
-    return parts
-
-
-def _cycles(growth: int, shrink: float) -> Callable[[Floats], tuple[Floats, Floats]]:
-    def parts(p: Floats) -> tuple[Floats, Floats]:
-        cycle = np.floor(p + ROUNDED if growth == 1 else np.log1p((p + ROUNDED) * (growth - 1)) / np.log(growth))
-        start = cycle if growth == 1 else (growth**cycle - 1) / (growth - 1)
-        share = 0.5 * (1 + np.cos(np.pi * (p - start) / growth**cycle))
-        return shrink**cycle * share, shrink**cycle * (1 - share)
-
-    return parts
-
-
-def plain_curves() -> list[DecayCurve]:
-    """The decays that have one fall after the warmup, commonest first."""
-
-    def power(exponent: float) -> DecayCurve:
-        return DecayCurve(_power(exponent), lambda d, m: PolynomialDecay(d, exponent, m), 1.5)
-
-    curves = [DecayCurve(_cosine, CosineDecay, 1.0), DecayCurve(_power(1), LinearDecay, 1.0)]
-    return [*curves, *map(power, (2.0, 0.9, 0.5, 3.0, 1.5))]
-
-
-def absolute_curves() -> list[DecayCurve]:
-    """The decays of libraries whose warmup leads to where the decay is then."""
-
-    def tangent(lower: float, upper: float) -> DecayCurve:
-        return DecayCurve(_tanh(lower, upper), lambda d, m: TanhDecay(d, lower, upper, m), 1.3, True)
-
-    # timm's default since 2021, and before.
-    curves = [tangent(-7.0, 3.0), tangent(-6.0, 4.0)]
-    return [*curves, DecayCurve(_cosine, CosineDecay, 1.3, True), DecayCurve(_power(1), LinearDecay, 1.3, True)]
-
-
-def equal_cycles(cycles: int) -> DecayCurve:
-    """Cosines of equal length that end with the run."""
-    return DecayCurve(_equal_cycles(cycles), lambda d, m: CosineRestartsDecay(d, cycles, m), 1.3)
-
-
-def growing_cycles(growth: int, shrink: float) -> DecayCurve:
-    """Cosines of growing length or shrinking height; D is the length of the first."""
-    price = 1.4 + 0.2 * (growth > 1) + 0.2 * (shrink < 1)
-    return DecayCurve(_cycles(growth, shrink), lambda d, m: WarmRestartsDecay(d, growth, shrink, m), price)
-
-
 def grid_fits(
     t: Steps,
     y: Rates,
@@ -147,47 +89,91 @@ def grid_fits(
     starts: Sequence[int],
     ends: Sequence[int],
     known: float | None = None,
+    line: Line | None = None,
 ) -> Iterator[GridFit]:
     """The decays that fit the rows from their start on, the numbers of fewest digits first.
 
-    `starts`: steps at which the decay may start; `ends`: steps at which p is 1; `known`: the base LR, if it is.
+    `starts`: steps at which the decay may start; `ends`: steps at which p is 1; `known`: the base LR, if it is;
+    `line`: the warmup before them.
     """
     if t.size < FEWEST_ROWS:
         return
-    pairs = [(w, e) for w in starts for e in ends if w < e and w <= t[-FEWEST_ROWS]]
-    few = np.unique(np.linspace(0, t.size - 1, ROWS).astype(np.int64)) if t.size > ROWS else np.arange(t.size)
-    close = _closest(t[few], y[few], tol[few], curve, pairs)
-    if few.size < t.size:
-        close = _closest(t, y, tol, curve, close[: 4 * KEPT])
-    seen = []
-    for w, e in close[:KEPT]:
-        inside = t >= w
-        n, rest, near = t[inside] - (0 if curve.absolute else w), y[inside], tol[inside]
-        length = e if curve.absolute else e - w
-        u, v = curve.parts(n[None, :] / length)
-        base, floor, _ = solved(u, v, rest, near)
-        for b, m in _rounded(float(base[0]), float(floor[0]), u[0], v[0], rest, near, known):
-            decay = curve.decay(length, m)
-            if misfit(rest, decay(n, b), near) <= FITS:
-                price = curve.price + 0.3 * (m > 0) + 0.02 * (digits(b) + digits(w) + (digits(m) if m else 0))
-                seen.append(GridFit(w, e, b, decay, price))
-    yield from sorted(seen, key=lambda g: g.price)
+    close, likely = _zoomed(t, y, tol, curve, starts, ends, line), np.zeros(0)
+    for rows in sorted({min(rows, t.size) for rows in (*ROWS, t.size)}):
+        at = np.unique(np.linspace(0, t.size - 1, rows).astype(np.int64))
+        close, likely = _closest(t[at], y[at], tol[at], curve, close, line)
+    order = _best_first(close, likely, ends[0])
+    fits = [fit for w, e in order[:KEPT] for fit in _at(t, y, tol, curve, w, e, known)]
+    yield from sorted(fits, key=lambda fit: fit.price)
+
+
+def _zoomed(
+    t: Steps, y: Rates, tol: Floats, curve: DecayCurve, starts: Sequence[int], ends: Sequence[int], line: Line | None
+) -> Pairs:
+    """Every start with every end and, where these are not all integers, those around the closest pair."""
+    last = int(t[-FEWEST_ROWS])
+    pairs = _pairs(starts, ends, last)
+    at = np.unique(np.linspace(0, t.size - 1, min(ROWS[0], t.size)).astype(np.int64))
+    gaps = [int(np.diff(steps).max(initial=1)) for steps in (starts, ends)]
+    while pairs.w.size and max(gaps) > 1:
+        close, off = _closest(t[at], y[at], tol[at], curve, pairs, line, np.inf)
+        k = int(np.argmin(off))
+        w, e = int(close.w[k]), int(close.e[k])
+        if off[k] > NEAR + STEEP * max(gaps) / (e - w) * float((y[at] / tol[at]).max()):
+            break
+        near = [between(max(0, x - gap), x + gap) for x, gap in ((w, gaps[0]), (e, gaps[1]))]
+        gaps = [int(np.diff(steps).max(initial=1)) for steps in near]
+        finer = _pairs(near[0], near[1], last)
+        pairs = Pairs(np.concatenate([pairs.w, finer.w]), np.concatenate([pairs.e, finer.e]))
+    return pairs
+
+
+def _at(t: Steps, y: Rates, tol: Floats, curve: DecayCurve, w: int, e: int, known: float | None) -> Iterator[GridFit]:
+    """The decays from w to e that fit all rows, each with rounded numbers."""
+    inside = t >= w
+    n, rest, near = t[inside] - (0 if curve.absolute else w), y[inside], tol[inside]
+    length = e if curve.absolute else e - w
+    u, v = curve.parts(n[None, :] / length)
+    base, floor, _ = solved(u, v, rest, near)
+    for b, m in _rounded(float(base[0]), float(floor[0]), u[0], v[0], rest, near, known):
+        decay = curve.decay(length, m)
+        if misfit(rest, decay(n, b), near) <= FITS:
+            price = curve.price + 0.3 * (m > 0) + 0.02 * (digits(b) + digits(w) + (digits(m) if m else 0))
+            yield GridFit(w, e, b, decay, price)
+
+
+def _pairs(starts: Sequence[int], ends: Sequence[int], last: int) -> Pairs:
+    """Every start up to `last` with every end after it."""
+    w, e = (grid.ravel() for grid in np.meshgrid(np.array(starts), np.array(ends), indexing="ij"))
+    use = (w < e) & (w <= last)
+    return Pairs(w[use], e[use])
 
 
 def _closest(
-    t: Steps, y: Rates, tol: Floats, curve: DecayCurve, pairs: Sequence[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """The starts and ends whose curve by least squares is close at these rows, the closest first."""
-    found: list[tuple[float, tuple[int, int]]] = []
+    t: Steps, y: Rates, tol: Floats, curve: DecayCurve, pairs: Pairs, line: Line | None, most: float = NEAR
+) -> tuple[Pairs, Floats]:
+    """The pairs whose curve by least squares is close at these rows, and how far each is off, the line included."""
+    kept, off = [], []
     size = max(1, BATCH // max(t.size, 1))
-    for i in range(0, len(pairs), size):
-        chosen = pairs[i : i + size]
-        w, e = (np.array(column, np.float64)[:, None] for column in zip(*chosen, strict=True))
+    for i in range(0, pairs.w.size, size):
+        w, e = pairs.w[i : i + size, None].astype(float), pairs.e[i : i + size, None].astype(float)
         start = 0.0 if curve.absolute else w
         u, v = curve.parts(np.maximum(t[None, :] - start, 0) / (e - start))
-        off = solved(u, v, y, np.where(t[None, :] >= w, tol, np.inf))[2]
-        found += [(float(off[j]), chosen[int(j)]) for j in np.flatnonzero(off <= NEAR)]
-    return [pair for _, pair in sorted(found)]
+        base, _, apart = solved(u, v, y, np.where(t[None, :] >= w, tol, np.inf))
+        near = np.flatnonzero(apart <= most)
+        kept.append(near + i)
+        missed = 0.0 if line is None else line.missed(w[near, 0], base[near])
+        off.append(apart[near] + np.minimum(missed, NOT_LINEAR))
+    chosen = np.concatenate(kept) if kept else np.zeros(0, np.int64)
+    return Pairs(pairs.w[chosen], pairs.e[chosen]), np.concatenate(off) if off else np.zeros(0)
+
+
+def _best_first(pairs: Pairs, off: Floats, end: int) -> list[tuple[int, int]]:
+    """Those that fit first, of them the ones with few digits or the end of the log; then the closest."""
+    fitting = off <= LIKELY
+    cost = np.array([digits(w) + min(digits(e), 2 if e == end else 9) for w, e in zip(pairs.w, pairs.e, strict=True)])
+    order = np.lexsort((off, np.where(fitting, cost, 0), ~fitting))
+    return [(int(pairs.w[k]), int(pairs.e[k])) for k in order]
 
 
 def solved(u: Floats, v: Floats, y: Rates, tol: Floats) -> tuple[Floats, Floats, Floats]:
@@ -223,12 +209,3 @@ def _rounded(
             for m in dict.fromkeys((*short_decimals(low, 20 * float(tol.min()) / low), *short_decimals(low, 1e-3))):
                 if 0 < m <= b:
                     yield b, m
-
-
-def digits(value: float) -> int:
-    """The significant digits of a number, at most 9.
-
-    >>> digits(3e-4), digits(1500), digits(0.0125)
-    (1, 2, 3)
-    """
-    return len(f"{value:.8e}".split("e")[0].rstrip("0").replace(".", ""))

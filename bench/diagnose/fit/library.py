@@ -13,12 +13,14 @@ import numpy as np
 from bench.diagnose.core.diagnosis import FITS
 from reference.check import Rates, Steps
 
+from .decay_curves import DecayCurve, absolute_curves, equal_cycles, growing_cycles, plain_curves
 from .fit import Fit, LoggedLRs
-from .grid import DecayCurve, absolute_curves, equal_cycles, grid_fits, growing_cycles, plain_curves
+from .grid import grid_fits, line_through
 from .logarithm import log_fits
+from .places import between
 from .roots import root_fits
 from .stable import stable_fits
-from .warmups import between, joined, risen, starts, totals
+from .warmups import joined, risen, starts, totals
 
 #: Decays of one curve whose warmups are fitted.
 DECAYS = 12
@@ -49,8 +51,9 @@ def _behind(data: LoggedLRs, curves: Sequence[DecayCurve], first: list[int], las
     """Decays behind a warmup, the warmup by the base LR that the decay tells."""
     edge = data.t >= first[0]
     t, y, tol = data.t[edge], data.y[edge], data.tol[edge]
+    line = line_through(data.t[~edge], data.y[~edge], data.tol[~edge])
     for curve in curves:
-        for fit in list(grid_fits(t, y, tol, curve, first, last, data.base))[:DECAYS]:
+        for fit in list(grid_fits(t, y, tol, curve, first, last, data.base, line))[:DECAYS]:
             for rise in risen(data, lambda w, base=fit.base: base, [fit.w]):  # type: ignore[misc]  # a default binds it
                 yield joined(data, rise, fit.decay, fit.base, fit.price)
 

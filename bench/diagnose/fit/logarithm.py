@@ -9,10 +9,12 @@ import numpy as np
 from bench.diagnose.hypotheses.evidence import common
 from reference import ConstantDecay, Convention, Decay, Delayed, LogWarmup, WarmupDecay
 
+from .decay_curves import plain_curves
 from .fit import Fit, LoggedLRs
-from .grid import grid_fits, plain_curves
+from .grid import grid_fits
+from .places import integers_between
 from .rise import short_decimals
-from .warmups import compared, integers_between, starts, totals
+from .warmups import compared, starts, totals
 
 #: Rows on the rise, at least: two fit any logarithm.
 ROWS = 3

@@ -12,9 +12,9 @@ from reference import Convention, InverseSqrtDecay, LinearWarmup, Noam, Schedule
 from reference.check import Steps
 
 from .fit import Fit, LoggedLRs
-from .grid import digits
+from .places import digits, integers_between
 from .rise import short_decimals
-from .warmups import compared, integers_between
+from .warmups import compared
 
 #: Rows that must show the curve.
 ROWS = 4

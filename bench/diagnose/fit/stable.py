@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from reference import StableDecay
 from reference.check import Rates, Steps
 
+from .decay_curves import DecayCurve, Floats
 from .fit import Fit, LoggedLRs
-from .grid import DecayCurve, Floats, grid_fits
+from .grid import grid_fits
+from .places import between
 from .rise import short_decimals
-from .warmups import between, joined, risen, starts, totals
+from .warmups import joined, risen, starts, totals
 
 #: Rows of a stable phase, and of a decay, at least.
 STABLE_ROWS, FALLING_ROWS = 3, 2

@@ -11,28 +11,11 @@ from bench.diagnose.hypotheses.evidence import misfit
 from reference import Convention, Decay, LinearWarmup, Schedule, WarmupDecay
 
 from .fit import Fit, LoggedLRs
-from .grid import Floats, digits
+from .places import between, digits
 from .rise import Rise, rises
 
-#: Places of an end that are tried between two logged rows.
-PLACES = 100
-#: Integers that are compared.
-INTEGERS = 24
 #: Warmup lengths whose warmups are fitted: each takes about 3 ms.
 LENGTHS = 10
-
-
-def between(low: int, high: int) -> list[int]:
-    """The steps from `low` to `high`; of many, those with few digits and an even spread.
-
-    >>> between(3, 6), len(between(1, 10_000)) <= 2 * PLACES, 5000 in between(1, 10_000)
-    ([3, 4, 5, 6], True, True)
-    """
-    if high - low < PLACES:
-        return list(range(low, high + 1))
-    unit = 10 ** (len(str((high - low) // PLACES)))
-    round_ones = range(-(-low // unit) * unit, high + 1, unit)
-    return sorted({*np.linspace(low, high, PLACES).astype(int).tolist(), *round_ones})
 
 
 def starts(data: LoggedLRs, rows: int | None = None) -> list[int]:
@@ -94,15 +77,3 @@ def compared(data: LoggedLRs, pair: WarmupDecay, base: float, cost: float, sched
     """The fit with its misfit at all rows; numbers of few digits are the likelier ones."""
     cost += 0.02 * (digits(pair.warmup.warmup_steps) + digits(base))
     return Fit(pair, base, cost, misfit(data.y, schedule(data.t, base), data.tol), schedule)
-
-
-def integers_between(low: Floats, high: Floats) -> list[int]:
-    """The integers from the highest of `low` to the lowest of `high`, or near them; those of few digits first."""
-    least, most = sorted((float(np.max(low)), float(np.min(high))))
-    if not 0 < most < 2**40:
-        return []
-    numbers = range(max(1, int(np.floor(least)) - 1), int(np.ceil(most)) + 2)
-    if len(numbers) > 1000:
-        numbers = range(numbers[0], numbers[-1] + 1, len(numbers) // 1000)
-    middle = (least + most) / 2
-    return sorted(numbers, key=lambda k: (digits(k), abs(k - middle)))[:INTEGERS]

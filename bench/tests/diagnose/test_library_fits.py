@@ -9,9 +9,9 @@ import pytest
 
 from bench.diagnose import Diagnosis, Trace, diagnose
 from bench.diagnose.fit.fit import LoggedLRs
-from bench.diagnose.fit.grid import digits, solved
+from bench.diagnose.fit.grid import solved
 from bench.diagnose.fit.library import library_fits
-from bench.diagnose.fit.warmups import PLACES, between
+from bench.diagnose.fit.places import PLACES, between, digits
 from reference import Schedule, parse
 
 TOTAL, BASE = 900, 3e-4
