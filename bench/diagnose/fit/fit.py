@@ -27,6 +27,7 @@ from reference.check import Rates, Steps
 
 from .effort import Effort
 from .fall import Fall, cosine_lengths, falls, line_length
+from .places import digits
 from .rise import Rise, rises, short_decimals
 
 #: Warmups and decays of one split of the trace that are joined, simplest first.
@@ -35,6 +36,8 @@ JOINED = 5
 BENT = 10
 #: What the fits of all warmups of one length cost, in units of `Effort`.
 RISES = 20
+#: What each significant digit of W and of the base LR costs: of many that fit, users write the round ones.
+DIGIT = 0.02
 #: Steps between two logged ones at which a warmup may end, at most.
 ENDS = 32
 
@@ -88,6 +91,7 @@ def fits(data: LoggedLRs, most: int = 8, *, thorough: bool = True) -> list[Fit]:
     for pair, base, cost in _pairs(data, thorough):
         off = misfit(data.y, pair(data.t, base), data.tol)
         if off <= FITS:
+            cost += DIGIT * (digits(pair.warmup.warmup_steps) + digits(base))
             fit, key = Fit(pair, base, cost, off), alike(pair)
             rival = kept.get(key)
             if rival is None or (round(cost, 2), len(pair.slug)) < (round(rival.cost, 2), len(rival.pair.slug)):
