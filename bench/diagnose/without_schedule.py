@@ -14,6 +14,7 @@ from bench.diagnose.fit.describe import in_words, numbers
 from bench.diagnose.fit.effort import MISTAKES, Effort
 from bench.diagnose.fit.fit import Fit, LoggedLRs, fits
 from bench.diagnose.fit.library import library_fits
+from bench.diagnose.fit.places import digits
 from bench.diagnose.fit.rise import short_decimals
 from bench.diagnose.fit.undo import kinks, one_peak, placed, undone
 from bench.diagnose.hypotheses.anatomy import anatomy
@@ -35,6 +36,8 @@ HEALTHY = "Healthy: "
 AFTER = ("resume-scaled", "resume-shifted", "restarted", "stuck", "rises-again", "negative")
 #: Mistakes that only the settings can reveal.
 BY_SETTINGS = ("overshoot",)
+#: A base LR of more digits was fitted to rows that leave it open: a rounder one is looked for.
+ROUND = 3
 #: Steps before an event that are needed to identify the schedule.
 STEPS_BEFORE = 6
 #: Events that are tried, the sharpest first.
@@ -49,13 +52,14 @@ def without_schedule(
     data = LoggedLRs(trace.steps[at], trace.lrs[at], trace.tolerance[at], base_lr, warmup_steps, total_steps)
     if not trace.lrs.any():
         return diagnosis(trace, None, [ScoredHypothesis(Hypothesis("lr-zero", _zeros), 0.0)])
-    for kind in (fits, library_fits):
-        candidates = [_follows(trace, fit) for fit in kind(data)]
-        fitting = sorted((c for c in candidates if c.misfit <= FITS), key=lambda c: c.order)
-        if fitting:
-            return _healthy(trace, fitting)
-        if (warmup_steps, total_steps) != (None, None):
-            break
+    candidates = fits(data)
+    if (warmup_steps, total_steps) == (None, None) and min((digits(fit.base) for fit in candidates), default=9) > ROUND:
+        candidates += library_fits(data)
+    fitting = sorted(
+        (c for c in (_follows(trace, fit) for fit in candidates) if c.misfit <= FITS), key=lambda c: c.order
+    )
+    if fitting:
+        return _healthy(trace, fitting)
     data = dataclasses.replace(data, effort=Effort(MISTAKES))
     mistakes = scored(_mistakes(trace, data), data.t, data.y, data.tol)
     return diagnosis(trace, None, best_of(trace, mistakes))
