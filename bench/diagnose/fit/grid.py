@@ -37,7 +37,7 @@ NO_FLOOR = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Pairs:
+class Mesh:
     """Starts `w` and ends `e` of decays."""
 
     w: Steps
@@ -45,7 +45,7 @@ class Pairs:
 
 
 @dataclasses.dataclass(frozen=True)
-class Line:
+class WarmupLine:
     """A line through the first and the last logged row of a warmup."""
 
     start: int
@@ -59,7 +59,7 @@ class Line:
         return np.minimum(np.abs(at - top), np.abs(at - self.slope - top)) / self.error
 
 
-def line_through(t: Steps, y: Rates, tol: Floats) -> Line | None:
+def line_through(t: Steps, y: Rates, tol: Floats) -> WarmupLine | None:
     """The line of a warmup with these rows; None where one row or none is left.
 
     >>> line_through(np.array([0, 10]), np.array([0.0, 0.5]), np.full(2, 0.01)).missed(np.array([20.0]), np.ones(1))
@@ -67,7 +67,7 @@ def line_through(t: Steps, y: Rates, tol: Floats) -> Line | None:
     """
     if t.size < 2:
         return None
-    return Line(int(t[0]), float(y[0]), float(y[-1] - y[0]) / int(t[-1] - t[0]), 4 * float(tol[-1]))
+    return WarmupLine(int(t[0]), float(y[0]), float(y[-1] - y[0]) / int(t[-1] - t[0]), 4 * float(tol[-1]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +89,7 @@ def grid_fits(
     starts: Sequence[int],
     ends: Sequence[int],
     known: float | None = None,
-    line: Line | None = None,
+    line: WarmupLine | None = None,
 ) -> Iterator[GridFit]:
     """The decays that fit the rows from their start on, the numbers of fewest digits first.
 
@@ -108,8 +108,14 @@ def grid_fits(
 
 
 def _zoomed(
-    t: Steps, y: Rates, tol: Floats, curve: DecayCurve, starts: Sequence[int], ends: Sequence[int], line: Line | None
-) -> Pairs:
+    t: Steps,
+    y: Rates,
+    tol: Floats,
+    curve: DecayCurve,
+    starts: Sequence[int],
+    ends: Sequence[int],
+    line: WarmupLine | None,
+) -> Mesh:
     """Every start with every end and, where these are not all integers, those around the closest pair."""
     last = int(t[-FEWEST_ROWS])
     pairs = _pairs(starts, ends, last)
@@ -124,7 +130,7 @@ def _zoomed(
         near = [between(max(0, x - gap), x + gap) for x, gap in ((w, gaps[0]), (e, gaps[1]))]
         gaps = [int(np.diff(steps).max(initial=1)) for steps in near]
         finer = _pairs(near[0], near[1], last)
-        pairs = Pairs(np.concatenate([pairs.w, finer.w]), np.concatenate([pairs.e, finer.e]))
+        pairs = Mesh(np.concatenate([pairs.w, finer.w]), np.concatenate([pairs.e, finer.e]))
     return pairs
 
 
@@ -142,16 +148,16 @@ def _at(t: Steps, y: Rates, tol: Floats, curve: DecayCurve, w: int, e: int, know
             yield GridFit(w, e, b, decay, price)
 
 
-def _pairs(starts: Sequence[int], ends: Sequence[int], last: int) -> Pairs:
+def _pairs(starts: Sequence[int], ends: Sequence[int], last: int) -> Mesh:
     """Every start up to `last` with every end after it."""
     w, e = (grid.ravel() for grid in np.meshgrid(np.array(starts), np.array(ends), indexing="ij"))
     use = (w < e) & (w <= last)
-    return Pairs(w[use], e[use])
+    return Mesh(w[use], e[use])
 
 
 def _closest(
-    t: Steps, y: Rates, tol: Floats, curve: DecayCurve, pairs: Pairs, line: Line | None, most: float = NEAR
-) -> tuple[Pairs, Floats]:
+    t: Steps, y: Rates, tol: Floats, curve: DecayCurve, pairs: Mesh, line: WarmupLine | None, most: float = NEAR
+) -> tuple[Mesh, Floats]:
     """The pairs whose curve by least squares is close at these rows, and how far each is off, the line included."""
     kept, off = [], []
     size = max(1, BATCH // max(t.size, 1))
@@ -165,10 +171,10 @@ def _closest(
         missed = 0.0 if line is None else line.missed(w[near, 0], base[near])
         off.append(apart[near] + np.minimum(missed, NOT_LINEAR))
     chosen = np.concatenate(kept) if kept else np.zeros(0, np.int64)
-    return Pairs(pairs.w[chosen], pairs.e[chosen]), np.concatenate(off) if off else np.zeros(0)
+    return Mesh(pairs.w[chosen], pairs.e[chosen]), np.concatenate(off) if off else np.zeros(0)
 
 
-def _best_first(pairs: Pairs, off: Floats, end: int) -> list[tuple[int, int]]:
+def _best_first(pairs: Mesh, off: Floats, end: int) -> list[tuple[int, int]]:
     """Those that fit first, of them the ones with few digits or the end of the log; then the closest."""
     fitting = off <= LIKELY
     cost = np.array([digits(w) + min(digits(e), 2 if e == end else 9) for w, e in zip(pairs.w, pairs.e, strict=True)])
