@@ -19,7 +19,7 @@ from bench.diagnose.show.text import headline, print_answer, print_runs
 from reference import parse
 from reference.check import integer, real
 from suite.shared import ctrl_c
-from suite.shared.cli import InputError, checked_input
+from suite.shared.cli import InputError, checked_input, read_metrics
 from suite.shared.console import plain_console, plain_table, progress_bar
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokens-per-step", type=int, metavar="N", help="tokens (or samples) of an optimizer step")
     parser.add_argument("--resumed", action="store_true", help="later rows replace earlier rows of the same steps")
     parser.add_argument("--steps", type=int, metavar="N", help="optimizer steps to run module:factory for (default: T)")
+    parser.add_argument(
+        "--metrics", metavar="FILE", help="for module:factory: the numbers that ReduceLROnPlateau gets, one per step"
+    )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="plot the trace beside the expected schedule")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the diagnosis as an HTML page")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -235,18 +238,24 @@ def _log(args: argparse.Namespace) -> tuple[Log, FactoryReading | None]:
     """What to diagnose, and the plans where it is a scheduler."""
     path = Path(args.trace)
     if ":" not in args.trace or path.exists():
-        if args.steps is not None:
-            raise InputError(f"steps={args.steps} must be omitted: it applies to module:factory only")
+        for name in ("steps", "metrics"):
+            if getattr(args, name) is not None:
+                raise InputError(f"{name}={getattr(args, name)!r} must be omitted: it applies to module:factory only")
         return read_log(path, **_options(args)), None
     for name in ("column", "first_step", "steps_per_epoch", "tokens_per_step"):
         if getattr(args, name) is not None:
             raise InputError(f"{name}={getattr(args, name)!r} must be omitted: it applies to files only")
     from bench.diagnose.plan.factory import read_factory  # torch takes a second to import
 
+    metrics = () if args.metrics is None else read_metrics(args.metrics)
     steps = args.total_steps if args.steps is None else args.steps
+    if metrics and (steps is None or steps > len(metrics)):
+        if steps is not None:
+            raise InputError(f"steps={steps} must be <= {len(metrics)}, the numbers in metrics={args.metrics!r}")
+        steps = len(metrics)
     if steps is None:
         raise InputError(f"steps=None must be given with {args.trace}: --steps N, the optimizer steps of the run")
-    reading = read_factory(args.trace, steps, 1.0 if args.base_lr is None else args.base_lr, args.warmup_steps)
+    reading = read_factory(args.trace, steps, 1.0 if args.base_lr is None else args.base_lr, args.warmup_steps, metrics)
     if args.expect is not None and not reading.log.traces:
         raise InputError(f"expect={args.expect!r} must be omitted: {args.trace} gives no LRs without a metric")
     return reading.log, reading if reading.plans else None

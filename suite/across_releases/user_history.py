@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import functools
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from suite.engine.tolerances import between_releases
 from suite.releases.cache import numbers
 from suite.releases.load import load_release
-from suite.shared.cli import InputError, checked_input
+from suite.shared.cli import InputError, read_metrics
 from suite.shared.console import finite
 
 from .user_run import Request, UserRun, run_user
@@ -71,24 +70,12 @@ def request(args: argparse.Namespace) -> Request:
         raise InputError(f"steps={steps} must be >= 1")
     if not (args.lr >= 0 and math.isfinite(args.lr)):
         raise InputError(f"lr={args.lr} must be finite and >= 0")
-    metrics = _metrics(args.metrics) if args.metrics else ()
+    metrics = read_metrics(args.metrics) if args.metrics else ()
     if metrics and args.steps is None:
         steps = min(steps, len(metrics))
     if metrics and steps > len(metrics):
         raise InputError(f"steps={steps} must be <= {len(metrics)}, the numbers in metrics={args.metrics!r}")
     return Request(args.factory or "", args.lr, steps, metrics)
-
-
-def _metrics(name: str) -> tuple[float, ...]:
-    with checked_input():
-        words = Path(name).read_text(encoding="utf-8").split()
-    try:
-        metrics = tuple(map(float, words))
-    except ValueError as error:
-        raise InputError(f"metrics={name!r} must hold numbers, but: {error}") from None
-    if not metrics:
-        raise InputError(f"metrics={name!r} must hold numbers, but is empty")
-    return metrics
 
 
 def changes_between(before: UserRun, after: UserRun) -> list[UserChange]:

@@ -19,6 +19,7 @@ import importlib
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import NoReturn
 
 from . import ctrl_c, streams
@@ -54,6 +55,19 @@ def checked_input(extra: str = "bench") -> Iterator[None]:
     except ModuleNotFoundError as error:
         package = (error.name or str(error)).partition(".")[0]
         raise InputError(f"{package} is not installed: pip install '.[{extra}]'") from error
+
+
+def read_metrics(name: str) -> tuple[float, ...]:
+    """The numbers in a text file, for ReduceLROnPlateau; InputError, metrics=… first, for any other content."""
+    with checked_input():
+        words = Path(name).read_text(encoding="utf-8").split()
+    try:
+        metrics = tuple(map(float, words))
+    except ValueError as error:
+        raise InputError(f"metrics={name!r} must hold numbers, but: {error}") from None
+    if not metrics:
+        raise InputError(f"metrics={name!r} must hold numbers, but is empty")
+    return metrics
 
 
 class _Parser(argparse.ArgumentParser):

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,13 +54,20 @@ class FactoryReading:
         return all(plan.healthy for plan in self.plans) and not any(fact.wrong for fact in self.facts)
 
 
-def read_factory(spec: str, total_steps: int, base_lr: float = 1.0, warmup_steps: int | None = None) -> FactoryReading:
+def read_factory(
+    spec: str,
+    total_steps: int,
+    base_lr: float = 1.0,
+    warmup_steps: int | None = None,
+    metrics: Sequence[float] = (),
+) -> FactoryReading:
     """Build what `module:factory` names on a dummy optimizer, and read its plan for `total_steps` updates.
 
     `spec`: a function that takes an optimizer or nothing and returns a torch scheduler, several of them, each alone or
     with its optimizer, or a schedule of the reference; or such an object itself. The module is looked for in the
     current folder first. `base_lr`: of the dummy optimizer, one SGD with a momentum;
-    `warmup_steps`: the warmup that was asked for, to compare the plans with.
+    `warmup_steps`: the warmup that was asked for, to compare the plans with; `metrics`: what ReduceLROnPlateau is
+    given, one number for each step.
     Raises ValueError, in one line, for all that the user's code raises before the first step.
 
     >>> read_factory("torch.optim.lr_scheduler:LRScheduler", 0)
@@ -81,7 +88,10 @@ def read_factory(spec: str, total_steps: int, base_lr: float = 1.0, warmup_steps
         if not schedulers:
             raise ValueError(f"trace={spec!r} must give a scheduler, but gave {short_repr(subject)}")
         optimizers = list({id(o): o for o in [*map(optimizer_of, schedulers), *optimizers_in(subject)]}.values())
-        plans, facts = _guarded(spec, lambda: read_plans(schedulers, optimizers, total_steps, seen=seen, step_it=True))
+        plans, facts = _guarded(
+            spec,
+            lambda: read_plans(schedulers, optimizers, total_steps, seen=seen, metrics=metrics, step_it=True),
+        )
     plans = [dataclasses.replace(plan, facts=(*plan.facts, *_told(plan, warmup_steps))) for plan in plans]
     return FactoryReading(Log(tuple(_traces(plans))), tuple(plans), tuple(facts))
 

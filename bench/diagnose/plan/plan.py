@@ -25,7 +25,7 @@ from .group import (
 )
 from .observe import Observation, copy_of, observed
 from .structure_facts import structure_facts
-from .twin import lost_arguments, position_of
+from .twin import class_name, lost_arguments, position_of, unwrapped
 from .words import lr
 
 #: Updates after the run for which a scheduler without a closed form is followed.
@@ -102,6 +102,8 @@ def read_plan(
     ('CosineAnnealingLR from 0.1 to 0 over 760 steps', ['decay-too-long'])
     """
     integer("steps", steps, 1)
+    scheduler = unwrapped(scheduler)
+    metrics = metrics if class_name(scheduler) == "ReduceLROnPlateau" else ()
     optimizer, position = optimizer_of(scheduler), position_of(scheduler)
     precisions = [precision_of(group["lr"]) for group in optimizer.param_groups]
     groups = [documented_group(scheduler, g, seen, metrics, position, steps) for g in range(len(precisions))]

@@ -20,14 +20,18 @@ def plans_json(reading: FactoryReading) -> dict[str, Any]:
 
 
 def print_plans(console: Console, reading: FactoryReading) -> None:
-    """Print the facts about all plans, then each plan."""
+    """Print what is wrong with all plans together, then each plan, then what else is known of all."""
     for fact in reading.facts:
-        console.print(f"{fact.sentence}\nChange: {fact.fix}\n")
+        if fact.wrong:
+            console.print(f"{fact.sentence}\nChange: {fact.fix}\n")
     for i, plan in enumerate(reading.plans):
         if len(reading.plans) > 1:
             console.print(("\n" if i else "") + f"[{plan.optimizer} {i + 1}]")
         for line in report_lines(plan):
             console.print(line)
+    for fact in reading.facts:
+        if not fact.wrong:
+            console.print(f"\n{fact.sentence}")
 
 
 def report_lines(plan: SchedulerPlan) -> list[str]:

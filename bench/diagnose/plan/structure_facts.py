@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from reference import CosineAnnealingLR, MultiStepLR, Schedule, StepLR
+from reference import CosineAnnealingLR, MultiStepLR, ReduceLROnPlateau, Schedule, StepLR
 
 from .fact import VISIBLE_SHARE, PlanFact, PlannedCurve
 from .phases import PlannedPhase, end_of, phases
@@ -54,10 +55,29 @@ def structure_facts(schedule: Schedule, base: float, curve: PlannedCurve) -> Ite
             text = f"{phase.name} overwrites what {_names(phase.before)} before it in the chain {_does(phase.before)}."
             fix = "multiply the functions into one LambdaLR, or use SequentialLR to have one after the other"
             yield PlanFact("overwritten", text, True, fix)
+    if isinstance(schedule, ReduceLROnPlateau):
+        yield from _wrong_mode(schedule, base)
     end = end_of(schedule)
     if end < steps:
         text = f"The run has {steps} updates, but OneCycleLR ends after {end:.0f}: its next step() raises ValueError."
         yield PlanFact("past-end", text, True, f"give it total_steps={steps}, and step it once per update", int(end))
+
+
+def _wrong_mode(schedule: ReduceLROnPlateau, base: float) -> Iterator[PlanFact]:
+    """A plateau that lowers the LR while its metric gets better, in the other sense of better."""
+    metrics = schedule.metrics
+    if len(metrics) < 2 or metrics[0] == metrics[-1]:
+        return
+    other = dataclasses.replace(schedule, mode="min" if schedule.mode == "max" else "max")
+    at = np.arange(len(metrics) + 1)
+    cuts, others = (int((np.diff(twin(at, base)) < 0).sum()) for twin in (schedule, other))
+    if cuts > 1 and not others:
+        moved, kind = ("fell", "loss") if metrics[-1] < metrics[0] else ("rose", "score")
+        text = (
+            f"ReduceLROnPlateau(mode={schedule.mode!r}) lowered the LR {cuts} times while its metric {moved} from"
+            f" {metrics[0]:.4g} to {metrics[-1]:.4g}."
+        )
+        yield PlanFact("wrong-mode", text, True, f"if the metric is a {kind}, pass mode={other.mode!r}", 0)
 
 
 def _names(schedules: Sequence[Schedule]) -> str:

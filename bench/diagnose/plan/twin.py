@@ -41,6 +41,13 @@ def class_name(scheduler: Any) -> str:
     return ""
 
 
+def unwrapped(scheduler: Any) -> Any:
+    """The scheduler that accelerate steps where it updates; any other object as it is."""
+    while type(scheduler).__module__.split(".")[0] == "accelerate" and hasattr(scheduler, "scheduler"):
+        scheduler = scheduler.scheduler
+    return scheduler
+
+
 def parts_of(scheduler: Any) -> list[Any]:
     """The schedulers that a composite steps; empty for any other."""
     parts = getattr(scheduler, "_schedulers", None)

@@ -77,9 +77,11 @@ def test_requested_warmup_steps_are_compared_with_the_plan(capsys: pytest.Captur
 
 @pytest.mark.usefixtures("user")
 def test_a_factory_may_return_optimizers_too(capsys: pytest.CaptureFixture[str]) -> None:
-    """As Lightning's configure_optimizers does: an optimizer without a scheduler is named."""
-    assert main(["diagnose", "module_with_plans:two_halves", "--steps", "50"]) == 1
-    assert capsys.readouterr().out.startswith("No scheduler moves the optimizer SGD (number 2): its LR stays at 0.25.")
+    """As Lightning's configure_optimizers does: an optimizer without a scheduler is named, and no fault by itself."""
+    assert main(["diagnose", "module_with_plans:two_halves", "--steps", "50"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Nothing to change in the plan of ExponentialLR."
+    assert lines[-1] == "No scheduler moves the optimizer SGD (number 2): its LR stays at 0.25."
 
 
 @pytest.mark.usefixtures("user")
@@ -87,3 +89,15 @@ def test_a_scheduler_that_needs_a_metric_is_described(capsys: pytest.CaptureFixt
     """Its LRs are not known, but what it will do is."""
     assert main(["diagnose", "module_with_plans:needs_loss", "--steps", "9"]) == 0
     assert "ReduceLROnPlateau from 1, times 0.1 when the metric has not beaten" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("user")
+def test_metrics_drive_a_plateau(capsys: pytest.CaptureFixture[str]) -> None:
+    """With its numbers the LRs of ReduceLROnPlateau are read; their count is the run, unless it is shorter."""
+    Path("losses.txt").write_text("\n".join(["1.0"] * 30))
+    assert main(["diagnose", "module_with_plans:needs_loss", "--metrics", "losses.txt"]) == 0
+    out = capsys.readouterr().out
+    assert "Built: ReduceLROnPlateau from 1, times 0.1" in out
+    assert "torch gives the documented LR in each of the 30 updates." in out
+    assert main(["diagnose", "module_with_plans:needs_loss", "--metrics", "losses.txt", "--steps", "31"]) == 2
+    assert capsys.readouterr().err == "steps=31 must be <= 30, the numbers in metrics='losses.txt'\n"

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, ReduceLROnPlateau
 
+from bench.diagnose.plan import read_plan
 from bench.tests.watch.test_recorder_frameworks import BATCHES, EPOCHS, data, need, train_with_trainer
 from bench.watch import Recorder
 
@@ -126,3 +127,62 @@ def test_accelerate_steps_a_prepared_scheduler_where_it_updates(prepared: bool) 
                     scheduler.step()
                     optimizer.zero_grad()
     assert causes(recorder) == {"" if prepared else "micro-batch"}
+
+
+@need("accelerate")
+@pytest.mark.parametrize(("length", "cause"), [(UPDATES // 2, ""), (UPDATES, "plan-decay-too-long")])
+def test_the_scheduler_inside_an_accelerated_one_is_read(length: int, cause: str) -> None:
+    """What was built is said, and a schedule that counts micro-batches is longer than the run."""
+    from accelerate import Accelerator
+
+    accelerator = Accelerator(gradient_accumulation_steps=2, cpu=True)
+    model: Any = nn.Linear(4, 1)
+    optimizer: Any = AdamW(model.parameters(), lr=0.1)
+    parts: Any = accelerator.prepare(model, optimizer, data(), CosineAnnealingLR(optimizer, length))
+    model, optimizer, batches, scheduler = parts
+    with Recorder() as recorder:
+        for _ in range(EPOCHS):
+            for x, y in batches:
+                with accelerator.accumulate(model):
+                    accelerator.backward(nn.functional.mse_loss(model(x), y))
+                    optimizer.step()
+                    scheduler.step()
+                    optimizer.zero_grad()
+    (series,) = recorder.planned()
+    assert series.plan is not None
+    assert series.plan.words == f"CosineAnnealingLR from 0.1 to 0 over {length} steps"
+    assert causes(recorder) == {cause}
+    assert read_plan(scheduler, UPDATES // 2).words.startswith("CosineAnnealingLR")
+
+
+@need("lightning")
+@pytest.mark.parametrize(("mode", "cause"), [("min", ""), ("max", "plan-wrong-mode")])
+def test_a_plateau_of_lightning_is_read_with_its_metric(mode: str, cause: str, tmp_path: Path) -> None:
+    """Lightning gives the monitored loss to ReduceLROnPlateau once per epoch."""
+    import lightning
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+
+    class Regression(lightning.LightningModule):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Linear(4, 1)
+            self.epoch = 0
+
+        def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+            return nn.functional.mse_loss(self.net(batch[0]), batch[1])
+
+        def on_train_epoch_end(self) -> None:
+            self.epoch += 1
+            self.log("val_loss", 1.0 / self.epoch)
+
+        def configure_optimizers(self) -> Any:
+            optimizer = AdamW(self.parameters(), lr=0.1)
+            scheduler = ReduceLROnPlateau(optimizer, mode, factor=0.5, patience=0)  # type: ignore[arg-type]
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": "val_loss"}}
+
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    trainer = lightning.Trainer(max_epochs=EPOCHS + 2, accelerator="cpu", default_root_dir=tmp_path, **quiet)
+    with Recorder() as recorder:
+        trainer.fit(Regression(), data())
+    assert causes(recorder) == {cause}

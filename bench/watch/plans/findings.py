@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -19,12 +18,9 @@ from reference import (
     MultiplicativeLR,
     MultiStepLR,
     PolynomialLR,
-    ReduceLROnPlateau,
     StepLR,
 )
 from reference.check import Rates, Steps
-
-from .recorded import promised
 
 #: Schedulers that multiply the LR by the ratio of their own next value, so that several of them multiply.
 FACTORS = (LinearLR, ConstantLR, PolynomialLR, ExponentialLR, StepLR, MultiStepLR, MultiplicativeLR)
@@ -89,23 +85,3 @@ def reloaded(live: LiveScheduler) -> list[PlanFact]:
         for reading in live.readings[1:]
     ]
     return [PlanFact("reloaded", text) for text in texts]
-
-
-def wrong_mode(live: LiveScheduler, reading: PlanReading) -> list[PlanFact]:
-    """ReduceLROnPlateau that lowers the LR while its metric gets better, in the other sense of better."""
-    group = reading.groups[0]
-    schedule = promised(group, live)
-    if not isinstance(schedule, ReduceLROnPlateau) or len(schedule.metrics) < 2:
-        return []
-    other = dataclasses.replace(schedule, mode="min" if schedule.mode == "max" else "max")
-    at = np.arange(len(schedule.metrics) + 1)
-    cuts, others = (int((np.diff(twin(at, group.base_lr)) < 0).sum()) for twin in (schedule, other))
-    first, last = schedule.metrics[0], schedule.metrics[-1]
-    if cuts < 2 or others or first == last:
-        return []
-    moved, kind = ("fell", "loss") if last < first else ("rose", "score")
-    text = (
-        f"ReduceLROnPlateau(mode={schedule.mode!r}) lowered the LR {cuts} times while its metric {moved}"
-        f" from {first:.4g} to {last:.4g}."
-    )
-    return [PlanFact("wrong-mode", text, True, f"if the metric is a {kind}, pass mode={other.mode!r}", 0)]

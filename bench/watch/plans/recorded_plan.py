@@ -15,7 +15,7 @@ from bench.watch.steps.live_scheduler import LiveScheduler, PlanReading, copied
 from reference import ReduceLROnPlateau
 from reference.check import Rates, Steps
 
-from .findings import reloaded, resumed, wrong_mode
+from .findings import reloaded, resumed
 from .recorded import RecordedPlan, documented_lrs, on_clock, positions, promised, same_lrs
 from .several import several_plan
 
@@ -46,7 +46,7 @@ def _single(live: LiveScheduler, calls: Steps, counts: Counts, lrs: Sequence[Rat
     documented = [values for values in pairs if values is not None]
     follows = same_lrs(lrs, documented, reading.groups, at)
     position, stop = int(at[0]), int(at[-1]) + max(counts.pace, 1)
-    findings = [*resumed(live, reading, counts, lrs, follows), *wrong_mode(live, reading), *reloaded(live)]
+    findings = [*resumed(live, reading, counts, lrs, follows), *reloaded(live)]
     deviation = None
     if not follows and len(live.readings) == 1 and not any(fact.wrong for fact in findings):
         deviation = _of_torch(reading, at, lrs)
