@@ -59,7 +59,7 @@ def told_numbers(told: Told, expect: Schedule | None, base_lr: float) -> Numbers
     expected = anatomy(expect, base_lr, told.total_steps)
     if expected.pair is None:
         return Numbers(None, None, None)
-    through = expected.pair.convention.clock == "multiplicative"
+    through = expected.pair.convention.clock != "prefix"
     return Numbers(expected.warmup_steps, expected.decay_steps, expected.pair_base, through)
 
 
@@ -70,7 +70,7 @@ def found_numbers(explanation: Explanation) -> Numbers | None:
     pair, base = as_pair(explanation.schedule, float(explanation.parameters.get("base_lr", 1.0)))
     if pair is None:
         return None
-    through = pair.convention.clock == "multiplicative"
+    through = pair.convention.clock != "prefix"
     return Numbers(pair.warmup.warmup_steps, decay_length(pair.decay), base, through)
 
 
@@ -103,7 +103,8 @@ def longer_warmup(trace: Trace, told: Told) -> Diagnosis | None:
 def compare_told(trace: Trace, asked: Numbers) -> Explanation | Fact | None:
     """What differs between the trace's own schedule and what was asked for; None where it has none with a name.
 
-    One number that differs, or all by one factor, is a cause; several are a fact.
+    One number that differs, or all by one factor, is a cause; several are a fact. Where none differs, the schedule
+    itself is returned: it follows what was told in a form that was not looked for.
     """
     if asked == Numbers(None, None, None):
         return None
@@ -117,7 +118,7 @@ def compare_told(trace: Trace, asked: Numbers) -> Explanation | Fact | None:
         return None
     differs = _clock(found, asked) or _unit(found, asked) or _each(found, asked)
     if differs is None:
-        return None
+        return own.best if own.verdict == "healthy" and asked.total is not None else None
     cause, says, fix, parameters = differs
     if not cause:
         return Fact("unlike-told", f"{capitalized(says)}{_after(trace, own.best, found)}.", dict(parameters), True)

@@ -93,7 +93,10 @@ def _freely(result: Diagnosis, expect: Schedule | None, base_lr: float, told: To
         found = compare_told(trace, asked)
     if isinstance(found, Fact):
         return dataclasses.replace(result, verdict="fault", explanations=(), facts=(found, *result.facts))
-    return result if found is None else dataclasses.replace(result, verdict="fault", explanations=(found,), tied=1)
+    if found is None:
+        return result
+    verdict = "healthy" if found.cause == "follows" and expect is None else "fault"
+    return dataclasses.replace(result, verdict=verdict, explanations=(found,), tied=1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

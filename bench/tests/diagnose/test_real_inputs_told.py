@@ -230,3 +230,12 @@ def test_an_error_is_a_share_of_the_peak() -> None:
     diagnosis = diagnose(Trace(STEPS, schedule(STEPS // 2, BASE)), schedule, base_lr=BASE)
     assert "of the peak" in diagnosis.sentence()
     assert "times the expected" not in diagnosis.sentence()
+
+
+def test_told_settings_accuse_no_sound_schedule_of_a_rarer_form() -> None:
+    """detectron2's warmup rises to where a cosine from step 0 has arrived: the settings are met, nothing is wrong."""
+    cosine = BASE * 0.5 * (1 + np.cos(np.pi * STEPS / T))
+    warm = cosine * 0 + 1e-3 * BASE + (cosine[W] - 1e-3 * BASE) * STEPS / W
+    diagnosis = told(np.where(STEPS <= W, warm, cosine))
+    assert diagnosis.verdict == "healthy"
+    assert f"over {T} steps" in diagnosis.sentence()
