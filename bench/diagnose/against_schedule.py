@@ -18,17 +18,27 @@ from bench.diagnose.hypotheses.torch_defects import torch_defects
 from reference import Schedule
 
 from .against_settings import against_settings, with_kinds
+from .pairs import pairs
 from .rank import best_of, diagnosis, scored
 
 
 def against_schedule(trace: Trace, expect: Schedule, base_lr: float, total_steps: int | None) -> Diagnosis:
-    """The difference between a trace and the expected schedule, and its cause."""
+    """The difference between a trace and the expected schedule, and its cause: one mistake, or two at once.
+
+    Another convention of the same settings comes between the two: it is no mistake, only not what was expected.
+    """
     expected = anatomy(expect, base_lr, total_steps)
     evidence = gather_evidence(trace, expected)
-    ranked = best_of(trace, scored(hypotheses(evidence), evidence.t, evidence.y, evidence.tol))
-    result = diagnosis(trace, expected, ranked)
-    again = against_settings(trace, expected) if result.verdict == "unknown" else None
-    return with_kinds(again or result, expected)
+    singles = scored(hypotheses(evidence), evidence.t, evidence.y, evidence.tol)
+    result = diagnosis(trace, expected, best_of(trace, singles))
+    if result.verdict != "unknown":
+        return with_kinds(result, expected)
+    by_settings = against_settings(trace, expected)
+    if by_settings is not None and by_settings.explanations[0].cause == "other-convention":
+        return with_kinds(by_settings, expected)
+    both = pairs(evidence, (single.hypothesis for single in singles), hypotheses)
+    second = diagnosis(trace, expected, best_of(trace, scored(both, evidence.t, evidence.y, evidence.tol)))
+    return second if second.verdict == "fault" else by_settings or result
 
 
 def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:

@@ -23,6 +23,8 @@ KEPT, COMPARED, OF_ONE_CAUSE = 8, 24, 6
 EQUAL_COST = 0.35
 #: Causes that are no fault.
 HEALTHY_CAUSES = ("follows", "log-rounded", "log-strided")
+#: Causes that are in the log alone: no update is wrong.
+OF_THE_LOG = ("log-after", "log-rows", "steps-in-batches", "get-lr-logged")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,9 +133,12 @@ def explanation(trace: Trace, candidate: ScoredHypothesis, expected: Anatomy | N
         if "{schedule}" in cause.sentence and hypothesis.schedule is not None:
             words["schedule"] = in_words(hypothesis.schedule, 1.0 if hypothesis.base is None else hypothesis.base)
         sentence = in_sentence(cause.sentence, words | parameters)
+    if hypothesis.also:
+        sentence += f" {hypothesis.also}"
     if cause.id != "follows" and first is not None and size is not None:
         off = share_of(_of_peak(trace, expected.at(trace.steps)), "the peak") if expected is not None else ""
-        sentence += f" First wrong update: step {first}" + (f"; largest error {off}." if off else ".")
+        where = "First row that differs" if cause.id in OF_THE_LOG else "First wrong update"
+        sentence += f" {where}: step {first}" + (f"; largest error {off}." if off else ".")
     return Explanation(
         cause.id,
         cause.title,

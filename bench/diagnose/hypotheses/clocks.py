@@ -21,6 +21,8 @@ from .skips import skips
 NEAR = 2
 #: What a continuation past the end costs that is not the written one.
 OTHERWISE = 0.05
+#: Without a warmup, a clock too fast and a decay too short are the same: the clock is as likely.
+ONE_PHASE = 0.4
 #: The share that is left of each period where periods shrink (fairseq's lr_shrink).
 SHRINK = 0.1
 #: Usual numbers of processes and of batches per update, and what another one costs.
@@ -103,18 +105,18 @@ def _faster(evidence: Evidence) -> Iterator[Hypothesis]:
         )
     for n in _times(evidence, phi / np.maximum(evidence.t, 1)):
         yield rows_taken_for_steps(evidence, n)
-        for way, at in _ways(evidence, n * last):
+        for way in _ways(evidence, n * last):
             fast = None if way.schedule is None else per_process(way.schedule, n)
-            yield Hypothesis("per-process", _scaled_clock(at, n, 0), {"n": n}, fast, base, _price(way, expected, n))
+            yield Hypothesis("per-process", _scaled_clock(way.at, n, 0), {"n": n}, fast, base, _price(way, expected, n))
     for k in _times(evidence, (phi + 1) / (evidence.t + 1)):
-        for way, at in _ways(evidence, k * (last + 1)):
+        for way in _ways(evidence, k * (last + 1)):
             fast = None if way.schedule is None else per_micro_batch(way.schedule, k)
             price = _price(way, expected, k)
-            yield Hypothesis("micro-batch", _scaled_clock(at, k, k - 1), {"k": k}, fast, base, price)
+            yield Hypothesis("micro-batch", _scaled_clock(way.at, k, k - 1), {"k": k}, fast, base, price)
     yield from _ragged(evidence)
 
 
-def _ways(evidence: Evidence, last: int) -> list[tuple[PastEnd, LRFunction]]:
+def _ways(evidence: Evidence, last: int) -> list[PastEnd]:
     """The ways to continue past the end of the schedule, up to a scheduler step that a fast clock reaches."""
     expected = evidence.anatomy
     pair = expected.pair
@@ -122,12 +124,15 @@ def _ways(evidence: Evidence, last: int) -> list[tuple[PastEnd, LRFunction]]:
     again = next((way for way in ways if way.name == "restart"), None)
     if again is not None and pair is not None and expected.decay_steps and pair.convention.clock == "prefix":
         ways.append(shrinking(again, expected.warmup_steps, expected.decay_steps, SHRINK))
-    return [(way, tabulated(way.at, last)) for way in ways]
+    return ways
 
 
-def _price(way: PastEnd, expected: Anatomy, times: int = 2) -> float:
+def _price(way: PastEnd, expected: Anatomy, times: int | None = None) -> float:
     """A schedule that continues otherwise than it is written assumes a little more, and so does a rare number."""
-    return (0.0 if way.at is expected.at else OTHERWISE) + (0.0 if times in USUAL else RARE)
+    price = 0.0 if way.at is expected.at else OTHERWISE
+    if times is None:
+        return price
+    return price + (0.0 if times in USUAL else RARE) - (0.0 if expected.warmup_steps else ONE_PHASE)
 
 
 def _ragged(evidence: Evidence) -> Iterator[Hypothesis]:
@@ -141,7 +146,8 @@ def _ragged(evidence: Evidence) -> Iterator[Hypothesis]:
     if pace is not None and pace < 1.2:
         return
     paces = range(2, BATCHES + 1) if pace is None else range(max(2, int(pace)), min(int(pace) + 3, BATCHES + 1))
-    ways = _ways(evidence, paces[-1] * (last + 1) if paces else 0)
+    most = paces[-1] * (last + 1) if paces else 0
+    ways = [(way, tabulated(way.at, most)) for way in _ways(evidence, most)]
     for k in paces:
         for updates in (n for n in range(2, total + 1) if total % n == 0):
             for loader in range((updates - 1) * k + 1, updates * k):

@@ -13,7 +13,7 @@ from .anatomy import SAME, Anatomy, decay_length
 from .evidence import LRFunction
 
 #: LRs up to this step are computed once and looked up.
-TABLE = 400_000
+TABLE = 60_000
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,7 +33,8 @@ class Hypothesis:
     """A cause with its numbers, and the LRs that it would give.
 
     `at`: the LR at any steps; `extra`: its cost beyond that of its cause; `says`: its sentence, where that of the
-    cause needs numbers that it lacks; `schedule` at `base`: a reference schedule of the same curve, if there is one.
+    cause needs numbers that it lacks; `also`: a sentence about a second mistake on top of it; `schedule` at `base`: a
+    reference schedule of the same curve, if there is one.
     """
 
     cause: str
@@ -43,6 +44,7 @@ class Hypothesis:
     base: float | None = None
     extra: float = 0.0
     says: str = ""
+    also: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

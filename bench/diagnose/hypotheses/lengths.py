@@ -20,6 +20,8 @@ from .stretched import decays_behind, possible, rescaled, roundest, warmups_of
 FACTORS = (2, 3, 4, 5, 6, 8, 10, 16, 32, 64, 1.25, 1.5, 0.5, 1 / 3, 0.25, 0.2, 0.125, 0.1, 0.8, 2 / 3, 0.6, 0.75)
 #: Schedules that are longer by more than this factor are constant in the run.
 LONGEST = 256
+#: Lengths that differ by more than this share of the peak before the end are not compared further.
+ROUGH = 0.02
 #: Epochs have at least this many updates.
 SHORT_EPOCH = 10
 #: What a decay of another length is followed by.
@@ -188,6 +190,10 @@ def _both(evidence: Evidence, pair: WarmupDecay) -> Iterator[Hypothesis]:
             if w and not warmup_steps:
                 continue
             for other in rescaled(expected, warmup_steps, total // n):
+                before = evidence.t < total // n
+                early = evaluated(other, expected.pair_base)(evidence.t[before])
+                if np.abs(early - evidence.y[before]).max(initial=0.0) > ROUGH * evidence.y.max():
+                    continue
                 for way in ways_past_end(expected, other, expected.pair_base, last):
                     # A few updates make no epoch: then it is more often a count of devices.
                     extra = READ / 2 if n >= SHORT_EPOCH else 0.8

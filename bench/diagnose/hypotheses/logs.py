@@ -27,7 +27,14 @@ def rows_taken_for_steps(evidence: Evidence, n: int) -> Hypothesis:
     fast = per_process(expected.schedule, n)
     # A log with numbered rows ends with the schedule; a run that is stepped too often continues after it.
     ends = expected.total is not None and n * (int(evidence.t[-1]) + 1) <= expected.total + n
-    return Hypothesis("log-rows", lambda t: expected.at(t * n), {"n": n}, fast, expected.base, 0.0 if ends else 0.3)
+    return Hypothesis(
+        "log-rows",
+        lambda t: expected.at(t * n),
+        {"n": n},
+        fast,
+        expected.base,
+        (0.0 if ends else 0.3) - (0.0 if expected.warmup_steps else 0.4),
+    )
 
 
 def _batches(evidence: Evidence) -> Iterator[Hypothesis]:
