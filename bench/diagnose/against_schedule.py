@@ -25,7 +25,7 @@ from .rank import best_of, diagnosis, scored
 def against_schedule(trace: Trace, expect: Schedule, base_lr: float, total_steps: int | None) -> Diagnosis:
     """The difference between a trace and the expected schedule, and its cause: one mistake, or two at once.
 
-    Another convention of the same settings comes between the two: it is no mistake, only not what was expected.
+    Another convention of the same settings comes between the two: nothing in it is wrong by itself.
     """
     expected = anatomy(expect, base_lr, total_steps)
     evidence = gather_evidence(trace, expected)
