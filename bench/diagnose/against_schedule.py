@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from bench.diagnose.core.diagnosis import Diagnosis
 from bench.diagnose.core.trace import Trace
 from bench.diagnose.hypotheses.anatomy import anatomy
-from bench.diagnose.hypotheses.clocks import clocks
-from bench.diagnose.hypotheses.evidence import Evidence, Hypothesis, gather_evidence
-from bench.diagnose.hypotheses.logs import logs
-from bench.diagnose.hypotheses.recursive import recursive
-from bench.diagnose.hypotheses.resumes import resumes
-from bench.diagnose.hypotheses.scales import scales
-from bench.diagnose.hypotheses.shapes import shapes
-from bench.diagnose.hypotheses.torch_defects import torch_defects
+from bench.diagnose.hypotheses.every import hypotheses
+from bench.diagnose.hypotheses.evidence import gather_evidence
 from reference import Schedule
 
 from .against_settings import against_settings, with_kinds
@@ -39,16 +31,3 @@ def against_schedule(trace: Trace, expect: Schedule, base_lr: float, total_steps
     both = pairs(evidence, (single.hypothesis for single in singles), hypotheses)
     second = diagnosis(trace, expected, best_of(trace, scored(both, evidence.t, evidence.y, evidence.tol)))
     return second if second.verdict == "fault" else by_settings or result
-
-
-def hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
-    """The expected schedule itself, and every mistake that can be made with it."""
-    expected = evidence.anatomy
-    yield Hypothesis("follows", expected.at, {}, expected.schedule, expected.base)
-    yield from clocks(evidence)
-    yield from resumes(evidence)
-    yield from logs(evidence)
-    yield from scales(evidence)
-    yield from shapes(evidence)
-    yield from recursive(evidence)
-    yield from torch_defects(evidence)

@@ -111,7 +111,7 @@ def compare_told(trace: Trace, asked: Numbers) -> Explanation | Fact | None:
     own = without_schedule(trace)
     head = None if own.tied else _without_tail(trace)
     own = own if head is None else without_schedule(head)
-    if not own.tied and asked.total and asked.warmup is not None:
+    if not own.tied and asked.total and asked.warmup is not None and asked.base is None:  # else the forms were tried
         own = _longer(trace, asked) or own
     found = found_numbers(own.best) if own.best is not None and own.tied else None
     if own.best is None or found is None:

@@ -28,6 +28,7 @@ from bench.diagnose.hypotheses.shapes import shapes
 from reference import ExponentialDecay
 from reference.check import Rates, Steps
 
+from .by_forms import by_forms
 from .rank import EQUAL_COST, ScoredHypothesis, best_of, diagnosis, explanation, scored
 
 #: The first words about a healthy schedule.
@@ -60,6 +61,11 @@ def without_schedule(
     )
     if fitting:
         return _healthy(trace, fitting)
+    known = by_forms(trace, data)
+    if known and known[0].hypothesis.cause == "follows":
+        return _healthy(trace, [k for k in known if k.hypothesis.cause == "follows"])
+    if known:
+        return diagnosis(trace, None, known)
     data = dataclasses.replace(data, effort=Effort(MISTAKES))
     mistakes = scored(_mistakes(trace, data), data.t, data.y, data.tol)
     return diagnosis(trace, None, best_of(trace, mistakes))

@@ -13,7 +13,7 @@ from reference.check import Rates, Steps
 from .anatomy import SAME, Anatomy, decay_length
 from .curves import PastEnd, end_of, evaluated, name_past_end, switched, ways_past_end
 from .evidence import Evidence, Hypothesis, LRFunction, factor, mixture
-from .scales import TIMED, no_warmup, warmup_alone
+from .scales import TIMED, no_warmup, warmup_alone, without_floor
 
 #: What a way to continue costs that needs a number of its own.
 PAST_PRICES = {"shrinking": 0.3}
@@ -97,12 +97,13 @@ def _floors_above(evidence: Evidence, expected: Anatomy, pair: WarmupDecay) -> I
     """A floor above the base LR, so that the decay rises: a factor where a learning rate is expected."""
     base, w = expected.pair_base, expected.warmup_steps
     warm = warmup_alone(expected)
-    if not isinstance(pair.decay, (*TIMED, StableDecay)) or warm is None or pair.convention.clock != "prefix":
+    lowered = without_floor(pair.decay)
+    if lowered is None or warm is None or pair.convention.clock != "prefix":
         return
     if not evidence.y.max() > base * (1 + SAME):
         return
     rule = dataclasses.replace(pair.convention, start="affine")
-    share_of = WarmupDecay(no_warmup(w), dataclasses.replace(pair.decay, min_lr=0.0), rule)
+    share_of = WarmupDecay(no_warmup(w), lowered, rule)
     for past in dict.fromkeys((rule.past_end, "clamp", "periodic")):
         share = dataclasses.replace(share_of, convention=dataclasses.replace(rule, past_end=past))
         later = evidence.t >= w
@@ -127,6 +128,8 @@ def _towards(share: WarmupDecay, base: float, low: float) -> LRFunction:
 
 def _with_floor(decay: Decay, low: float) -> Decay | None:
     if isinstance(decay, ExponentialDecay) and (low <= 0 or decay.decay_steps is None):
+        return None
+    if low <= 0 and getattr(decay, "shape", "") == "geometric":
         return None
     return dataclasses.replace(decay, min_lr=low)  # type: ignore[type-var]
 

@@ -11,6 +11,7 @@ from reference import (
     ConstantDecay,
     ConstantWarmup,
     CosineDecay,
+    Decay,
     LinearDecay,
     LinearWarmup,
     PolynomialDecay,
@@ -28,6 +29,12 @@ TIMED = (CosineDecay, LinearDecay, PolynomialDecay)
 USUAL_STARTS = (1 / 3, 0.1, 0.01, 0.001)
 #: Relative tolerance for two equal factors.
 EQUAL = 2e-3
+
+
+def without_floor(decay: Decay) -> Decay | None:
+    """The decay with a floor of 0; None where the LR is not linear in the floor and in the base LR."""
+    linear = isinstance(decay, TIMED) or (isinstance(decay, StableDecay) and decay.shape != "geometric")
+    return dataclasses.replace(decay, min_lr=0.0) if linear else None  # type: ignore[type-var]
 
 
 def scales(evidence: Evidence) -> Iterator[Hypothesis]:
@@ -64,9 +71,9 @@ def _times(at: LRFunction, c: float, low: float = 0.0) -> LRFunction:
 def _whole_run(evidence: Evidence) -> Iterator[Hypothesis]:
     expected = evidence.anatomy
     yield Hypothesis("lr-zero", lambda t: np.zeros(t.shape), {"base": 0.0})
-    if expected.floor > 0 and expected.pair is not None and isinstance(expected.pair.decay, (*TIMED, StableDecay)):
+    lifted = None if expected.pair is None else without_floor(expected.pair.decay)
+    if expected.floor > 0 and expected.pair is not None and lifted is not None:
         # A base LR of 0 under an absolute floor: the decay rises to it.
-        lifted = dataclasses.replace(expected.pair.decay, min_lr=0.0)
         share = dataclasses.replace(expected.pair, warmup=no_warmup(expected.warmup_steps), decay=lifted)
         yield Hypothesis("lr-zero", lambda t: expected.floor * (1.0 - share(t, 1.0)), {"base": 0.0})
     s = start_factor(expected)
@@ -101,7 +108,7 @@ def _bases(evidence: Evidence) -> Iterator[tuple[float | None, LRFunction, float
     c = factor(evidence.y, evidence.expected, evidence.tol)
     if c is not None:
         yield c, _times(expected.at, c), c * expected.base
-    if expected.floor > 0 and expected.pair is not None and isinstance(expected.pair.decay, (*TIMED, StableDecay)):
+    if expected.floor > 0 and expected.pair is not None and without_floor(expected.pair.decay) is not None:
         share = mixture(
             evidence.y, evidence.expected, evaluated(expected.pair, 2 * expected.pair_base)(evidence.t), evidence.tol
         )

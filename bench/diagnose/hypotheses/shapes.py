@@ -30,7 +30,7 @@ from .ends import ends
 from .evidence import Evidence, Hypothesis, LRFunction
 from .lengths import lengths
 from .resumes import moved
-from .scales import no_warmup, warmup_alone
+from .scales import no_warmup, warmup_alone, without_floor
 from .stretched import possible, roundest
 
 #: What another kind of decay costs less than a whole other schedule: its numbers are those of the settings.
@@ -161,8 +161,9 @@ def _moved(evidence: Evidence) -> Iterator[Hypothesis]:
 def _floors_kept(decay: Decay) -> Iterator[tuple[Decay, float]]:
     """A decay as it is, and one whose floor was forgotten too, at a price."""
     yield decay, 0.0
-    if getattr(decay, "min_lr", 0.0) and not isinstance(decay, ExponentialDecay):
-        yield dataclasses.replace(decay, min_lr=0.0), 0.3  # type: ignore[type-var]
+    lowered = without_floor(decay)
+    if getattr(decay, "min_lr", 0.0) and lowered is not None:
+        yield lowered, 0.3
 
 
 def _other_decays(evidence: Evidence) -> Iterator[Hypothesis]:

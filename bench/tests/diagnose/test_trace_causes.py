@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from bench.diagnose import Trace
-from bench.diagnose.against_schedule import hypotheses
 from bench.diagnose.core.causes import CAUSES, TEMPLATE_FIELDS, group_of, load
 from bench.diagnose.examples.example import KINDS
 from bench.diagnose.hypotheses.anatomy import anatomy
+from bench.diagnose.hypotheses.every import hypotheses
 from bench.diagnose.hypotheses.evidence import gather_evidence
 from bench.diagnose.rank import HEALTHY_CAUSES
 

@@ -1,0 +1,115 @@
+"""The known forms that explain most rows: what the run was meant to be, where something happened to it on the way."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from bench.diagnose.core.diagnosis import FITS
+from bench.diagnose.fit.fit import LoggedLRs
+from reference import Convention, Decay, LinearWarmup, Schedule, Warmup, WarmupDecay
+from reference.check import Rates, Steps
+
+from .found import at_base, delayed
+from .parts import FALLS, RISES, Plan
+from .solve import Bools
+from .wholes import wholes
+
+#: First factors and floors that are tried.
+STARTS = (0.0, 0.1, 0.01, 0.001, 1 / 3)
+FLOORS = (0.0, 0.1, 0.01, 0.05)
+#: The last LR of transformers' polynomial, which is a learning rate.
+LR_END = 1e-7
+#: Steps ahead or late at which a form may explain rows: a scaler that skips leaves the schedule some steps ahead.
+SHIFTS = (0, 1, 2, 3, 4, 5, 6, 7, 8, -1)
+#: Warmups and decays that are combined, the best of each.
+WARMUPS, DECAYS = 2, 5
+#: A form must explain this share of the rows, and so many.
+SHARE, ROWS = 0.04, 4
+
+
+P = TypeVar("P", Warmup, Decay)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part(Generic[P]):
+    """A warmup or a decay, the rows that it explains, and whether it does so one step late."""
+
+    rows: int
+    price: float
+    part: P
+    start: str
+    late: bool
+
+    @property
+    def order(self) -> tuple[int, float]:
+        """Most rows first, then the commonest."""
+        return -self.rows, self.price
+
+
+def closest(data: LoggedLRs) -> list[Schedule]:
+    """The schedules with the told W, total and base LR that explain most rows as they are, the best first."""
+    assert data.w is not None
+    assert data.total is not None
+    assert data.base is not None
+    plan, base = Plan(data.w, data.total), data.base
+    ups, downs = _warmups(data, plan, base), _decays(data, plan, base)
+    scored: list[tuple[int, float, Schedule]] = [
+        (up.rows + down.rows, up.price + down.price, delayed(schedule, int(up.late and down.late)))
+        for up in ups
+        for down in downs
+        for schedule in [WarmupDecay(up.part, down.part, Convention(up.start))]
+    ]
+    for whole in wholes(plan):
+        rows = explained(data, base * whole.shares(plan, data.t))
+        if whole.make is not None:
+            scored.append((int(rows.sum()), whole.price, whole.make(plan, base)))
+    scored.sort(key=lambda s: (-s[0], s[1]))
+    enough = max(ROWS, SHARE * data.t.size)
+    return [schedule for rows, _, schedule in scored[: WARMUPS * DECAYS] if rows >= enough]
+
+
+def explained(data: LoggedLRs, rates: Rates) -> Bools:
+    """The rows that these LRs explain."""
+    return np.asarray(np.abs(data.y - rates) <= FITS * data.tol)
+
+
+def _part(data: LoggedLRs, plan: Plan, part: P, start: str, price: float, at: Callable[[Steps], Rates]) -> Part[P]:
+    """A part with the rows before W (a warmup) or from W on that it explains, at best a few steps ahead or late."""
+    best, late = -1, False
+    for shift in SHIFTS:
+        phi = np.maximum(data.t + shift, 0)
+        mine = (phi < plan.warmup_steps) == isinstance(part, Warmup)
+        count = int((explained(data, at(phi)) & mine).sum())
+        if count > best:
+            best, late = count, shift == -1
+    return Part(best, price, part, start, late)
+
+
+def _warmups(data: LoggedLRs, plan: Plan, base: float) -> list[Part[Warmup]]:
+    tried = []
+    for rise in RISES:
+        for first in (*STARTS, 1 / (plan.warmup_steps + 1)):
+            factors = rise.factors(plan, first)
+            price = rise.price + 0.05 * (first != 0)
+            start = factors.convention.start
+            tried.append(_part(data, plan, factors.warmup, start, price, lambda phi, f=factors: base * f(phi)))  # type: ignore[misc]
+    return sorted(tried, key=lambda part: part.order)[:WARMUPS]
+
+
+def _decays(data: LoggedLRs, plan: Plan, base: float) -> list[Part[Decay]]:
+    tried, w = [], plan.warmup_steps
+    lows = [low for low in (*(share * base for share in FLOORS), LR_END, float(data.y[-1])) if 0 <= low < base]
+    for fall in FALLS:
+        unit = fall.make(plan)
+        if unit is None:
+            continue
+        for low in dict.fromkeys(lows if fall.floored else lows[:1]):
+            decay = at_base(fall, unit, base, low)
+            pair = WarmupDecay(LinearWarmup(0), decay)
+            price = fall.price + 0.05 * (low != 0)
+            tried.append(_part(data, plan, decay, "", price, lambda phi, p=pair: p(np.maximum(phi - w, 0), base)))  # type: ignore[misc]
+    return sorted(tried, key=lambda part: part.order)[:DECAYS]
