@@ -116,7 +116,7 @@ def compare_told(trace: Trace, asked: Numbers) -> Explanation | Fact | None:
     found = found_numbers(own.best) if own.best is not None and own.tied else None
     if own.best is None or found is None:
         return None
-    differs = _clock(found, asked) or _unit(found, asked) or _each(found, asked)
+    differs = _clock(found, asked) or _unit(found, asked) or _each(found, asked, max(SAME_STEPS, trace.stride))
     if differs is None:
         return own.best if own.verdict == "healthy" and asked.total is not None else None
     cause, says, fix, parameters = differs
@@ -196,21 +196,21 @@ def _unit(found: Numbers, asked: Numbers) -> Differences | None:
     return "horizon-long", says, fix, parameters
 
 
-def _each(found: Numbers, asked: Numbers) -> Differences | None:
-    """Every number that differs, by itself."""
+def _each(found: Numbers, asked: Numbers, spare: int) -> Differences | None:
+    """Every number that differs, by itself; rows that are `spare` steps apart do not tell a length better than that."""
     causes, says, fixes, parameters = [], [], [], dict[str, float | int | str]()
     if asked.base and found.base and abs(found.base / asked.base - 1) > SAME_BASE:
         causes.append("wrong-base")
         says.append(f"the base LR is {number(found.base)}, you said {number(asked.base)}")
         fixes.append(CAUSES["wrong-base"].fix)
         parameters |= {"base": found.base, "c": found.base / asked.base}
-    if asked.warmup is not None and found.warmup is not None and abs(found.warmup - asked.warmup) > SAME_STEPS:
+    if asked.warmup is not None and found.warmup is not None and abs(found.warmup - asked.warmup) > spare:
         causes.append("warmup-length")
         says.append(f"the warmup takes {counted(found.warmup, 'step')}, you said {asked.warmup}")
         fixes.append(f"set the warmup to {asked.warmup} steps")
         parameters |= {"w": found.warmup}
     ends = found.total, asked.total
-    if found.decay and asked.decay and None not in ends and abs((ends[0] or 0) - (ends[1] or 0)) > SAME_STEPS:
+    if found.decay and asked.decay and None not in ends and abs((ends[0] or 0) - (ends[1] or 0)) > spare:
         longer = found.decay > asked.decay
         causes.append("horizon-long" if longer else "horizon-short")
         says.append(f"the decay takes {counted(found.decay, 'step')}, you said {asked.decay}")

@@ -14,7 +14,7 @@ from reference import Convention, Decay, LinearWarmup, Schedule, Warmup, WarmupD
 from reference.check import Rates, Steps
 
 from .found import at_base, delayed
-from .parts import FALLS, RISES, Plan
+from .parts import FALLS, RISES, Lengths
 from .solve import Bools
 from .wholes import wholes
 
@@ -27,7 +27,7 @@ LR_END = 1e-7
 SHIFTS = (0, 1, 2, 3, 4, 5, 6, 7, 8, -1)
 #: Warmups and decays that are combined, the best of each.
 WARMUPS, DECAYS = 2, 5
-#: A form must explain this share of the rows, and so many.
+#: A form must explain this share of the rows, and at least this many of them.
 SHARE, ROWS = 0.04, 4
 
 
@@ -55,7 +55,7 @@ def closest(data: LoggedLRs) -> list[Schedule]:
     assert data.w is not None
     assert data.total is not None
     assert data.base is not None
-    plan, base = Plan(data.w, data.total), data.base
+    plan, base = Lengths(data.w, data.total), data.base
     ups, downs = _warmups(data, plan, base), _decays(data, plan, base)
     scored: list[tuple[int, float, Schedule]] = [
         (up.rows + down.rows, up.price + down.price, delayed(schedule, int(up.late and down.late)))
@@ -77,7 +77,7 @@ def explained(data: LoggedLRs, rates: Rates) -> Bools:
     return np.asarray(np.abs(data.y - rates) <= FITS * data.tol)
 
 
-def _part(data: LoggedLRs, plan: Plan, part: P, start: str, price: float, at: Callable[[Steps], Rates]) -> Part[P]:
+def _part(data: LoggedLRs, plan: Lengths, part: P, start: str, price: float, at: Callable[[Steps], Rates]) -> Part[P]:
     """A part with the rows before W (a warmup) or from W on that it explains, at best a few steps ahead or late."""
     best, late = -1, False
     for shift in SHIFTS:
@@ -89,7 +89,7 @@ def _part(data: LoggedLRs, plan: Plan, part: P, start: str, price: float, at: Ca
     return Part(best, price, part, start, late)
 
 
-def _warmups(data: LoggedLRs, plan: Plan, base: float) -> list[Part[Warmup]]:
+def _warmups(data: LoggedLRs, plan: Lengths, base: float) -> list[Part[Warmup]]:
     tried = []
     for rise in RISES:
         for first in (*STARTS, 1 / (plan.warmup_steps + 1)):
@@ -100,7 +100,7 @@ def _warmups(data: LoggedLRs, plan: Plan, base: float) -> list[Part[Warmup]]:
     return sorted(tried, key=lambda part: part.order)[:WARMUPS]
 
 
-def _decays(data: LoggedLRs, plan: Plan, base: float) -> list[Part[Decay]]:
+def _decays(data: LoggedLRs, plan: Lengths, base: float) -> list[Part[Decay]]:
     tried, w = [], plan.warmup_steps
     lows = [low for low in (*(share * base for share in FLOORS), LR_END, float(data.y[-1])) if 0 <= low < base]
     for fall in FALLS:

@@ -10,9 +10,9 @@ from bench.diagnose.hypotheses.evidence import Hypothesis
 from reference import Convention, Decay, Delayed, LinearWarmup, Schedule, WarmupDecay
 from reference.check import Rates, Steps
 
-from .parts import Fall, Plan, Rise
+from .parts import DecayForm, Lengths, WarmupForm
 from .solve import Floats
-from .trials import SAME_CLOCK, Clock, Trial
+from .trials import SAME_CLOCK, Clock, Variant
 from .wholes import Whole
 
 #: What a wrong base LR costs beside another mistake.
@@ -27,7 +27,7 @@ STARTS_KEPT, KEPT_TOLERANCE = (1 / 3, 0.1, 0.01, 0.001, 0.25, 0.5), 2e-3
 class Found:
     """What explains every row: a plan on a clock, at base LR `base`; `price`: how unusual its numbers are."""
 
-    trial: Trial
+    trial: Variant
     clock: Clock
     base: float
     price: float
@@ -55,7 +55,7 @@ class Found:
 
     @property
     def past_end(self) -> str:
-        """How it goes on behind its end."""
+        """How it continues after its end."""
         return "clamp"
 
     @property
@@ -89,7 +89,7 @@ class Found:
             kept = [s for s in STARTS_KEPT if abs(self.base / told / s - 1) < KEPT_TOLERANCE]
             cause = "start-kept" if kept else cause
         end = self.trial.plan.total_steps
-        if cause == "horizon-short" and self.past_end not in ("clamp", "early"):
+        if cause in ("follows", "horizon-short") and self.past_end not in ("clamp", "early"):
             cause = {"periodic": "rises-again", "restart": "restarts-after-end", "unbounded": "negative"}[self.past_end]
         numbers.setdefault("r", end)
         numbers.setdefault("value", float(self.base))
@@ -101,8 +101,8 @@ class Found:
 class FoundParts(Found):
     """A warmup from `first` and a decay to `low` that explain every row, at base LR `base` on a clock of a plan."""
 
-    rise: Rise | None
-    fall: Fall
+    rise: WarmupForm | None
+    fall: DecayForm
     past: str
     end: str
     first: float
@@ -147,7 +147,7 @@ class FoundParts(Found):
 
     @property
     def past_end(self) -> str:
-        """How the decay goes on behind its end."""
+        """How the decay continues after its end."""
         return self.past
 
     @property
@@ -183,17 +183,17 @@ def delayed(schedule: Schedule, steps: int) -> Schedule:
     return Delayed(schedule, steps) if steps else schedule
 
 
-def at_base(fall: Fall, decay: Decay, base: float, low: float) -> Decay:
+def at_base(fall: DecayForm, decay: Decay, base: float, low: float) -> Decay:
     """A decay of shares of the base LR as one of LRs, with the floor `low` where it takes one."""
     own = low if fall.floored else float(getattr(decay, "min_lr", 0.0)) * base
     return dataclasses.replace(decay, min_lr=own) if own else decay  # type: ignore[type-var]
 
 
-def fall_plan(trial: Trial) -> Plan:
+def fall_plan(trial: Variant) -> Lengths:
     """The plan that the decay sees: it counts from 0 unless the warmup comes before it."""
     if trial.joint == "prefix":
         return trial.plan
-    return Plan(0, trial.plan.total_steps)
+    return Lengths(0, trial.plan.total_steps)
 
 
 def falling(decay: Decay, past: str, end: str, n: Steps) -> Floats:
@@ -204,7 +204,7 @@ def falling(decay: Decay, past: str, end: str, n: Steps) -> Floats:
     return np.where(n < 0, 1.0, pair(np.maximum(n, 0), 1.0))
 
 
-def floor_slope(fall: Fall, decay: Decay, past: str, end: str, n: Steps, d: Floats) -> Floats:
+def floor_slope(fall: DecayForm, decay: Decay, past: str, end: str, n: Steps, d: Floats) -> Floats:
     """What a floor of 1 adds to the factors `d`."""
     if not fall.floored:
         return np.zeros(d.shape)

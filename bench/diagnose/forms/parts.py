@@ -28,7 +28,7 @@ from reference import (
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class Lengths:
     """The lengths that a schedule is built with: W and the total, in steps."""
 
     warmup_steps: int
@@ -41,7 +41,7 @@ class Plan:
 
 
 @dataclasses.dataclass(frozen=True)
-class Rise:
+class WarmupForm:
     """A way to warm up: `make` gives the warmup of W steps from a factor, `start` counts its steps.
 
     `free`: whether the first factor s enters as s + (1 − s)·x, so that it can be read off the rows; `price`: how much
@@ -54,80 +54,80 @@ class Rise:
     free: bool
     price: float
 
-    def factors(self, plan: Plan, first: float) -> WarmupDecay:
-        """The warmup alone: its factor at each step, 1 behind it."""
+    def factors(self, plan: Lengths, first: float) -> WarmupDecay:
+        """The warmup alone: its factor at each step, 1 after it."""
         start = "affine" if first and self.start == "zero" else self.start
         return WarmupDecay(self.make(plan.warmup_steps, first), ConstantDecay(), Convention(start))
 
 
 #: The lines of all libraries: t/W, (t + 1)/W and t/(W − 1), each from any factor; and no warmup at all.
 RISES = (
-    Rise("t/W", LinearWarmup, "zero", True, 0.0),
-    Rise("(t+1)/W", LinearWarmup, "first", True, 0.02),
-    Rise("t/(W-1)", LinearWarmup, "linspace", True, 0.05),
-    Rise("ln(t+1)/ln(W)", LogWarmup, "linspace", True, 0.2),
+    WarmupForm("t/W", LinearWarmup, "zero", True, 0.0),
+    WarmupForm("(t+1)/W", LinearWarmup, "first", True, 0.02),
+    WarmupForm("t/(W-1)", LinearWarmup, "linspace", True, 0.05),
+    WarmupForm("ln(t+1)/ln(W)", LogWarmup, "linspace", True, 0.2),
 )
 
 
 @dataclasses.dataclass(frozen=True)
-class Fall:
+class DecayForm:
     """A way to decay: `make` gives it for a plan, None where it does not exist for it.
 
     `floored`: whether a floor m enters as m + (base − m)·d, so that it can be read off the rows; `past`: how it may
-    continue behind its end; `price`: how much rarer it is than the cosine; `shrinks`: whether its floor falls with
+    continue after its end; `price`: how much rarer it is than the cosine; `shrinks`: whether its floor falls with
     each restart.
     """
 
     name: str
-    make: Callable[[Plan], Decay | None]
+    make: Callable[[Lengths], Decay | None]
     floored: bool = True
     past: tuple[str, ...] = ("clamp",)
     price: float = 0.0
     shrinks: bool = False
 
 
-def _stable(falling: Callable[[Plan], int], shape: str, low: float = 0.0) -> Callable[[Plan], Decay | None]:
-    def make(plan: Plan) -> Decay | None:
+def _stable(falling: Callable[[Lengths], int], shape: str, low: float = 0.0) -> Callable[[Lengths], Decay | None]:
+    def make(plan: Lengths) -> Decay | None:
         steps = min(falling(plan), plan.decay_steps)
         return StableDecay(plan.decay_steps - steps, steps, shape, low) if steps > 0 else None
 
     return make
 
 
-def _last(share: float, whole: Callable[[float], int]) -> Callable[[Plan], int]:
+def _last(share: float, whole: Callable[[float], int]) -> Callable[[Lengths], int]:
     return lambda plan: whole(plan.total_steps * share)
 
 
-def _behind_hold(share: float) -> Callable[[Plan], int]:
+def _behind_hold(share: float) -> Callable[[Lengths], int]:
     return lambda plan: plan.decay_steps - int(plan.total_steps * share)
 
 
-def _timed(kind: Callable[[int], Decay]) -> Callable[[Plan], Decay | None]:
+def _timed(kind: Callable[[int], Decay]) -> Callable[[Lengths], Decay | None]:
     return lambda plan: kind(plan.decay_steps) if plan.decay_steps > 0 else None
 
 
-def _steps(parts: int) -> Callable[[Plan], Decay | None]:
+def _steps(parts: int) -> Callable[[Lengths], Decay | None]:
     return lambda plan: StepDecay(max(1, plan.total_steps // parts))
 
 
-def _shrinking(plan: Plan) -> Decay | None:
-    """fairseq's cosine: behind its end it starts over, a tenth as high."""
+def _shrinking(plan: Lengths) -> Decay | None:
+    """fairseq's cosine: after its end it starts over, a tenth as high."""
     return WarmRestartsDecay(plan.decay_steps, shrink=0.1) if plan.decay_steps > 0 else None
 
 
-def _restarts(parts: int, growth: int) -> Callable[[Plan], Decay | None]:
+def _restarts(parts: int, growth: int) -> Callable[[Lengths], Decay | None]:
     return lambda plan: WarmRestartsDecay(max(1, plan.decay_steps // parts), growth)
 
 
-def _drops(*shares: float) -> Callable[[Plan], Decay | None]:
-    def make(plan: Plan) -> Decay | None:
+def _drops(*shares: float) -> Callable[[Lengths], Decay | None]:
+    def make(plan: Lengths) -> Decay | None:
         at = sorted({int(plan.total_steps * share + EPSILON) - plan.warmup_steps for share in shares})
         return MultiStepDecay(tuple(at)) if at[0] > 0 else None
 
     return make
 
 
-def _exponential(last: float) -> Callable[[Plan], Decay | None]:
+def _exponential(last: float) -> Callable[[Lengths], Decay | None]:
     return lambda plan: ExponentialDecay(gamma=last ** (1 / plan.total_steps)) if plan.total_steps else None
 
 
@@ -135,37 +135,42 @@ def _exponential(last: float) -> Callable[[Plan], Decay | None]:
 STABLE_SHARES = (0.1, 0.15, 0.2)
 #: Shares of the run at which recipes drop the LR to a tenth: detectron2, ResNet on CIFAR, mmdetection, others.
 DROPS = ((2 / 3, 8 / 9), (0.5, 0.75), (8 / 12, 11 / 12), (0.6, 0.8), (0.8, 0.9), (0.6, 0.85))
-#: A share of a run is a whole number of steps, whatever its rounding.
+#: A share of a run that is an integer stays one in floating point.
 EPSILON = 1e-9
 #: The decays of all libraries, the commonest first.
 FALLS = (
-    Fall("cosine", _timed(CosineDecay), past=("clamp", "periodic", "restart", "early")),
-    Fall("shrinking waves", _shrinking, past=("restart",), price=0.05, shrinks=True),
-    Fall("linear", _timed(LinearDecay), past=("clamp", "unbounded"), price=0.02),
-    Fall("hold", lambda plan: ConstantDecay(), floored=False, price=0.05),
-    Fall("1/sqrt", lambda plan: InverseSqrtDecay(max(plan.warmup_steps, 1)), floored=False, price=0.05),
+    DecayForm("cosine", _timed(CosineDecay), past=("clamp", "periodic", "restart", "early")),
+    DecayForm("shrinking waves", _shrinking, past=("restart",), price=0.05, shrinks=True),
+    DecayForm("linear", _timed(LinearDecay), past=("clamp", "unbounded"), price=0.02),
+    DecayForm("hold", lambda plan: ConstantDecay(), floored=False, price=0.05),
+    DecayForm("1/sqrt", lambda plan: InverseSqrtDecay(max(plan.warmup_steps, 1)), floored=False, price=0.05),
     *(
-        Fall(f"power {p:g}", _timed(lambda d, p=p: PolynomialDecay(d, p)), price=0.1)  # type: ignore[misc]
+        DecayForm(f"power {p:g}", _timed(lambda d, p=p: PolynomialDecay(d, p)), price=0.1)  # type: ignore[misc]
         for p in (2.0, 0.9, 0.5, 3.0)
     ),
     *(
-        Fall(f"last {share:g} {shape}", _stable(_last(share, whole), shape), past=("clamp", "unbounded"), price=0.12)
+        DecayForm(
+            f"last {share:g}{mark} {shape}",
+            _stable(_last(share, whole), shape),
+            past=("clamp", "unbounded"),
+            price=0.12,
+        )
         for share in STABLE_SHARES
         for shape in ("linear", "cosine", "sqrt", "exponential")
-        for whole in (round, int)
+        for mark, whole in (("", round), (" at most", int))
     ),
     *(
-        Fall(f"hold {share:g}, ratio to {low:g}", _stable(_behind_hold(share), "geometric", low), False, price=0.2)
+        DecayForm(f"hold {share:g}, ratio to {low:g}", _stable(_behind_hold(share), "geometric", low), False, price=0.2)
         for share in (0.4,)
         for low in (0.05, 0.01)
     ),
-    *(Fall(f"{c} half waves", _timed(lambda d, c=c: CosineRestartsDecay(d, c)), price=0.2) for c in (2, 3, 4, 5)),  # type: ignore[misc]
+    *(DecayForm(f"{c} half waves", _timed(lambda d, c=c: CosineRestartsDecay(d, c)), price=0.2) for c in (2, 3, 4, 5)),  # type: ignore[misc]
     *(
-        Fall(f"restarts in {n} parts, times {g}", _restarts(n, g), price=0.25)
+        DecayForm(f"restarts in {n} parts, times {g}", _restarts(n, g), price=0.25)
         for n, g in ((2, 1), (3, 1), (4, 1), (5, 1), (10, 1), (3, 2), (7, 2), (15, 2))
     ),
-    Fall("tanh", _timed(TanhDecay), price=0.2),
-    *(Fall(f"steps of a {n}th", _steps(n), floored=False, price=0.15) for n in (3, 4, 10)),
-    *(Fall(f"drops at {a:.3g} and {b:.3g}", _drops(a, b), floored=False, price=0.18) for a, b in DROPS),
-    *(Fall(f"exponential to {x:g}", _exponential(x), floored=False, price=0.15) for x in (0.1, 0.01, 0.001)),
+    DecayForm("tanh", _timed(TanhDecay), price=0.2),
+    *(DecayForm(f"{n} stairs", _steps(n), floored=False, price=0.15) for n in (3, 4, 10)),
+    *(DecayForm(f"drops at {a:.3g} and {b:.3g}", _drops(a, b), floored=False, price=0.18) for a, b in DROPS),
+    *(DecayForm(f"exponential to {x:g}", _exponential(x), floored=False, price=0.15) for x in (0.1, 0.01, 0.001)),
 )

@@ -14,9 +14,9 @@ from bench.diagnose.hypotheses.evidence import Hypothesis
 from reference.check import Rates, Steps
 
 from .found import EQUAL, Found, FoundParts, FoundWhole, fall_plan, falling, floor_slope
-from .parts import FALLS, RISES, Fall, Plan, Rise
+from .parts import FALLS, RISES, DecayForm, Lengths, WarmupForm
 from .solve import Bools, Floats, roundest, unknown
-from .trials import SAME_CLOCK, Clock, Trial, clocks, ragged, seen, trials
+from .trials import SAME_CLOCK, Clock, Variant, clocks, ragged, seen, trials
 from .wholes import wholes
 
 #: First factors and floors that users have, tried where the base LR is wrong too; the first are the usual ones.
@@ -38,7 +38,7 @@ class Rows:
     left out.
     """
 
-    pairs: tuple[tuple[Trial, Clock], ...]
+    pairs: tuple[tuple[Variant, Clock], ...]
     t: Steps
     y: Rates
     tol: Floats
@@ -47,7 +47,7 @@ class Rows:
     behind: Bools
 
     @classmethod
-    def of(cls, pairs: Sequence[tuple[Trial, Clock]], data: LoggedLRs, columns: Steps) -> Rows:
+    def of(cls, pairs: Sequence[tuple[Variant, Clock]], data: LoggedLRs, columns: Steps) -> Rows:
         """The lines of these trials at some of the logged rows."""
         t = data.t[columns]
         phi = np.stack([np.maximum(clock.at(t) - trial.delay, 0) for trial, clock in pairs])
@@ -60,7 +60,7 @@ class Rows:
 class Up:
     """A warmup with the first factors, or the bases for a given one, that explain the rows before W, on each line."""
 
-    rise: Rise | None
+    rise: WarmupForm | None
     low: Floats
     high: Floats
     first: float | None
@@ -70,7 +70,7 @@ class Up:
 class Down:
     """A decay with the floors, or the bases for a relative floor, that explain the rows from W on, on each line."""
 
-    fall: Fall
+    fall: DecayForm
     past: str
     end: str
     low: Floats
@@ -79,11 +79,11 @@ class Down:
 
 
 def search(data: LoggedLRs) -> list[Hypothesis]:
-    """The hypotheses that explain every row of `data`, whose W, total and base LR are told; the cheapest first."""
+    """The hypotheses that explain every row of `data`, given W, the total and the base LR; the cheapest first."""
     assert data.w is not None
     assert data.total is not None
     assert data.base is not None
-    plan, what = Plan(data.w, data.total), seen(data.t, data.y, data.tol, data.base)
+    plan, what = Lengths(data.w, data.total), seen(data.t, data.y, data.tol, data.base)
     all_trials = list(trials(plan, what))
     follow = [trial for trial in all_trials if trial.cause == "follows"]
     others = [trial for trial in all_trials if trial.cause != "follows"]
@@ -102,7 +102,7 @@ def search(data: LoggedLRs) -> list[Hypothesis]:
     return [h for same in kept.values() for h in same]
 
 
-def _explained(data: LoggedLRs, pairs: list[tuple[Trial, Clock]], *, scaled: bool) -> list[Found]:
+def _explained(data: LoggedLRs, pairs: list[tuple[Variant, Clock]], *, scaled: bool) -> list[Found]:
     """What explains all rows; a few of them rule most out."""
     if not pairs:
         return []
@@ -138,7 +138,7 @@ def _fitting(rows: Rows, base: float, scaled: bool) -> Iterator[Found]:
 def _whole(rows: Rows, base: float, scaled: bool) -> Iterator[Found]:
     """The schedules that are known as a whole, at the base LR or at another one."""
     everywhere, zero = rows.inside | rows.behind, np.zeros(rows.phi.shape)
-    told = [trial.plan if trial.joint == "prefix" and not trial.lost else Plan(0, 0) for trial, _ in rows.pairs]
+    told = [trial.plan if trial.joint == "prefix" and not trial.lost else Lengths(0, 0) for trial, _ in rows.pairs]
     for plan, lines in grouped(told).items():
         for whole in wholes(plan):
             rates = base * whole.shares(plan, rows.phi[lines])
@@ -205,15 +205,15 @@ def _downs(rows: Rows, base: float, scaled: bool) -> Iterator[Down]:
                         yield Down(fall, past, end, low, high, share)
 
 
-def grouped(plans: Sequence[Plan]) -> dict[Plan, list[int]]:
+def grouped(plans: Sequence[Lengths]) -> dict[Lengths, list[int]]:
     """The lines of each plan."""
-    lines: dict[Plan, list[int]] = {}
+    lines: dict[Lengths, list[int]] = {}
     for line, plan in enumerate(plans):
         lines.setdefault(plan, []).append(line)
     return lines
 
 
-def _joined(trial: Trial, clock: Clock, up: Up, down: Down, k: int, base: float) -> Found | None:
+def _joined(trial: Variant, clock: Clock, up: Up, down: Down, k: int, base: float) -> Found | None:
     """A warmup and a decay that agree on the base LR of a clock; None where they do not."""
     if (up.first is None) != (down.share is None):
         return None

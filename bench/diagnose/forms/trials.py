@@ -10,7 +10,7 @@ import numpy as np
 
 from reference.check import Steps
 
-from .parts import Plan
+from .parts import Lengths
 from .solve import Floats
 
 #: Micro-batches, processes and calls per update that people have.
@@ -55,7 +55,7 @@ class Clock:
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial:
+class Variant:
     """A plan whose schedule is compared, and the cause that it stands for where it is not the plan of the user.
 
     `joint`: how warmup and decay share the steps: ``prefix`` (the decay counts from W), ``over`` (it counts from 0 and
@@ -63,7 +63,7 @@ class Trial:
     """
 
     cause: str
-    plan: Plan
+    plan: Lengths
     joint: str = "prefix"
     lost: bool = False
     delay: int = 0
@@ -75,14 +75,14 @@ class Trial:
 SPARE = 2
 #: A peak this far above the base LR is not the end of the warmup.
 EXCESS = 1e-6
-#: A log that goes on for so many totals does not count updates.
+#: A log this many times as long as the run does not count updates.
 BEYOND = 1.4
 
 SAME_CLOCK = Clock("follows")
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
+class LoggedLengths:
     """What the rows say about lengths: the last step, the rows' distance, where the peak can be."""
 
     last: int
@@ -106,7 +106,7 @@ class Seen:
         return self.last + 1
 
 
-def seen(t: Steps, y: Floats, tol: Floats, base: float) -> Seen:
+def seen(t: Steps, y: Floats, tol: Floats, base: float) -> LoggedLengths:
     """The lengths that the rows tell."""
     turns = np.flatnonzero(y[1:] < y[:-1] - tol[1:] - tol[:-1])
     turn = int(turns[0]) if turns.size else int(np.argmax(y))
@@ -118,10 +118,10 @@ def seen(t: Steps, y: Floats, tol: Floats, base: float) -> Seen:
     at_base = bool(t[0] == 0 and abs(y[0] - base) <= tol[0] and y[1] < base - tol[1])
     late = bool(t[0] == 0 and y[0] == 0 and (t[1] > 1 or y[1] == 0))
     above = bool((y > base * (1 + EXCESS) + tol).any())
-    return Seen(int(t[-1]), int(np.median(gaps)), range(before, after + 1), every, at_base, late, above)
+    return LoggedLengths(int(t[-1]), int(np.median(gaps)), range(before, after + 1), every, at_base, late, above)
 
 
-def clocks(plan: Plan, what: Seen) -> Iterator[Clock]:
+def clocks(plan: Lengths, what: LoggedLengths) -> Iterator[Clock]:
     """The plan's own clock, and the others that it may have followed."""
     yield SAME_CLOCK
     if what.starts_at_base:
@@ -142,7 +142,7 @@ def clocks(plan: Plan, what: Seen) -> Iterator[Clock]:
         yield Clock("steps-in-batches", every=what.strided_by, parameters={"n": what.strided_by, "k": what.strided_by})
 
 
-def ragged(plan: Plan, what: Seen) -> Iterator[Clock]:
+def ragged(plan: Lengths, what: LoggedLengths) -> Iterator[Clock]:
     """A step at each micro-batch, where the last update of an epoch has fewer."""
     for updates in _treads(plan, what):
         for k in MICRO_BATCHES:
@@ -159,12 +159,12 @@ def _around(w: int, peak: range) -> list[int]:
     return list(range(max(2, int(low)), int(high) + 2)) if high - low < NEAR else []
 
 
-def _treads(plan: Plan, what: Seen) -> list[int]:
+def _treads(plan: Lengths, what: LoggedLengths) -> list[int]:
     """Lengths of an epoch that divide the run."""
     return [n for n in range(2, what.updates // 2 + 1) if plan.total_steps % n == 0]
 
 
-def trials(plan: Plan, what: Seen) -> Iterator[Trial]:
+def trials(plan: Lengths, what: LoggedLengths) -> Iterator[Variant]:
     """The plan itself, and the plans that mistakes make of it, as they are and one step late."""
     for trial in _trials(plan, what):
         if trial.cause != "follows" and not trial.lost and not what.allows(trial.plan.warmup_steps):
@@ -174,27 +174,31 @@ def trials(plan: Plan, what: Seen) -> Iterator[Trial]:
             yield dataclasses.replace(trial, delay=1, extra=trial.extra + 0.3)
 
 
-def _trials(plan: Plan, what: Seen) -> Iterator[Trial]:
+def _trials(plan: Lengths, what: LoggedLengths) -> Iterator[Variant]:
     w, total = plan.warmup_steps, plan.total_steps
-    yield Trial("follows", plan)
+    yield Variant("follows", plan)
     if w:
-        yield Trial("warmup-lost", Plan(0, total), lost=True)
-        yield Trial("warmup-lost", plan, lost=True, extra=0.1)
-        yield Trial("decay-counts-from-zero", plan, "over")
+        yield Variant("warmup-lost", Lengths(0, total), lost=True)
+        yield Variant("warmup-lost", plan, lost=True, extra=0.1)
+        yield Variant("decay-counts-from-zero", plan, "over")
         yield from _warmups(w, total, what)
         yield from _slower(w, total, what)
         yield from _epochs(w, total, what)
     beyond = 0.5 * (what.last > BEYOND * total)
     for other in dict.fromkeys((*(total * k for k in FACTORS), total + w)):
         if other > total:
-            yield Trial("horizon-long", Plan(w, other), parameters={"d": other - w, "meant": total - w}, extra=beyond)
+            yield Variant(
+                "horizon-long", Lengths(w, other), parameters={"d": other - w, "meant": total - w}, extra=beyond
+            )
     shorter = {int(total / k): 0.0 for k in PARTS} | {w + (total - w) // 2: 0.1, total - w: 0.0}
     for other, extra in shorter.items():
         if w + 2 < other < total:
-            yield Trial("horizon-short", Plan(w, other), parameters={"d": other - w, "meant": total - w}, extra=extra)
+            yield Variant(
+                "horizon-short", Lengths(w, other), parameters={"d": other - w, "meant": total - w}, extra=extra
+            )
 
 
-def _warmups(w: int, total: int, what: Seen) -> Iterator[Trial]:
+def _warmups(w: int, total: int, what: LoggedLengths) -> Iterator[Variant]:
     lengths = {w * k: 0.0 for k in FACTORS} | {w // k: 0.0 for k in FACTORS if w // k > 1}
     peaks = list(what.peak)
     for k in peaks if len(peaks) <= NEAR else []:
@@ -203,16 +207,16 @@ def _warmups(w: int, total: int, what: Seen) -> Iterator[Trial]:
     for length, extra in lengths.items():
         if 1 < length < total - 2 and length != w:
             numbers = {"w": length, "meant": w}
-            yield Trial("warmup-length", Plan(length, total), parameters=numbers, extra=extra)
-            yield Trial("warmup-length", Plan(length, length + total - w), parameters=numbers, extra=extra + 0.2)
+            yield Variant("warmup-length", Lengths(length, total), parameters=numbers, extra=extra)
+            yield Variant("warmup-length", Lengths(length, length + total - w), parameters=numbers, extra=extra + 0.2)
 
 
-def _slower(w: int, total: int, what: Seen) -> Iterator[Trial]:
+def _slower(w: int, total: int, what: LoggedLengths) -> Iterator[Variant]:
     for k in FACTORS:
-        yield Trial("too-slow", Plan(w * k, total * k), parameters={"k": k, "n": k})
+        yield Variant("too-slow", Lengths(w * k, total * k), parameters={"k": k, "n": k})
 
 
-def _epochs(w: int, total: int, what: Seen) -> Iterator[Trial]:
+def _epochs(w: int, total: int, what: LoggedLengths) -> Iterator[Variant]:
     """Both lengths in epochs: the schedule is over after as many updates as there should be epochs."""
     epochs = [e for e in range(2, min(total // 2, 400) + 1) if total % e == 0]
     for e in epochs:
@@ -220,4 +224,4 @@ def _epochs(w: int, total: int, what: Seen) -> Iterator[Trial]:
         short = round(w / n)
         if n > 1 and 1 <= short < e - 2:
             usual = n <= MOST_USUAL or n & (n - 1) == 0
-            yield Trial("per-step", Plan(short, e), parameters={"n": n}, extra=0.1 + 0.5 * usual)
+            yield Variant("per-step", Lengths(short, e), parameters={"n": n}, extra=0.1 + 1.5 * usual)

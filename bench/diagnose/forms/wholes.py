@@ -20,7 +20,7 @@ from reference import (
 )
 from reference.check import Rates, Steps
 
-from .parts import Plan
+from .parts import Lengths
 
 #: Floors and first factors of public configurations.
 FLOORS = (0.0, 0.1, 0.01, 0.05)
@@ -37,13 +37,13 @@ class Whole:
     """
 
     name: str
-    shares: Callable[[Plan, Steps], Rates]
+    shares: Callable[[Lengths, Steps], Rates]
     price: float
-    make: Callable[[Plan, float], Schedule] | None = None
+    make: Callable[[Lengths, float], Schedule] | None = None
     cause: str = "follows"
 
 
-def wholes(plan: Plan) -> Iterator[Whole]:
+def wholes(plan: Lengths) -> Iterator[Whole]:
     """Every one that exists for a plan."""
     w, total = plan.warmup_steps, plan.total_steps
     if w < 1 or total <= w + 1:
@@ -59,24 +59,26 @@ def wholes(plan: Plan) -> Iterator[Whole]:
         for j, low in enumerate(FLOORS):
             for k, first in enumerate(STARTS):
                 make = _meeting(kind, low, first)
-                yield Whole(f"meeting {i}", _shares(make), 0.2 + 0.02 * (i + j + k), make)
+                yield Whole(
+                    f"meeting {i}, floor {low:g}, from {first:g}", _shares(make), 0.2 + 0.02 * (i + j + k), make
+                )
 
 
-def _shares(make: Callable[[Plan, float], Schedule]) -> Callable[[Plan, Steps], Rates]:
+def _shares(make: Callable[[Lengths, float], Schedule]) -> Callable[[Lengths, Steps], Rates]:
     return lambda plan, phi: make(plan, 1.0)(phi, 1.0)
 
 
-def _one_cycle(plan: Plan, base: float) -> Schedule:
+def _one_cycle(plan: Lengths, base: float) -> Schedule:
     """torch's, whose warmup is a share of the run."""
     return OneCycleLR(base, plan.total_steps, pct_start=plan.warmup_steps / plan.total_steps)
 
 
-def _one_cycle_shares(plan: Plan, phi: Steps) -> Rates:
+def _one_cycle_shares(plan: Lengths, phi: Steps) -> Rates:
     """It has no value from the total on."""
     return _one_cycle(plan, 1.0)(np.minimum(phi, plan.total_steps - 1), 1.0)
 
 
-def _cycle_behind(plan: Plan, phi: Steps) -> Rates:
+def _cycle_behind(plan: Lengths, phi: Steps) -> Rates:
     """torch's OneCycleLR as the second phase: a 25th of its peak is the base LR of the warmup before it."""
     w, cycle = plan.warmup_steps, OneCycleLR(1.0, plan.decay_steps + 2)
     rise = LinearWarmup(w, CYCLE_START)(np.minimum(phi, w), 1.0) / cycle.div_factor
@@ -84,10 +86,10 @@ def _cycle_behind(plan: Plan, phi: Steps) -> Rates:
     return np.where(phi < w, rise, later)
 
 
-def _meeting(kind: Callable[[int, float], Decay], low: float, first: float) -> Callable[[Plan, float], Schedule]:
+def _meeting(kind: Callable[[int, float], Decay], low: float, first: float) -> Callable[[Lengths, float], Schedule]:
     """The warmup leads to where the decay, counted from step 0, is at step W."""
 
-    def make(plan: Plan, base: float) -> Schedule:
+    def make(plan: Lengths, base: float) -> Schedule:
         decay = kind(plan.total_steps, low * base)
         top = float(decay(plan.warmup_steps, base)) / base
         rule = Convention("affine", "open", "meeting")

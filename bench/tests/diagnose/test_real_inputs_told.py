@@ -38,7 +38,7 @@ def test_a_total_in_micro_batches_is_named_with_both_numbers(k: int) -> None:
     assert cause(diagnosis) == "horizon-long"
     assert f"{k * T - W} steps" in diagnosis.sentence()
     assert str(T - W) in diagnosis.sentence()
-    assert f"{100 * lrs[-1] / BASE:.3g} % of its peak" in diagnosis.sentence()
+    assert any(f"{100 * lrs[-1] / BASE:.3g} % of the highest" in fact.sentence for fact in diagnosis.facts)
 
 
 @pytest.mark.parametrize("k", [2, 3])
@@ -100,7 +100,8 @@ def test_a_first_update_before_the_schedule_acts(known: bool) -> None:
     lrs = np.concatenate([[BASE], schedule(STEPS[:-1], BASE)])
     diagnosis = told(lrs) if known else diagnose(Trace(STEPS, lrs))
     assert cause(diagnosis) in ("first-update-unscheduled", "late")
-    assert "first update runs at LR 0.0006" in diagnosis.sentence()
+    assert "first update runs at" in diagnosis.sentence()
+    assert "LR 0.0006" in diagnosis.sentence()
 
 
 @pytest.mark.parametrize(

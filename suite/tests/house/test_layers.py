@@ -35,6 +35,7 @@ ORDER = (
     ("bench.toy", "bench.diagnose.core", "bench.diagnose.examples.public.schedules"),
     ("bench.toy.batched", "bench.diagnose.counted", "bench.diagnose.log", "bench.diagnose.hypotheses"),
     ("bench.diagnose.fit", "bench.diagnose.facts"),
+    ("bench.diagnose.forms",),
     ("bench.diagnose", "bench.diagnose.plan"),
     ("bench.watch.steps", "bench.diagnose.show"),
     ("bench.watch.plans",),
