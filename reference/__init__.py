@@ -3,7 +3,7 @@
 from .clock import Clocked, Delayed, per_epoch, per_micro_batch, per_process
 from .compose import ChainedScheduler, SequentialLR, chain, sequential
 from .convention import FAMILIES, Convention
-from .decay import ConstantDecay, Decay, ExponentialDecay, InverseSqrtDecay, MultiStepDecay, StepDecay
+from .decay import ConstantDecay, Decay, ExponentialDecay, InverseSqrtDecay, MultiStepDecay, PiecewiseDecay, StepDecay
 from .hyperparameters import CosineWeightDecay, TeacherTemperature
 from .noam import Noam
 from .pair import WarmupDecay, family
@@ -73,6 +73,7 @@ __all__ = [
     "MultiplicativeLR",
     "Noam",
     "OneCycleLR",
+    "PiecewiseDecay",
     "PolynomialDecay",
     "PolynomialLR",
     "PolynomialWarmup",

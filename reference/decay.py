@@ -14,6 +14,7 @@ import numpy as np
 from .check import Rates, Steps, plain_repr, real
 from .convention import fold
 from .schedule import Schedule, arg, schedule
+from .shapes import staircase
 from .slug import register
 from .warmup import step_count
 
@@ -162,6 +163,34 @@ class MultiStepDecay(Decay):
 
 
 @schedule
+class PiecewiseDecay(Decay):
+    """Stay at another level from each milestone on: lr = base·f_i, i = number of milestones <= n, f_0 = 1.
+
+    `milestones`: values of n in ascending order; `factors`: f_1, f_2, … in [0, 1], one for each milestone.
+    Raises TypeError or ValueError for other values.
+    Source: Keras PiecewiseConstantDecay; diffusers get_piecewise_constant_schedule; DeepSeek LLM (2024), section 2.3.
+
+    >>> PiecewiseDecay((8, 9), (0.316, 0.1))([7, 8, 9]).tolist()
+    [1.0, 0.316, 0.1]
+    """
+
+    slug_name = "piecewise"
+    milestones: tuple[int, ...] = arg()
+    factors: tuple[float, ...] = arg("f")
+
+    def _check(self) -> None:
+        self._set("milestones", MultiStepDecay(self.milestones).milestones)
+        given: Any = self.factors
+        if not isinstance(given, tuple | list) or len(given) != len(self.milestones):
+            rule = f"must be a tuple of {len(self.milestones)} numbers, one for each milestone"
+            raise ValueError(f"factors={plain_repr(given)} {rule}")
+        self._set("factors", tuple(real(f"factors[{i}]", f, 0.0, 1.0) for i, f in enumerate(given)))
+
+    def _at(self, n: Steps, base: float) -> Rates:
+        return base * staircase(n, self.milestones, np.array((1.0, *self.factors)))
+
+
+@schedule
 class InverseSqrtDecay(Decay):
     """Stay for S steps, then fall like 1/√n: lr = max(m, base/√((max(n−S, 0)+k)/k)).
 
@@ -194,4 +223,4 @@ class InverseSqrtDecay(Decay):
         return np.maximum(base * np.sqrt(self.timescale / (later + self.timescale)), low)
 
 
-register(ConstantDecay, ExponentialDecay, StepDecay, MultiStepDecay, InverseSqrtDecay)
+register(ConstantDecay, ExponentialDecay, StepDecay, MultiStepDecay, PiecewiseDecay, InverseSqrtDecay)

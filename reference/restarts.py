@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .check import Rates, Steps, integer, real
+from .check import Rates, Steps, integer, one_of, real
 from .decay import Decay, checked_floor
 from .schedule import arg, schedule
 from .shapes import blend, half_cosine, segments
 from .slug import register
 from .warmup import step_count
+
+#: What a restart may lower.
+SHRINKS = ("all", "range", "top")
 
 
 @schedule
@@ -50,13 +53,16 @@ class CosineRestartsDecay(Decay):
 
 @schedule
 class WarmRestartsDecay(Decay):
-    """Fall along half cosines without an end, the i-th of D·g^i steps: lr = r^i·(m + (base−m)·½(1 + cos πp)).
+    """Fall along half cosines without an end, the i-th of D·g^i steps: lr = r^i·(m + (base−m)·c), c = ½(1 + cos πp).
 
     D: `first_steps` >= 1 (steps of the first one), g: `growth` >= 1 (an integer), r: `shrink` in (0, 1], p: the share
     of the current half cosine that is over, m: `min_lr` >= 0 (a learning rate, of the first one).
+    `shrinks`: what r^i lowers: ``all`` as above, the ``range`` (lr = m + r^i·(base−m)·c) or the ``top``
+    (lr = m + (r^i·base − m)·c).
     Raises TypeError or ValueError outside these ranges, and when called with base_lr < m.
     Source: Loshchilov & Hutter 2017 (SGDR); torch CosineAnnealingWarmRestarts; fairseq 0.12.2,
-    fairseq/optim/lr_scheduler/cosine_lr_scheduler.py (lr_shrink lowers the floor too).
+    fairseq/optim/lr_scheduler/cosine_lr_scheduler.py, lr_shrink (all); Keras 3.15.1, CosineDecayRestarts, m_mul
+    (range); timm 1.0.31, timm/scheduler/cosine_lr.py, cycle_decay (top).
 
     >>> WarmRestartsDecay(2, growth=2, shrink=0.5)([0, 1, 2, 4, 6]).round(12).tolist()
     [1.0, 0.5, 0.5, 0.25, 0.25]
@@ -66,12 +72,14 @@ class WarmRestartsDecay(Decay):
     first_steps: int = arg()
     growth: int = arg("g", default=1)
     shrink: float = arg("r", default=1.0)
+    shrinks: str = arg("k", default="all")
     min_lr: float = arg("m", default=0.0, absolute=True)
 
     def _check(self) -> None:
         self._set("first_steps", step_count("first_steps", self.first_steps, 1))
         self._set("growth", integer("growth", self.growth, 1))
         self._set("shrink", real("shrink", self.shrink, high=1.0, above=0.0))
+        one_of("shrinks", self.shrinks, SHRINKS)
         self._set("min_lr", real("min_lr", self.min_lr, low=0.0))
 
     def _at(self, n: Steps, base: float) -> Rates:
@@ -79,7 +87,12 @@ class WarmRestartsDecay(Decay):
         cycle, wave = (n // self.first_steps, half_cosine(n % self.first_steps, self.first_steps))
         if self.growth > 1:
             cycle, wave = self._growing(n)
-        return np.asarray(np.power(self.shrink, cycle.astype(np.float64)) * blend(base, low, wave))
+        height = np.power(self.shrink, cycle.astype(np.float64))
+        if self.shrinks == "range":
+            return blend(base, low, height * wave)
+        if self.shrinks == "top":
+            return np.asarray(height * base * wave + low * (1.0 - wave))
+        return np.asarray(height * blend(base, low, wave))
 
     def _growing(self, n: Steps) -> tuple[Steps, Rates]:
         """The number of restarts up to n, and the half cosine, where each is longer than the one before."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import mpmath
 
-from reference.decay import ExponentialDecay, InverseSqrtDecay, MultiStepDecay, StepDecay
-from reference.restarts import CosineRestartsDecay, WarmRestartsDecay
+from reference.decay import ExponentialDecay, InverseSqrtDecay, MultiStepDecay, PiecewiseDecay, StepDecay
+from reference.restarts import SHRINKS, CosineRestartsDecay, WarmRestartsDecay
 from reference.tests.exact import SQUARE, Exact, Random, base_of, constant, half_wave, small, steps_of
 from reference.timed_decay import CosineDecay, LinearDecay, PolynomialDecay, StableDecay, TanhDecay
 
@@ -81,15 +81,22 @@ def _hard_restarts(draw: Random) -> Exact:
 def _warm_restarts(draw: Random) -> Exact:
     # A short first wave restarts so often that the LR would be below the smallest number.
     first, growth, base = steps_of(draw, 2000), int(draw.integers(1, 4)), base_of(draw)
-    shrink, low = float(draw.uniform(0.3, 1)), base * small(draw)
+    shrink, low, shrinks = float(draw.uniform(0.3, 1)), base * small(draw), SHRINKS[int(draw.integers(3))]
 
     def value(t: int) -> Any:
         start, length, height = 0, first, mpmath.mpf(1)
         while t >= start + length:
             start, length, height = start + length, length * growth, height * shrink
-        return height * (low + (mpmath.mpf(base) - low) * half_wave(mpmath.mpf(t - start) / length))
+        wave = half_wave(mpmath.mpf(t - start) / length)
+        if shrinks == "all":
+            return height * (low + (mpmath.mpf(base) - low) * wave)
+        return low + (height * (mpmath.mpf(base) - low) if shrinks == "range" else height * base - low) * wave
 
-    return Exact(WarmRestartsDecay(first, growth, shrink, low), base, value, constant(SQUARE), 3 * first)
+    def factor(t: int) -> float:
+        # The top alone is lowered: 1 − c is off by half an ulp of 1, times the floor.
+        return SQUARE + (low / float(value(t)) if shrinks == "top" else 0.0)
+
+    return Exact(WarmRestartsDecay(first, growth, shrink, shrinks, low), base, value, factor, 3 * first)
 
 
 def _exponential_to(draw: Random) -> Exact:
@@ -138,6 +145,16 @@ def _multistep(draw: Random) -> Exact:
     )
 
 
+def _piecewise(draw: Random) -> Exact:
+    marks = tuple(sorted(int(m) for m in draw.integers(0, 10**6, 3)))
+    factors, base = tuple(float(f) for f in draw.uniform(0, 1, 3)), base_of(draw)
+
+    def value(t: int) -> Any:
+        return mpmath.mpf(base) * (1.0, *factors)[sum(m <= t for m in marks)]
+
+    return Exact(PiecewiseDecay(marks, factors), base, value, constant(1.0), marks[1])
+
+
 def _inverse_sqrt(draw: Random) -> Exact:
     k, base = steps_of(draw), base_of(draw)
     return Exact(InverseSqrtDecay(k), base, lambda t: base / mpmath.sqrt(mpmath.mpf(t + k) / k), constant(1.0), k)
@@ -161,6 +178,7 @@ DECAY_KINDS: dict[str, Callable[[Random], Exact]] = {
     "exponentialdecay_gamma": _per_step,
     "step": _step,
     "multistep": _multistep,
+    "piecewise": _piecewise,
     "invsqrt": _inverse_sqrt,
     "invsqrt_stable": _stable_inverse_sqrt,
     "tanh": _tanh,

@@ -5,7 +5,15 @@ from __future__ import annotations
 import itertools
 
 from reference.convention import CLOCKS, ENDS, PAST_ENDS, STARTS, Convention
-from reference.decay import ConstantDecay, Decay, ExponentialDecay, InverseSqrtDecay, MultiStepDecay, StepDecay
+from reference.decay import (
+    ConstantDecay,
+    Decay,
+    ExponentialDecay,
+    InverseSqrtDecay,
+    MultiStepDecay,
+    PiecewiseDecay,
+    StepDecay,
+)
 from reference.restarts import CosineRestartsDecay, WarmRestartsDecay
 from reference.timed_decay import CosineDecay, LinearDecay, PolynomialDecay, StableDecay, TanhDecay
 from reference.untuned import RAdamWarmup, UntunedExponentialWarmup, UntunedLinearWarmup
@@ -47,11 +55,14 @@ DECAYS: tuple[Decay, ...] = (
     ExponentialDecay(7, 1e-3),
     StepDecay(3, 0.5),
     MultiStepDecay((2, 2, 6)),
+    PiecewiseDecay((2, 6), (0.316, 0.1)),
     InverseSqrtDecay(4),
     InverseSqrtDecay(4, 3, 0.01),
     TanhDecay(7, -3.0, 2.0, 0.01),
     CosineRestartsDecay(7, 3, 0.01),
-    WarmRestartsDecay(3, 2, 0.5, 0.01),
+    WarmRestartsDecay(3, 2, 0.5, min_lr=0.01),
+    WarmRestartsDecay(3, 1, 0.5, "range", 0.01),
+    WarmRestartsDecay(3, 1, 0.5, "top", 0.01),
     StableDecay(3, 4),
     StableDecay(3, 4, "sqrt", 0.01),
     StableDecay(3, 4, "cosine"),

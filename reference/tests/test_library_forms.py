@@ -8,7 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from reference import parse
+from reference.clock import Delayed
+from reference.decay import InverseSqrtDecay, PiecewiseDecay
+from reference.restarts import CosineRestartsDecay, WarmRestartsDecay
 from reference.schedule import Schedule
+from reference.timed_decay import StableDecay, TanhDecay
+from reference.warmup import LinearWarmup, LogWarmup
 
 #: Warmup, all steps, and the base LR of the examples; the warmup is short, so that each of its steps counts.
 W, T, BASE = 4, 24, 0.3
@@ -86,6 +91,21 @@ def timm_default(t: int) -> float:
     return BASE * (1 + math.cos(math.pi * min(t, T) / T)) / 2
 
 
+def keras(t: int) -> float:
+    """Keras CosineDecayRestarts(0.3, 5, t_mul=1, m_mul=0.5, alpha=0.1): the part above alpha is halved each time."""
+    return BASE * ((1 - 0.1) * 0.5 ** (t // 5) * (1 + math.cos(math.pi * (t % 5) / 5)) / 2 + 0.1)
+
+
+def timm_cycles(t: int) -> float:
+    """timm's CosineLRScheduler with t_initial=5, lr_min=0.03, cycle_decay=0.5, cycle_limit=0."""
+    return 0.03 + (BASE * 0.5 ** (t // 5) - 0.03) * (1 + math.cos(math.pi * (t % 5) / 5)) / 2
+
+
+def deepseek(t: int) -> float:
+    """DeepSeek LLM: warmup, then 31.6 % after 80 % and 10 % after 90 % of the steps (here after 12 and 16)."""
+    return BASE * t / W if t < W else BASE * (1 if t < 16 else 0.316 if t < 20 else 0.1)
+
+
 FORMS: dict[str, Callable[[int], float]] = {
     "delayed1.familyd.logwarmup4+lineardecay20": deepspeed,
     "with_szero_eclosed_kprefix_pclamp.linear0+invsqrt4_s4": opennmt,
@@ -94,6 +114,9 @@ FORMS: dict[str, Callable[[int], float]] = {
     "familye.linear4_s0p01+wsd10_d10_hgeometric_m0p015": tri_stage,
     "linear4+restarts5_g2_r0p1": shrinking,
     "linear4+cosinerestarts20_c5": hard_restarts,
+    "restarts5_r0p5_krange_m0p03": keras,
+    "restarts5_r0p5_ktop_m0p03": timm_cycles,
+    "linear4+piecewise12x16_f0p316x0p1": deepseek,
     "with_saffine_eopen_kmeeting_pclamp.linear4_s0p001+cosine24": detectron,
     "with_saffine_eopen_kabsolute_pclamp.linear4_s0p01+cosine24": timm_default,
 }
@@ -112,3 +135,32 @@ def test_other_forms_differ() -> None:
     """Each form differs from every other one, so that a mistake in a slug would show."""
     curves = [tuple(round(form(t), 9) for t in range(T)) for form in FORMS.values()]
     assert len(set(curves)) == len(curves)
+
+
+BAD: list[tuple[Callable[[], object], str]] = [
+    (lambda: InverseSqrtDecay(4, -1), "stable_steps=-1 must be >= 0"),
+    (lambda: InverseSqrtDecay(4, 0, 0.5)(1, 0.49), "min_lr=0.5 must be <= base_lr=0.49"),
+    (lambda: LogWarmup(4, 1.5), "start_factor=1.5 must be <= 1"),
+    (lambda: TanhDecay(4, 3.0, 3.0), "lower=3.0 must be < 3"),
+    (lambda: TanhDecay(4, upper=400.0), "upper=400.0 must be <= 300"),
+    (lambda: CosineRestartsDecay(4, 0), "cycles=0 must be >= 1"),
+    (lambda: CosineRestartsDecay(2**50, 2**13), f"cycles=8192 must be < 2**63 / decay_steps={2**50}"),
+    (lambda: CosineRestartsDecay(4, 2, 0.5)(1, 0.49), "min_lr=0.5 must be <= base_lr=0.49"),
+    (lambda: WarmRestartsDecay(0), "first_steps=0 must be >= 1"),
+    (lambda: WarmRestartsDecay(4, 1.5), "growth=1.5 must be an integer"),  # type: ignore[arg-type]
+    (lambda: WarmRestartsDecay(4, 2, 1.5), "shrink=1.5 must be <= 1"),
+    (lambda: WarmRestartsDecay(4, min_lr=0.5)(1, 0.49), "min_lr=0.5 must be <= base_lr=0.49"),
+    (lambda: WarmRestartsDecay(4, 2, 0.5, "both"), "shrinks='both' must be one of all, range, top"),
+    (lambda: PiecewiseDecay((2, 6), (0.1,)), "factors=(0.1,) must be a tuple of 2 numbers, one for each milestone"),
+    (lambda: PiecewiseDecay((2,), (1.5,)), "factors[0]=1.5 must be <= 1"),
+    (lambda: Delayed(LinearWarmup(4), -1), "steps=-1 must be >= 0"),
+    (lambda: StableDecay(2, 2, "geometric"), "min_lr=0.0 must be > 0"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), BAD, ids=[f"{i}-{message}" for i, (_, message) in enumerate(BAD)])
+def test_bad_values_say_name_value_and_rule(make: Callable[[], object], message: str) -> None:
+    """A bad parameter raises, with its name, its value and the rule that it breaks."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        make()
+    assert str(caught.value) == message

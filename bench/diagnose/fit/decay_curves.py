@@ -67,12 +67,13 @@ def _equal_cycles(cycles: int) -> Callable[[Floats], tuple[Floats, Floats]]:
     return parts
 
 
-def _cycles(growth: int, shrink: float) -> Callable[[Floats], tuple[Floats, Floats]]:
+def _cycles(growth: int, shrink: float, shrinks: str) -> Callable[[Floats], tuple[Floats, Floats]]:
     def parts(p: Floats) -> tuple[Floats, Floats]:
         cycle = np.floor(p + ROUNDED if growth == 1 else np.log1p((p + ROUNDED) * (growth - 1)) / np.log(growth))
         start = cycle if growth == 1 else (growth**cycle - 1) / (growth - 1)
-        share = 0.5 * (1 + np.cos(np.pi * (p - start) / growth**cycle))
-        return shrink**cycle * share, shrink**cycle * (1 - share)
+        wave = 0.5 * (1 + np.cos(np.pi * (p - start) / growth**cycle))
+        height = shrink**cycle
+        return height * wave, {"all": height * (1 - wave), "range": 1 - height * wave, "top": 1 - wave}[shrinks]
 
     return parts
 
@@ -103,7 +104,9 @@ def equal_cycles(cycles: int) -> DecayCurve:
     return DecayCurve(_equal_cycles(cycles), lambda d, m: CosineRestartsDecay(d, cycles, m), 1.3)
 
 
-def growing_cycles(growth: int, shrink: float) -> DecayCurve:
+def growing_cycles(growth: int, shrink: float, shrinks: str = "all") -> DecayCurve:
     """Cosines of growing length or shrinking height; D is the length of the first."""
     price = 1.4 + 0.2 * (growth > 1) + 0.2 * (shrink < 1)
-    return DecayCurve(_cycles(growth, shrink), lambda d, m: WarmRestartsDecay(d, growth, shrink, m), price)
+    return DecayCurve(
+        _cycles(growth, shrink, shrinks), lambda d, m: WarmRestartsDecay(d, growth, shrink, shrinks, m), price
+    )

@@ -21,6 +21,7 @@ from reference import (
     LinearWarmup,
     LogWarmup,
     MultiStepDecay,
+    PiecewiseDecay,
     PolynomialDecay,
     PolynomialWarmup,
     Schedule,
@@ -51,6 +52,7 @@ DECAYS = {
     ExponentialDecay: "exponential",
     StepDecay: "step",
     MultiStepDecay: "multistep",
+    PiecewiseDecay: "piecewise constant",
     InverseSqrtDecay: "inverse square root",
     StableDecay: "warmup-stable-decay",
     TanhDecay: "hyperbolic tangent",
@@ -163,6 +165,11 @@ def _decay(pair: WarmupDecay, base: float) -> str:
     text = f"{kind} decay from base LR {number(base)}"
     if isinstance(decay, StepDecay):
         return f"{text} by a factor of {number(decay.gamma)} every {decay.step_size} steps"
+    if isinstance(decay, PiecewiseDecay):
+        levels = ", ".join(
+            f"{number(f * base)} after {m} steps" for m, f in zip(decay.milestones, decay.factors, strict=True)
+        )
+        return f"{text}: {levels}"
     if isinstance(decay, MultiStepDecay):
         return f"{text} by a factor of {number(decay.gamma)} after {', '.join(map(str, decay.milestones))} steps"
     length = getattr(decay, "decay_steps", None)
@@ -201,6 +208,6 @@ def numbers(pair: WarmupDecay, base: float) -> dict[str, float | int | str]:
         value = getattr(pair.decay, name, None)
         if value:
             parameters[name] = value
-    if isinstance(pair.decay, MultiStepDecay):
+    if isinstance(pair.decay, MultiStepDecay | PiecewiseDecay):
         parameters["milestones"] = ", ".join(map(str, pair.decay.milestones))
     return parameters

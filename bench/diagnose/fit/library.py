@@ -12,10 +12,12 @@ import numpy as np
 
 from bench.diagnose.core.diagnosis import FITS
 from reference.check import Rates, Steps
+from reference.restarts import SHRINKS as WHAT
 
 from .decay_curves import DecayCurve, absolute_curves, equal_cycles, growing_cycles, plain_curves
 from .fit import Fit, LoggedLRs
 from .grid import grid_fits, line_through
+from .levels import level_fits
 from .logarithm import log_fits
 from .places import between
 from .roots import root_fits
@@ -40,7 +42,7 @@ def library_fits(data: LoggedLRs) -> list[Fit]:
     """The schedules that fit, the simplest first; the first kind that fits ends the search."""
     if data.t.size < FEWEST_ROWS or float(data.y.max()) <= 0 or float(data.y.min()) < 0:
         return []
-    for kind in (root_fits, log_fits, _restarts, stable_fits, _plain, _meeting):
+    for kind in (root_fits, log_fits, _restarts, level_fits, stable_fits, _plain, _meeting):
         fits = sorted((f for f in kind(data) if f.misfit <= FITS), key=lambda f: (round(f.cost, 3), f.misfit))
         if fits:
             return fits[:3]
@@ -98,7 +100,8 @@ def _restarts(data: LoggedLRs) -> Iterator[Fit]:
     shrinks = [1.0, *sorted(SHRINKS, key=lambda r: abs(r - drop))[:3]] if drop < 0.98 else [1.0]
     for growth in GROWTHS:
         for shrink in shrinks:
-            yield from _growing(data, growing_cycles(growth, shrink), first, low, high, growth)
+            for what in WHAT if shrink < 1 else WHAT[:1]:
+                yield from _growing(data, growing_cycles(growth, shrink, what), first, low, high, growth)
 
 
 def _growing(

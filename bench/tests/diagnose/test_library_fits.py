@@ -39,6 +39,9 @@ FORMS = {
     "hard restarts": "linear60+cosinerestarts840_c3",
     "warm restarts": "familye.linear60_s0p01+restarts120_g2",
     "fairseq cosine": "linear60+restarts300_r0p1",
+    "Keras restarts": "restarts120_g2_r0p9_krange_m1p5em05",
+    "timm cycles": "restarts300_r0p5_ktop_m1em05",
+    "DeepSeek LLM": "linear70+piecewise650x750_f0p316x0p1",
     "polynomial": "familye.linear55_s0p01+polynomial845_p0p9",
 }
 
