@@ -128,6 +128,19 @@ def test_numbers_of_few_digits_are_preferred() -> None:
     assert diagnosis.best.parameters["base_lr"] == BASE
 
 
+def test_a_mesh_of_places_is_refined_where_it_fits_best() -> None:
+    """Rows 500 steps apart leave 1500 steps for the end of the warmup, 500 for that of the run: one pair is right."""
+    diagnosis = diagnose(logged(parse("linear4110+cosine25890"), 500, 5, total=30_000))
+    assert diagnosis.best is not None
+    assert (diagnosis.best.parameters["warmup_steps"], diagnosis.best.parameters["decay_steps"]) == (4110, 25_890)
+
+
+def test_two_groups_in_one_column_are_no_restarts() -> None:
+    """Rows of two groups in turn rise and fall as often as they are logged, and no cycle has rows enough."""
+    lrs = np.tile([3e-4, 1e-4], 60)
+    assert library_fits(LoggedLRs(np.arange(120), lrs, np.full(120, 1e-9))) == []
+
+
 def test_short_traces_and_odd_ones_have_no_fit() -> None:
     """Too few rows, LRs that are never positive or negative somewhere: nothing is fitted, and nothing fails."""
     steps = np.arange(20)
