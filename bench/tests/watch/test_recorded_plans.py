@@ -72,7 +72,7 @@ def averaged() -> None:
 
 
 def resumed(load: str, make: Callable[[Optimizer], Any] = warm_cosine, then: Any = None) -> None:
-    """The second half of a run; `load`: the states that are loaded, o(ptimizer) and s(cheduler), in order."""
+    """The second half of a run; `load`: o(ptimizer) and s(cheduler) for a state that is loaded, + for steps."""
     before = adam()
     scheduler = make(before)
     loop(before, scheduler, UPDATES // 2)
@@ -82,8 +82,31 @@ def resumed(load: str, make: Callable[[Optimizer], Any] = warm_cosine, then: Any
         optimizer = adam()
         again = (then or make)(optimizer)
         for what in load:
-            (optimizer if what == "o" else again).load_state_dict(states[what])
+            if what == "+":
+                loop_of_steps(again, UPDATES // 2)
+            else:
+                (optimizer if what == "o" else again).load_state_dict(states[what])
         loop(optimizer, again, UPDATES // 2)
+
+
+def loop_of_steps(scheduler: Any, count: int) -> None:
+    """Bring a new scheduler to its place by stepping it."""
+    for _ in range(count):
+        scheduler.step()
+
+
+def by_micro_batch() -> None:
+    """A schedule that counts micro-batches, four for each update."""
+    optimizer = adam()
+    scheduler = lrs.LinearLR(optimizer, 1.0, 0.0, total_iters=4 * UPDATES)
+    for _ in range(UPDATES):
+        loop(optimizer, None, 1)
+        loop_of_steps(scheduler, 4)
+
+
+def inverse(optimizer: Optimizer) -> lrs.LambdaLR:
+    """A function of the step alone."""
+    return lrs.LambdaLR(optimizer, lambda t: 1 / (1 + t))
 
 
 #: The recorder of a resumed run, which must not hear the first half.
@@ -132,6 +155,8 @@ LOOPS: dict[str, tuple[Callable[[], None], str, str]] = {
     "chaining": (lambda: both_stepped(exponential, lambda o: lrs.MultiStepLR(o, [20, 40]), 0, 1), "", "MultiStepLR"),
     "warmup forgotten": (lambda: both_stepped(cosine(UPDATES), linear, 0), "plan-never-stepped", "LinearLR was built"),
     "averaging": (averaged, "", "SWALR from 0.1 to 0.05 over 3 steps"),
+    "micro-batches": (by_micro_batch, "", "Steps are those of the scheduler, 4 in each update"),
+    "resumed, stepped there": (lambda: resumed("o+", inverse), "", "LambdaLR of base LR 0.1"),
     "resumed": (lambda: resumed("os"), "", "from step 10 on CosineAnnealingLR"),
     "resumed, scheduler new": (
         lambda: resumed("o"),
