@@ -43,7 +43,7 @@ def by_epoch(make: Callable[[Optimizer], Any], metrics: Callable[[int], float] |
     scheduler = make(optimizer)
     for epoch in range(12):
         loop(optimizer, None, 5)
-        scheduler.step(*([] if metrics is None else [metrics(epoch)]))
+        scheduler.step(*(() if metrics is None else (metrics(epoch),)))
 
 
 def chained(optimizer: Optimizer) -> lrs.ChainedScheduler:
@@ -237,9 +237,10 @@ def test_an_lr_that_the_loop_sets_is_not_taken_for_the_plan() -> None:
             if step < WARMUP:
                 optimizer.param_groups[0]["lr"] = 0.1 * (step + 1) / WARMUP
             loop(optimizer, scheduler, 1)
-    (series,) = recorder.planned()
-    assert series.plan is not None
-    assert not series.plan.explains
+    (series,), (diagnosis,) = recorder.planned(), recorder.diagnose()
+    assert [series.plan.explains if series.plan else None] == [False]
+    said = "  Something beside LambdaLR sets the LR: update 0 ran at 0.01 instead of its 0.1."
+    assert said in report.finding([series], diagnosis)
 
 
 def test_a_scheduler_of_anybody_is_left_to_the_fit() -> None:

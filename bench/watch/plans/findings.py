@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.diagnose.core.counts import Counts
+from bench.diagnose.plan.deviation import equal_lrs
 from bench.diagnose.plan.fact import PlanFact
 from bench.watch.steps.live_scheduler import LiveScheduler, PlanReading, PromisedGroup
 from reference import (
@@ -85,3 +86,17 @@ def reloaded(live: LiveScheduler) -> list[PlanFact]:
         for reading in live.readings[1:]
     ]
     return [PlanFact("reloaded", text) for text in texts]
+
+
+def other_writer(
+    name: str, lrs: Sequence[Rates], documented: Sequence[Rates], groups: Sequence[PromisedGroup], last: int
+) -> PlanFact:
+    """That something beside the scheduler sets the LR, from the first update that does not run at its LR."""
+    pairs = list(zip(lrs, documented, strict=True))
+    wrong = [~equal_lrs(*pair, group.kind, last) for pair, group in zip(pairs, groups, strict=True)]
+    first, g = min((int(np.argmax(rows)), g) for g, rows in enumerate(wrong) if rows.any())
+    text = (
+        f"Something beside {name} sets the LR: update {first} ran at {lrs[g][first]:.4g} instead of its"
+        f" {documented[g][first]:.4g}."
+    )
+    return PlanFact("other-writer", text, step=first)

@@ -15,7 +15,7 @@ from bench.watch.steps.live_scheduler import LiveScheduler, PlanReading, copied
 from reference import ReduceLROnPlateau
 from reference.check import Rates, Steps
 
-from .findings import reloaded, resumed
+from .findings import other_writer, reloaded, resumed
 from .recorded import RecordedPlan, documented_lrs, on_clock, positions, promised, same_lrs
 from .several import several_plan
 
@@ -52,6 +52,8 @@ def _single(live: LiveScheduler, calls: Steps, counts: Counts, lrs: Sequence[Rat
         deviation = _of_torch(reading, at, lrs)
         if deviation is not None and deviation.step == position and position:
             findings, deviation = [*findings, not_in_force(deviation)], None
+    if not follows and deviation is None and not findings:
+        findings.append(other_writer(live.name, lrs, documented, reading.groups, int(at.max()) + 1))
     groups = tuple(on_clock(g.index, promised(g, live), g.base_lr, position, stop) for g in reading.groups)
     words = words_of(live.name, list(groups))
     if len(live.readings) > 1:  # another state was loaded on the way: the clock of the run is not that of one schedule
