@@ -11,8 +11,8 @@ from bench.diagnose.core.diagnosis import Diagnosis, Explanation
 from bench.diagnose.core.trace import Trace
 from bench.diagnose.core.words import number
 from bench.diagnose.facts.gather import Told
-from bench.diagnose.hypotheses.anatomy import values
-from reference import Schedule
+from bench.diagnose.hypotheses.anatomy import as_pair, values
+from reference import ConstantDecay, Schedule
 from suite.shared.words import counted
 
 #: Causes that say more about an LR that never moves.
@@ -32,7 +32,10 @@ def never_moves(trace: Trace, expect: Schedule | None, base_lr: float, told: Tol
 
 def as_finding(result: Diagnosis) -> Diagnosis:
     """The diagnosis of a trace that never moves, with that as its first explanation unless it has said more."""
-    if result.best is not None and result.tied and result.best.cause in MORE_SPECIFIC:
+    pair = None if result.expected is None else as_pair(result.expected, 1.0)[0]
+    held = pair is not None and isinstance(pair.decay, ConstantDecay)  # a constant LR after its warmup is right
+    specific = (*MORE_SPECIFIC, "warmup-lost") if held else MORE_SPECIFIC
+    if result.best is not None and result.tied and result.best.cause in specific:
         return result
     trace, cause = result.trace, CAUSES["stuck"]
     value, rows = float(trace.lrs[0]), trace.lrs.size

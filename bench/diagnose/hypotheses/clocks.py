@@ -129,7 +129,7 @@ def _ways(evidence: Evidence, last: int) -> list[PastEnd]:
 
 def _price(way: PastEnd, expected: Anatomy, times: int | None = None) -> float:
     """A schedule that continues otherwise than it is written assumes a little more, and so does a rare number."""
-    price = 0.0 if way.at is expected.at else OTHERWISE
+    price = 0.0 if way.at == expected.at else OTHERWISE
     if times is None:
         return price
     return price + (0.0 if times in USUAL else RARE) - (0.0 if expected.warmup_steps else ONE_PHASE)

@@ -27,7 +27,7 @@ def ends(evidence: Evidence) -> Iterator[Hypothesis]:
         return
     end, lowest = end_of(pair), float(evidence.y.min())
     for way in past_ends(evidence, pair):
-        if way.at is not expected.at:
+        if way.at != expected.at:
             cause = name_past_end(way, pair, lowest)
             numbers = {"r": end, "d": expected.decay_steps, "meant": expected.decay_steps}
             price = PAST_PRICES.get(way.name, 0.0)

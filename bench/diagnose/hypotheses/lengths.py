@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from reference import Decay, Noam, WarmupDecay
+from reference import Decay, InverseSqrtDecay, Noam, WarmupDecay
 
 from .anatomy import decay_length, with_length
 from .curves import end_of, evaluated, name_past_end, ways_past_end
@@ -24,6 +24,8 @@ LONGEST = 256
 ROUGH = 0.02
 #: Epochs have at least this many updates.
 SHORT_EPOCH = 10
+#: What a warmup of another length costs more under a decay of the same time scale.
+RESCALED = 0.1
 #: What a decay of another length is followed by.
 AFTER_END = {
     "rises-again": "after step {r} the LR rises again",
@@ -146,7 +148,9 @@ def _warmups(evidence: Evidence, pair: WarmupDecay) -> Iterator[Hypothesis]:
                 changed = dataclasses.replace(other, decay=decay)
                 for way in ways_past_end(expected, changed, base, last):
                     numbers = {"w": length, "meant": w}
-                    yield Hypothesis("warmup-length", way.at, numbers, way.schedule, base, extra)
+                    # Where W is the time scale too, a faster clock gives the same and is the simpler cause.
+                    price = extra + (RESCALED if isinstance(decay, InverseSqrtDecay) else 0.0)
+                    yield Hypothesis("warmup-length", way.at, numbers, way.schedule, base, price)
 
 
 def _noams(evidence: Evidence) -> Iterator[Hypothesis]:

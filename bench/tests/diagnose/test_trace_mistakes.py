@@ -107,6 +107,19 @@ def test_a_made_mistake_is_named(name: str) -> None:
         assert {key: best.parameters[key] for key in numbers} == pytest.approx(numbers, rel=1e-3)
 
 
+def test_get_lr_of_equal_ratios_is_the_lr_of_the_next_step() -> None:
+    """An ExponentialLR's get_lr() and a log taken after the step are the same numbers: a tie."""
+    diagnosis = against(np.asarray(BASE * 0.99 ** (STEPS + 1), np.float64), "exponentialdecay_g0p99")
+    assert {e.cause for e in diagnosis.explanations[: diagnosis.tied]} >= {"get-lr-logged", "log-after"}
+
+
+def test_a_lost_warmup_before_a_constant_lr_is_no_stuck_scheduler() -> None:
+    """The run holds the base LR as it should; only the warmup is missing."""
+    best = against(np.full(T, BASE, np.float64), f"linear{W}+hold").best
+    assert best is not None
+    assert best.cause == "warmup-lost"
+
+
 @pytest.mark.parametrize("name", ["comes-back", "below-zero", "restarts"])
 def test_a_decay_that_ends_too_early_is_told_with_both_lengths(name: str) -> None:
     """What follows the end is the mistake that shows; the sentence also says how long the decay should be."""
