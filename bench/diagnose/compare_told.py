@@ -24,7 +24,9 @@ SAME_STEPS, SAME_BASE = 1, 1e-3
 #: Updates or processes that a factor between two clocks counts, at most.
 MOST_TIMES = 64
 #: Multiples of the total that are tried where the trace alone does not show it.
-MULTIPLES = (2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32, 64)
+MULTIPLES = (2, 4, 8, 3, 16, 6, 5, 32)
+#: A run that has lost more of its peak than this shows the length of its decay.
+HIGH = 0.5
 #: Rows that show a schedule.
 FEWEST = 6
 #: A factor between two clocks is an integer to this.
@@ -111,14 +113,17 @@ def compare_told(trace: Trace, asked: Numbers) -> Explanation | Fact | None:
     own = without_schedule(trace)
     head = None if own.tied else _without_tail(trace)
     own = own if head is None else without_schedule(head)
-    if not own.tied and asked.total and asked.warmup is not None and asked.base is None:  # else the forms were tried
+    high = float(trace.lrs[-1]) > HIGH * float(trace.lrs.max())
+    asks = asked.base is None and asked.warmup is not None  # with a base LR the forms have been tried
+    if not own.tied and high and asks and asked.total:
         own = _longer(trace, asked) or own
     found = found_numbers(own.best) if own.best is not None and own.tied else None
     if own.best is None or found is None:
         return None
     differs = _clock(found, asked) or _unit(found, asked) or _each(found, asked, max(SAME_STEPS, trace.stride))
     if differs is None:
-        return own.best if own.verdict == "healthy" and asked.total is not None else None
+        ends = found.total is not None and asked.total is not None and abs(found.total - asked.total) <= SAME_STEPS
+        return own.best if own.verdict == "healthy" and ends else None
     cause, says, fix, parameters = differs
     if not cause:
         return Fact("unlike-told", f"{capitalized(says)}{_after(trace, own.best, found)}.", dict(parameters), True)
@@ -142,9 +147,14 @@ def _without_tail(trace: Trace) -> Trace | None:
 
 
 def _longer(trace: Trace, asked: Numbers) -> Diagnosis | None:
-    """The healthy schedule of a multiple of the total: a log of its first tenth alone does not show its length."""
+    """The healthy schedule of a multiple of the total: a log of its first tenth alone does not show its length.
+
+    The warmup is the one that was told, or as many times as long, if the peak is there.
+    """
+    peak, warmup = int(trace.steps[np.argmax(trace.lrs)]), asked.warmup or 0
     for k in MULTIPLES:
-        own = without_schedule(trace, asked.base, asked.warmup, k * (asked.total or 0))
+        longer = k if abs(peak - k * warmup) <= trace.stride else 1
+        own = without_schedule(trace, asked.base, longer * warmup, k * (asked.total or 0))
         if own.verdict == "healthy":
             return own
     return None
@@ -156,7 +166,7 @@ Differences = tuple[str, str, str, dict[str, float | int | str]]
 
 def _clock(found: Numbers, asked: Numbers) -> Differences | None:
     """Both lengths off by one factor: the scheduler is stepped too often, or too seldom."""
-    if not (found.warmup and asked.warmup and found.decay and asked.decay):
+    if _other_base(found, asked) or not (found.warmup and asked.warmup and found.decay and asked.decay):
         return None
     k = asked.decay / found.decay
     if abs(k - 1) < 0.3 or abs(found.warmup * k - asked.warmup) > max(k, 1.0):
@@ -182,7 +192,13 @@ def _clock(found: Numbers, asked: Numbers) -> Differences | None:
 
 def _unit(found: Numbers, asked: Numbers) -> Differences | None:
     """A total that is a multiple of the one told: counted in micro-batches, or over all processes."""
-    if found.warmup != asked.warmup or not asked.total or found.total is None or asked.decay is None:
+    if (
+        _other_base(found, asked)
+        or found.warmup != asked.warmup
+        or not asked.total
+        or found.total is None
+        or asked.decay is None
+    ):
         return None
     k = found.total / asked.total
     if round(k) < 2 or round(k) > MOST_TIMES or abs(found.total - round(k) * asked.total) > SAME_STEPS:
@@ -199,7 +215,7 @@ def _unit(found: Numbers, asked: Numbers) -> Differences | None:
 def _each(found: Numbers, asked: Numbers, spare: int) -> Differences | None:
     """Every number that differs, by itself; rows that are `spare` steps apart do not tell a length better than that."""
     causes, says, fixes, parameters = [], [], [], dict[str, float | int | str]()
-    if asked.base and found.base and abs(found.base / asked.base - 1) > SAME_BASE:
+    if _other_base(found, asked) and asked.base and found.base:
         causes.append("wrong-base")
         says.append(f"the base LR is {number(found.base)}, you said {number(asked.base)}")
         fixes.append(CAUSES["wrong-base"].fix)
@@ -234,6 +250,10 @@ def _after(trace: Trace, own: Explanation, found: Numbers) -> str:
         share = float(trace.lrs[-1]) / float(trace.lrs.max())
         return f". At the last row, step {last}, the LR is still {percent(share)} of its peak"
     return ""
+
+
+def _other_base(found: Numbers, asked: Numbers) -> bool:
+    return bool(asked.base and found.base and abs(found.base / asked.base - 1) > SAME_BASE)
 
 
 def _whole(k: float) -> bool:

@@ -240,3 +240,20 @@ def test_told_settings_accuse_no_sound_schedule_of_a_rarer_form() -> None:
     diagnosis = told(np.where(STEPS <= W, warm, cosine))
     assert diagnosis.verdict == "healthy"
     assert f"over {T} steps" in diagnosis.sentence()
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_a_schedule_that_is_too_slow_is_named_from_its_first_part(k: int) -> None:
+    """Both lengths are k times too long, and the log ends long before the decay does."""
+    lrs = parse(f"linear{k * W}+cosine{k * (T - W)}")(STEPS, BASE)
+    diagnosis = told(lrs)
+    assert cause(diagnosis) == "too-slow"
+    assert f"{k} times too slow" in diagnosis.sentence()
+
+
+def test_another_base_lr_is_said_beside_another_unit() -> None:
+    """A total in micro-batches does not hide a base LR that is wrong too."""
+    diagnosis = told(parse(f"linear{W}+cosine{2 * T - W}")(STEPS, BASE / 2))
+    assert diagnosis.facts[0].id == "unlike-told"
+    for number in (BASE / 2, BASE, 2 * T - W, T - W):
+        assert f"{number:.4g}" in diagnosis.sentence()
