@@ -137,6 +137,15 @@ def compare_told(trace: Trace, asked: Numbers) -> Explanation | Fact | None:
     )
 
 
+def in_units(trace: Trace, best: Explanation, asked: Numbers) -> Explanation:
+    """A decay that is too long, with the unit of its length in words, if it is a multiple of what was told."""
+    found = found_numbers(best) if best.cause == "horizon-long" else None
+    differs = None if found is None else _unit(found, asked)
+    if found is None or differs is None:
+        return best
+    return dataclasses.replace(best, sentence=f"{capitalized(differs[1])}{_after(trace, best, found)}.", fix=differs[2])
+
+
 def _without_tail(trace: Trace) -> Trace | None:
     """The trace up to the first row of a constant end; None without one."""
     moving = np.flatnonzero(np.abs(trace.lrs - trace.lrs[-1]) > 2 * trace.tolerance)

@@ -21,7 +21,7 @@ from reference.check import Rates, Steps
 
 from .against_schedule import against_schedule
 from .base_lr import with_base_of_trace
-from .compare_told import Numbers, compare_told, longer_warmup, told_numbers
+from .compare_told import Numbers, compare_told, in_units, longer_warmup, told_numbers
 from .groups import families
 from .judge import can_be_fitted, judged
 from .never_moves import as_finding, never_moves
@@ -76,7 +76,18 @@ def _diagnosed(trace: Trace, expect: Schedule | None, base_lr: float, told: Told
         result = consistent(result, trace.counts)
     result = judged(result, facts, told)
     asked = told_numbers(told, expect, base_lr)
-    return result if result.tied else _freely(result, expect, base_lr, told, asked)
+    if not result.tied:
+        return _freely(result, expect, base_lr, told, asked)
+    return result if expect is not None or result.best is None else _in_detail(result, result.best, asked)
+
+
+def _in_detail(result: Diagnosis, best: Explanation, asked: Numbers) -> Diagnosis:
+    """The diagnosis with what the trace itself adds to a cause that the settings gave."""
+    if best.cause == "decay-counts-from-zero":
+        jump = by_parts(result.trace, result.facts, asked, lambda part: result)
+        best = jump if jump is not None and jump.cause == best.cause else best
+    best = in_units(result.trace, best, asked)
+    return dataclasses.replace(result, explanations=(best, *result.explanations[1:]))
 
 
 def _freely(result: Diagnosis, expect: Schedule | None, base_lr: float, told: Told, asked: Numbers) -> Diagnosis:
