@@ -23,8 +23,9 @@ STARTS = (0.0, 0.1, 0.01, 0.001, 1 / 3)
 FLOORS = (0.0, 0.1, 0.01, 0.05)
 #: The last LR of transformers' polynomial, which is a learning rate.
 LR_END = 1e-7
-#: Steps ahead or late at which a form may explain rows: a scaler that skips leaves the schedule some steps ahead.
-SHIFTS = (0, 1, 2, 3, 4, 5, 6, 7, 8, -1)
+#: Steps ahead or late at which a form may explain rows: a scaler that skips leaves the
+#: schedule some steps ahead, or late where it waits.
+SHIFTS = (0, 1, 2, 3, 4, 5, 6, 7, 8, -1, -2, -3, -4, -5, -6)
 #: Warmups and decays that are combined, the best of each.
 WARMUPS, DECAYS = 2, 5
 #: A form must explain this share of the rows, and at least this many of them.
@@ -58,9 +59,10 @@ def closest(data: LoggedLRs) -> list[Schedule]:
     plan, base = Lengths(data.w, data.total), data.base
     ups, downs = _warmups(data, plan, base), _decays(data, plan, base)
     scored: list[tuple[int, float, Schedule]] = [
-        (up.rows + down.rows, up.price + down.price, delayed(schedule, int(up.late and down.late)))
+        (up.rows + down.rows, up.price + down.price + 0.1 * late, delayed(schedule, late))
         for up in ups
         for down in downs
+        for late in ((0, 1) if up.late or down.late else (0,))
         for schedule in [WarmupDecay(up.part, down.part, Convention(up.start))]
     ]
     for whole in wholes(plan):
@@ -79,13 +81,16 @@ def explained(data: LoggedLRs, rates: Rates) -> Bools:
 
 def _part(data: LoggedLRs, plan: Lengths, part: P, start: str, price: float, at: Callable[[Steps], Rates]) -> Part[P]:
     """A part with the rows before W (a warmup) or from W on that it explains, at best a few steps ahead or late."""
-    best, late = -1, False
-    for shift in SHIFTS:
-        phi = np.maximum(data.t + shift, 0)
-        mine = (phi < plan.warmup_steps) == isinstance(part, Warmup)
-        count = int((explained(data, at(phi)) & mine).sum())
-        if count > best:
-            best, late = count, shift == -1
+    phi = np.maximum(data.t[None, :] + np.array(SHIFTS)[:, None], 0)
+    mine = (phi < plan.warmup_steps) == isinstance(part, Warmup)
+    rates = at(phi)
+    rows = explained(data, rates) & mine
+    # A run that was resumed at another base LR follows the rest of the form times a factor.
+    scale = data.y[-1] / np.where(rates[:, -1:] > 0, rates[:, -1:], np.inf)
+    rows |= explained(data, scale * rates) & mine & (scale > 0)
+    counts = rows.sum(axis=1)
+    most = int(np.argmax(counts))
+    best, late = int(counts[most]), SHIFTS[most] == -1
     return Part(best, price, part, start, late)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from bench.diagnose.core.causes import CAUSES
 from bench.diagnose.hypotheses.evidence import Hypothesis
 from reference import Convention, Decay, Delayed, LinearWarmup, Schedule, WarmupDecay
 from reference.check import Rates, Steps
@@ -19,6 +20,11 @@ from .wholes import Whole
 BESIDE = 1.2
 #: Factors closer to 1 than this are no other base LR.
 EQUAL = 1e-4
+#: What a schedule some steps ahead from the start on can mean.
+SKIPPED_AT_START = (
+    "Every LR comes {k} steps early, from the first update on: the gradient scaler left out the first {k} updates while"
+    " the scheduler was stepped, or it was stepped {k} times before the first update."
+)
 #: Start factors of torch's warmups that people leave in place, and how close a factor must be to be one.
 STARTS_KEPT, KEPT_TOLERANCE = (1 / 3, 0.1, 0.01, 0.001, 0.25, 0.5), 2e-3
 
@@ -88,13 +94,17 @@ class Found:
         if cause == "wrong-base" and not self.trial.plan.warmup_steps:
             kept = [s for s in STARTS_KEPT if abs(self.base / told / s - 1) < KEPT_TOLERANCE]
             cause = "start-kept" if kept else cause
+        says = ""
+        if cause == "ahead" and numbers["k"] > 1:
+            cause, says = "scaler-skips", SKIPPED_AT_START.format(k=numbers["k"])
+            extra += CAUSES["ahead"].cost - CAUSES["scaler-skips"].cost  # all the skips are one number
         end = self.trial.plan.total_steps
         if cause in ("follows", "horizon-short") and self.past_end not in ("clamp", "early"):
             cause = {"periodic": "rises-again", "restart": "restarts-after-end", "unbounded": "negative"}[self.past_end]
         numbers.setdefault("r", end)
         numbers.setdefault("value", float(self.base))
         numbers.setdefault("first_lr", 0.0)
-        return Hypothesis(cause, self.at, numbers, self.schedule(), self.base, extra)
+        return Hypothesis(cause, self.at, numbers, self.schedule(), self.base, extra, says)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ from bench.diagnose.core.causes import CAUSES
 from bench.diagnose.core.diagnosis import Diagnosis, Explanation
 from bench.diagnose.examples import public
 from bench.diagnose.examples.public import public_score
+from bench.diagnose.examples.public.fact_check import facts_are_right
 from bench.diagnose.examples.public.logbook import Logging
 from bench.diagnose.examples.public.loop import LoopShape, draw_plan, draw_shape, train
 from bench.diagnose.examples.public.mistake import MISTAKES, WantedRun
@@ -203,9 +204,9 @@ def test_the_table_counts(tmp_path: Path) -> None:
     """Shares and intervals by kind; the files have the same numbers."""
     faulty, healthy = dataclasses.replace(public_example(3, "too-slow"), label="unheard-of"), public_example(3, HEALTHY)
     scores = [
-        PublicScore(faulty, "horizon-long", HALF, True),
-        PublicScore(faulty, "late", WRONG, False),
-        PublicScore(healthy, HEALTHY, RIGHT, True),
+        PublicScore(faulty, "horizon-long", HALF, True, True),
+        PublicScore(faulty, "late", WRONG, False, True),
+        PublicScore(healthy, HEALTHY, RIGHT, True, True),
     ]
     rows = {row["kind"]: row for row in lines(scores)}
     kind = rows["unheard-of (no cause yet)"]
@@ -250,3 +251,26 @@ def test_it_shares_nothing_with_the_rules() -> None:
             assert f"from {forbidden}" not in text
         if path.name not in ("public_score.py", "report.py"):
             assert "bench.diagnose.examine" not in text
+
+
+@pytest.mark.parametrize("seed", range(40, 60))
+def test_the_facts_of_a_clean_healthy_run_are_true(seed: int) -> None:
+    """The phases describe the run; described upside down, or with another end, they do not."""
+    example = public_example(seed, HEALTHY)
+    made, stride = example.made, example.trace.stride
+    steps, lrs = np.array(made.steps), np.array(made.lrs)
+    diagnosis = public_score.answer(example)
+    assume_right = facts_are_right(diagnosis, steps, lrs, stride)
+    turned = lrs.max() + lrs.min() - lrs
+    if assume_right and np.ptp(lrs) > 0.1 * lrs.max():
+        assert not facts_are_right(diagnosis, steps, turned, stride)
+    cut = np.where(steps < steps[-1] // 2, lrs, 0.0)
+    assert not facts_are_right(diagnosis, steps, cut, stride)
+
+
+def test_an_informed_answer_names_nothing_wrong() -> None:
+    """Right facts count where nothing was given, and never beside a wrong cause."""
+    example = dataclasses.replace(public_example(3, HEALTHY), mode="nothing")
+    assert PublicScore(example, UNKNOWN, UNKNOWN, False, True).informed
+    assert not PublicScore(example, "late", WRONG, True, True).informed
+    assert not PublicScore(dataclasses.replace(example, mode="settings"), UNKNOWN, UNKNOWN, False, True).informed

@@ -54,8 +54,9 @@ class TraceFacts:
 class PublicExample:
     """A log with the right answer.
 
-    `label`: the mistake or `HEALTHY`; `right`, `near`: causes that are right or half right; `mode`, `expect`,
-    `base_lr`, `warmup_steps`, `total_steps`: what the diagnosis is given; `wanted`: the run that the user wanted.
+    `made`: the LR of every update, logged or not; `label`: the mistake or `HEALTHY`; `right`, `near`: causes that are
+    right or half right; `mode`, `expect`, `base_lr`, `warmup_steps`, `total_steps`: what the diagnosis is given;
+    `wanted`: the run that the user wanted.
     """
 
     seed: int
@@ -63,6 +64,7 @@ class PublicExample:
     right: tuple[str, ...]
     near: tuple[str, ...]
     trace: Trace
+    made: LoggedLrs
     logging: Logging
     wanted: WantedRun
     facts: TraceFacts
@@ -181,6 +183,7 @@ def built(
         right,
         near,
         logging.trace(faulty.steps, faulty.lrs),
+        faulty,
         logging,
         run,
         facts_of(faulty.lrs),

@@ -9,6 +9,8 @@ import numpy as np
 from bench.diagnose.core.diagnosis import Diagnosis
 from bench.diagnose.examine import diagnose
 
+from .fact_check import facts_are_right
+from .mistake import NOTHING
 from .public_example import HEALTHY, PublicExample, public_example
 
 #: A schedule that the diagnosis names has the right facts if it gives every logged LR within this share of the peak.
@@ -21,18 +23,25 @@ class PublicScore:
     """How one example was answered.
 
     `named`: the cause that came first, ``healthy``, ``unknown`` or the reason of a refusal; `result`: `RIGHT`, `HALF`,
-    `WRONG` or `UNKNOWN`; `sure`: no other explanation was tied with the first.
+    `WRONG` or `UNKNOWN`; `sure`: no other explanation was tied with the first; `facts`: whether the facts are true of
+    the run.
     """
 
     example: PublicExample
     named: str
     result: str
     sure: bool
+    facts: bool
 
     @property
     def accused(self) -> bool:
         """Whether a healthy run was called faulty."""
         return self.example.label == HEALTHY and self.result == WRONG
+
+    @property
+    def informed(self) -> bool:
+        """Whether the answer is right or, where nothing was given and nothing wrong is said, the facts are."""
+        return self.result == RIGHT or (self.example.mode == NOTHING and self.result != WRONG and self.facts)
 
 
 def answer(example: PublicExample) -> Diagnosis:
@@ -62,8 +71,12 @@ def judged(example: PublicExample, diagnosis: Diagnosis) -> PublicScore:
     Half right is a cause that points at the same line of code, and, given nothing, a curve with the right facts:
     without a word from the user nobody can know that 300 steps should have been 600.
     """
+    made, stride = example.made, max(example.logging.stride, example.trace.stride)
+    facts = facts_are_right(diagnosis, np.array(made.steps), np.array(made.lrs), stride)
+    if diagnosis.verdict == "healthy" and example.label == HEALTHY:  # by a schedule with a name, or by the facts alone
+        return PublicScore(example, HEALTHY, RIGHT, diagnosis.tied == 1, facts)
     if diagnosis.best is None or diagnosis.verdict == "unknown":
-        return PublicScore(example, UNKNOWN, UNKNOWN, False)
+        return PublicScore(example, UNKNOWN, UNKNOWN, False, facts)
     healthy = diagnosis.verdict == "healthy"
     named = HEALTHY if healthy else diagnosis.best.cause
     sure = diagnosis.tied == 1
@@ -73,7 +86,7 @@ def judged(example: PublicExample, diagnosis: Diagnosis) -> PublicScore:
         result = HALF
     else:
         result = WRONG
-    return PublicScore(example, named, result, sure)
+    return PublicScore(example, named, result, sure, facts)
 
 
 def score_public(seed: int) -> PublicScore:
@@ -82,4 +95,4 @@ def score_public(seed: int) -> PublicScore:
     try:
         return judged(example, answer(example))
     except ValueError as error:
-        return PublicScore(example, f"refused: {error}", UNKNOWN, False)
+        return PublicScore(example, f"refused: {error}", UNKNOWN, False, False)

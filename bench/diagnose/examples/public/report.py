@@ -13,7 +13,7 @@ from bench.toy.measures import Estimate, share
 from suite.shared.files import write_whole
 from suite.shared.markdown import markdown_table
 
-from .mistake import ALL_MODES
+from .mistake import ALL_MODES, NOTHING
 from .public_example import HEALTHY, by_label
 from .public_score import HALF, RIGHT, UNKNOWN, WRONG, PublicScore
 
@@ -28,13 +28,17 @@ SHARES: dict[str, tuple[tuple[str, ...], bool]] = {
     "wrong_and_sure": ((WRONG,), True),
     "unknown": ((UNKNOWN,), False),
 }
+#: The column of answers that are right or, given nothing, have the right facts.
+INFORMED = "right_or_facts"
 #: Of the wrong and half right answers of a kind, the commonest are listed.
 LISTED = 4
 NAME = "public"
 MEANING = (
     "* Right: the cause, or one with the same trace, comes first. Half: a cause that points at the same line of "
     "code comes first, or, given nothing, a schedule that gives the log within 1 % of its peak. "
-    "Sure: no other explanation fits equally well. Unknown includes settings that are refused."
+    "Sure: no other explanation fits equally well. Unknown includes settings that are refused. Right or facts: given "
+    "nothing, no wrong cause is named and the facts are true of the run at every update: the phases and their curves "
+    "within 2 % of the peak, a negative LR and an LR of 0."
 )
 
 
@@ -51,6 +55,9 @@ def groups(scores: list[PublicScore]) -> Iterator[tuple[str, str, list[PublicSco
             for mode in ALL_MODES:
                 those = [s for s in some if s.example.logging.degraded is degraded and s.example.mode == mode]
                 yield "log and mode", f"{name}, {log}, given {mode}", those
+    named = [s for s in faulty if s.example.mode != NOTHING and s.result != UNKNOWN]
+    for name, sure in (("sure: one explanation fits, told", True), ("likely: several fit equally well, told", False)):
+        yield "confidence", name, [s for s in named if s.sure is sure]
     for label in sorted({s.example.label for s in faulty}):
         missing = "" if label in CAUSES else " (no cause yet)"
         yield "mistake", f"{label}{missing}", [s for s in faulty if s.example.label == label]
@@ -65,6 +72,7 @@ def line(section: str, name: str, scores: list[PublicScore]) -> dict[str, Any]:
         column: share([s.result in results and (s.sure or not sure) for s in scores])
         for column, (results, sure) in SHARES.items()
     }
+    shares[INFORMED] = share([s.informed for s in scores])
     named = ", ".join(f"{cause} {count}" for cause, count in taken.most_common(LISTED))
     return {"section": section, "kind": name, "n": len(scores), **shares, "named_instead": named}
 
@@ -115,7 +123,7 @@ def as_frame(rows: list[dict[str, Any]]) -> DataFrame:
 
 def as_markdown(rows: list[dict[str, Any]], seeds: tuple[int, int]) -> str:
     """The page: the figures, then what they mean and how they were made."""
-    head = [name.replace("_", " ") + (" %" if name in SHARES else "") for name in rows[0]]
+    head = [name.replace("_", " ") + (" %" if name in (*SHARES, INFORMED) else "") for name in rows[0]]
     words = [
         "# How often is the diagnosis right on the schedules and loops of public libraries?",
         "",
