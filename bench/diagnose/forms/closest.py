@@ -59,16 +59,16 @@ def closest(data: LoggedLRs) -> list[Schedule]:
     plan, base = Lengths(data.w, data.total), data.base
     ups, downs = _warmups(data, plan, base), _decays(data, plan, base)
     scored: list[tuple[int, float, Schedule]] = [
-        (up.rows + down.rows, up.price + down.price + 0.1 * late, delayed(schedule, late))
+        (up.rows + down.rows, up.price + down.price + 0.1 * (late != (up.late and down.late)), delayed(schedule, late))
         for up in ups
         for down in downs
         for late in ((0, 1) if up.late or down.late else (0,))
         for schedule in [WarmupDecay(up.part, down.part, Convention(up.start))]
     ]
     for whole in wholes(plan):
-        rows = explained(data, base * whole.shares(plan, data.t))
         if whole.make is not None:
-            scored.append((int(rows.sum()), whole.price, whole.make(plan, base)))
+            rows, late = _rows(data, lambda phi, w=whole: base * w.shares(plan, phi))  # type: ignore[misc]
+            scored.append((rows, whole.price, delayed(whole.make(plan, base), int(late))))
     scored.sort(key=lambda s: (-s[0], s[1]))
     enough = max(ROWS, SHARE * data.t.size)
     return [schedule for rows, _, schedule in scored[: WARMUPS * DECAYS] if rows >= enough]
@@ -79,19 +79,25 @@ def explained(data: LoggedLRs, rates: Rates) -> Bools:
     return np.asarray(np.abs(data.y - rates) <= FITS * data.tol)
 
 
-def _part(data: LoggedLRs, plan: Lengths, part: P, start: str, price: float, at: Callable[[Steps], Rates]) -> Part[P]:
-    """A part with the rows before W (a warmup) or from W on that it explains, at best a few steps ahead or late."""
+def _rows(
+    data: LoggedLRs, at: Callable[[Steps], Rates], mine: Callable[[Steps], Bools] | None = None
+) -> tuple[int, bool]:
+    """How many rows these LRs explain, at best a few steps ahead or late, and whether one step late is best."""
     phi = np.maximum(data.t[None, :] + np.array(SHIFTS)[:, None], 0)
-    mine = (phi < plan.warmup_steps) == isinstance(part, Warmup)
     rates = at(phi)
-    rows = explained(data, rates) & mine
+    rows = explained(data, rates)
     # A run that was resumed at another base LR follows the rest of the form times a factor.
     scale = data.y[-1] / np.where(rates[:, -1:] > 0, rates[:, -1:], np.inf)
-    rows |= explained(data, scale * rates) & mine & (scale > 0)
-    counts = rows.sum(axis=1)
+    rows |= explained(data, scale * rates) & (scale > 0)
+    counts = (rows if mine is None else rows & mine(phi)).sum(axis=1)
     most = int(np.argmax(counts))
-    best, late = int(counts[most]), SHIFTS[most] == -1
-    return Part(best, price, part, start, late)
+    return int(counts[most]), SHIFTS[most] == -1
+
+
+def _part(data: LoggedLRs, plan: Lengths, part: P, start: str, price: float, at: Callable[[Steps], Rates]) -> Part[P]:
+    """A part with the rows before W (a warmup) or from W on that it explains, at best a few steps ahead or late."""
+    rows, late = _rows(data, at, lambda phi: (phi < plan.warmup_steps) == isinstance(part, Warmup))
+    return Part(rows, price, part, start, late)
 
 
 def _warmups(data: LoggedLRs, plan: Lengths, base: float) -> list[Part[Warmup]]:

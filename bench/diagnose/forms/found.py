@@ -130,7 +130,7 @@ class FoundParts(Found):
         phi = self.phi(t)
         plan, joint = self.trial.plan, self.trial.joint
         decay, n = self.decay, phi - (plan.warmup_steps if joint == "prefix" else 0)
-        d = falling(decay, self.past, self.end, n)
+        d = falling(decay, self.past, self.end, n * self.fall.pace)
         down = self.base * d + self.low * floor_slope(self.fall, decay, self.past, self.end, n, d)
         if self.rise is None:
             return self.unscheduled(t, np.where(phi < plan.warmup_steps, self.base, down))
@@ -139,7 +139,12 @@ class FoundParts(Found):
 
     def schedule(self) -> Schedule | None:
         """The same as a schedule of `reference`, on the clock of the updates; None where it has none."""
-        if self.clock is not SAME_CLOCK or self.past == "early" or not 0 <= self.low <= self.base:
+        if (
+            self.clock is not SAME_CLOCK
+            or self.past == "early"
+            or self.fall.pace != 1
+            or not 0 <= self.low <= self.base
+        ):
             return None
         rise = self.rise
         if rise is None and self.trial.plan.warmup_steps:
@@ -149,6 +154,11 @@ class FoundParts(Found):
         decay = at_base(self.fall, self.decay, self.base, self.low)
         clock = "prefix" if self.trial.joint == "prefix" else "absolute"
         return delayed(WarmupDecay(warmup, decay, Convention(start, self.end, clock, self.past)), self.trial.delay)
+
+    @property
+    def cause(self) -> str:
+        """What went wrong, ``follows`` if nothing."""
+        return self.fall.cause if super().cause == "follows" else super().cause
 
     @property
     def floor(self) -> float:

@@ -75,7 +75,7 @@ class DecayForm:
 
     `floored`: whether a floor m enters as m + (base − m)·d, so that it can be read off the rows; `past`: how it may
     continue after its end; `price`: how much rarer it is than the cosine; `shrinks`: whether its floor falls with
-    each restart.
+    each restart; `pace`: how fast its clock runs; `cause`: what it is where it is no healthy decay.
     """
 
     name: str
@@ -84,6 +84,8 @@ class DecayForm:
     past: tuple[str, ...] = ("clamp",)
     price: float = 0.0
     shrinks: bool = False
+    pace: int = 1
+    cause: str = "follows"
 
 
 def _stable(falling: Callable[[Lengths], int], shape: str, low: float = 0.0) -> Callable[[Lengths], Decay | None]:
@@ -141,6 +143,7 @@ EPSILON = 1e-9
 FALLS = (
     DecayForm("cosine", _timed(CosineDecay), past=("clamp", "periodic", "restart", "early")),
     DecayForm("shrinking waves", _shrinking, past=("restart",), price=0.05, shrinks=True),
+    DecayForm("whole wave", _timed(CosineDecay), past=("periodic",), pace=2, cause="rises-again"),
     DecayForm("linear", _timed(LinearDecay), past=("clamp", "unbounded"), price=0.02),
     DecayForm("hold", lambda plan: ConstantDecay(), floored=False, price=0.05),
     DecayForm("1/sqrt", lambda plan: InverseSqrtDecay(max(plan.warmup_steps, 1)), floored=False, price=0.05),

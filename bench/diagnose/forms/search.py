@@ -24,6 +24,8 @@ STARTS = (0.0, 0.1, 0.01, 0.001, 1 / 3, 0.25, 0.04, 0.05)
 FLOORS = (0.0, 0.1, 0.01, 0.05, 0.2, 0.001)
 #: A warmup from more of the base LR than this is none.
 HIGHEST_START = 0.95
+#: With a higher floor than this, a line that goes on below it has any slope.
+HIGHEST_FLOOR = 0.3
 #: Hypotheses that are kept of each cause.
 KEPT = 3
 #: Rows that are compared first.
@@ -190,7 +192,7 @@ def _downs(rows: Rows, base: float, scaled: bool) -> Iterator[Down]:
                 for plan, lines in lines_of.items():
                     decay = decays[plan]
                     if decay is not None:
-                        d[lines] = falling(decay, past, end, n[lines])
+                        d[lines] = falling(decay, past, end, n[lines] * fall.pace)
                         spread[lines] = floor_slope(fall, decay, past, end, n[lines], d[lines])
                 for share in (FLOORS if fall.floored else FLOORS[:1]) if scaled else (None,):
                     if share is not None:
@@ -201,6 +203,7 @@ def _downs(rows: Rows, base: float, scaled: bool) -> Iterator[Down]:
                     low = np.where(np.isnan(d).any(axis=1), np.inf, low)
                     if fall.floored and share is None:
                         low = np.maximum(low, 0.0)
+                        high = np.minimum(high, HIGHEST_FLOOR * base) if past == "unbounded" else high
                     if (low <= high).any():
                         yield Down(fall, past, end, low, high, share)
 

@@ -108,8 +108,8 @@ class LoggedLengths:
 
 def seen(t: Steps, y: Floats, tol: Floats, base: float) -> LoggedLengths:
     """The lengths that the rows tell."""
-    turns = np.flatnonzero(y[1:] < y[:-1] - tol[1:] - tol[:-1])
-    turn = int(turns[0]) if turns.size else int(np.argmax(y))
+    falls = np.flatnonzero(np.maximum.accumulate(y) - y > 2 * tol)
+    turn = int(np.argmax(y[: falls[0] + 1] if falls.size else y))
     top = int(np.argmax(y[: turn + 1] >= y[turn] - tol[turn]))
     before = int(t[top - 1]) + 1 if top else 0
     after = int(t[top + 1]) if top + 1 < t.size else int(t[top]) + 1

@@ -17,6 +17,7 @@ from reference import (
     CosineAnnealingLR,
     CosineDecay,
     Decay,
+    Delayed,
     ExponentialDecay,
     ExponentialLR,
     InverseSqrtDecay,
@@ -112,6 +113,9 @@ def last_step(schedule: Schedule) -> int | None:
         return len(schedule.metrics)
     if isinstance(schedule, LambdaLR):
         return last_step(schedule.lr_lambda)
+    if isinstance(schedule, Delayed):
+        inner = last_step(schedule.schedule)
+        return None if inner is None else inner + schedule.steps
     ends = [last_step(part) for part in getattr(schedule, "schedulers", ())]
     if isinstance(schedule, SequentialLR):
         last = ends[-1]
@@ -142,6 +146,8 @@ def resized(warmup: Warmup, steps: int, **over: float) -> Warmup:
 def anatomy(schedule: Schedule, base: float, total: int | None) -> Anatomy:
     """Split an expected schedule into its parts."""
     pair, pair_base = as_pair(schedule, base)
+    if pair is not None and pair.convention.clock == "meeting":  # no part of it can be changed alone
+        pair, pair_base = None, base
     if pair is not None and total is None:
         length = decay_length(pair.decay)
         if length is not None:

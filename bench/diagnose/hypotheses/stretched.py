@@ -123,7 +123,7 @@ def roundest(numbers: range) -> list[int]:
     """Members of a range to try: its middle, and the one with the most trailing zeros.
 
     >>> roundest(range(953, 1049)), roundest(range(7, 8))
-    ([1000], [7])
+    ([1001, 1000], [7])
     """
     if not numbers:
         return []

@@ -18,6 +18,7 @@ from bench.__main__ import main
 from bench.diagnose.core.causes import CAUSES, group_of
 from bench.diagnose.examine import LogDiagnosis, examine
 from bench.diagnose.examples import demo
+from bench.diagnose.examples.public.report import SHARES
 from bench.diagnose.follow import follow
 from bench.diagnose.log.read_log import read_log
 from bench.diagnose.show.text import headline
@@ -210,7 +211,7 @@ def test_the_public_score_is_not_wrapped_in_a_pipe(
     assert "right or half" in head
     rows = [line for line in lines if re.search(r"\d \[\d+, \d+\]", line)]
     assert len(rows) >= 3
-    assert all(len(re.findall(r"\[\d+, \d+\]", row)) == 5 for row in rows)
+    assert all(len(re.findall(r"\[\d+, \d+\]", row)) == len(SHARES) + 1 for row in rows)
 
 
 @pytest.mark.usefixtures("few")

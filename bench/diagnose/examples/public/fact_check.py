@@ -33,10 +33,10 @@ def facts_are_right(diagnosis: Diagnosis, steps: NDArray[np.int64], lrs: Floats,
     peak = float(np.abs(y).max())
     if peak == 0:
         return "zero" in named or "constant" in named
-    below = named.get("negative")
-    if (y < -SAID * peak).any():
-        if below is None or abs(int(below.numbers["first"]) - int(t[np.flatnonzero(y < 0)[0]])) > stride:
-            return False
+    below, first_below = named.get("negative"), int(t[np.argmax(y < 0)])
+    said = below is not None and abs(int(below.numbers["first"]) - first_below) <= stride
+    if (y < -SAID * peak).any() and not said:
+        return False
     if (y == 0).mean() > SAID and "zero" not in named:
         return False
     if "constant" in named:
@@ -74,7 +74,7 @@ def _follows(phase: dict[str, Any], t: Floats, y: Floats, peak: float) -> bool:
     back = np.maximum.accumulate(way * y) - way * y
     if back.max() > CLOSE * peak or abs(y[0] - ends[0]) > CLOSE * peak or abs(y[-1] - ends[1]) > CLOSE * peak:
         return False
-    x = (t - t[0]) / (t[-1] - t[0])
+    x = np.interp(t, [t[0], t[-1]], [0.0, 1.0])
     curve = str(phase["curve"])
     if curve in ("", "faster", "slower", "unevenly"):
         return True

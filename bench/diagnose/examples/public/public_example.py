@@ -29,6 +29,9 @@ HELD_OUT = 10_000
 ATTEMPTS = 2000
 #: Schedules that are a mistake by themselves, and which: they are drawn for that one only.
 ALWAYS_FAULTY = {"timm-cosine-default": "decay-counts-from-zero", "torch-chained": "clock-through-warmup"}
+#: Schedules with a number that is no setting (a stair's length, a ratio): with the settings alone another clock or a
+#: factor is another such number.
+OWN_NUMBERS = ("torch-step", "torch-exponential", "torch-linear-multistep", "timm-step", "detectron2-multistep")
 #: Healthy schedules that these causes describe rightly, too: DeepSpeed's first two updates do have an LR of 0.
 ALSO_RIGHT = {name: ("zero-twice",) for name in SCHEDULES if name.startswith("deepspeed")}
 
@@ -154,6 +157,7 @@ def public_example(seed: int, label: str | None = None) -> PublicExample:
             mistake = labels[chosen][int(rng.integers(len(labels[chosen])))]
             faulty = mistake.make(rng, run)
             modes, right, near = possible_modes(run, mistake.modes), mistake.right, mistake.near
+            modes = [mode for mode in modes if mode != SETTINGS or schedule.name not in OWN_NUMBERS]
         if faulty is None or not modes:
             continue
         logging = draw_logging(rng, len(faulty.lrs), degraded)
