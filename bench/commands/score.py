@@ -17,7 +17,7 @@ Scored = TypeVar("Scored")
 #: The two generators; neither imports the other.
 GENERATORS = ("own", "public")
 #: The complete table of the public examples is wider than a terminal of 80 columns.
-TABLE_WIDTH = 170
+TABLE_WIDTH = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -28,7 +28,7 @@ def level_fits(data: LoggedLRs) -> Iterator[Fit]:
     if not 0 < drops.size <= DROPS or drops[0] <= first or (np.diff(edges) < ROWS).any():
         return
     levels = [float(np.median(y[a:b])) for a, b in itertools.pairwise(edges)]
-    if levels[-1] <= 0 or max(b / a for a, b in itertools.pairwise(levels)) > FACTOR:
+    if y[first:].min() <= 0 or max(b / a for a, b in itertools.pairwise(levels)) > FACTOR:
         return
     base = data.base if data.base is not None else short_decimals(levels[0], float(tol[first] / levels[0]))[0]
     error = float(np.max(tol[first:] / y[first:]))
