@@ -24,7 +24,7 @@ STARTS = (0.0, 0.1, 0.01, 0.001, 1 / 3, 0.25, 0.04, 0.05)
 FLOORS = (0.0, 0.1, 0.01, 0.05, 0.2, 0.001)
 #: A warmup from more of the base LR than this is none.
 HIGHEST_START = 0.95
-#: With a higher floor than this, a line that goes on below it has any slope.
+#: With a higher floor than this, a line that continues below it has any slope.
 HIGHEST_FLOOR = 0.3
 #: Hypotheses that are kept of each cause.
 KEPT = 3
