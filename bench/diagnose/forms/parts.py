@@ -143,7 +143,7 @@ EPSILON = 1e-9
 FALLS = (
     DecayForm("cosine", _timed(CosineDecay), past=("clamp", "periodic", "restart", "early")),
     DecayForm("shrinking waves", _shrinking, past=("restart",), price=0.05, shrinks=True),
-    DecayForm("whole wave", _timed(CosineDecay), past=("periodic",), pace=2, cause="rises-again"),
+    DecayForm("whole wave", _timed(CosineDecay), past=("periodic",), price=1.0, pace=2, cause="rises-again"),
     DecayForm("linear", _timed(LinearDecay), past=("clamp", "unbounded"), price=0.02),
     DecayForm("hold", lambda plan: ConstantDecay(), floored=False, price=0.05),
     DecayForm("1/sqrt", lambda plan: InverseSqrtDecay(max(plan.warmup_steps, 1)), floored=False, price=0.05),

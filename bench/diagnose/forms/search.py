@@ -90,7 +90,7 @@ def search(data: LoggedLRs) -> list[Hypothesis]:
     follow = [trial for trial in all_trials if trial.cause == "follows"]
     others = [trial for trial in all_trials if trial.cause != "follows"]
     found = _explained(data, [(trial, SAME_CLOCK) for trial in follow], scaled=False)
-    if not found:
+    if not any(f.cause == "follows" for f in found):
         pairs = [(trial, clock) for trial in follow for clock in clocks(plan, what)]
         found = _explained(data, pairs, scaled=True)
         found += _explained(data, [(trial, SAME_CLOCK) for trial in others], scaled=False)
