@@ -72,7 +72,7 @@ def averaged() -> None:
 
 
 def resumed(load: str, make: Callable[[Optimizer], Any] = warm_cosine, then: Any = None) -> None:
-    """The second half of a run; `load`: o(ptimizer) and s(cheduler) for a state that is loaded, + for steps."""
+    """The second half of a run; `load`: o for the state of the optimizer, s for that of the scheduler, + for steps."""
     before = adam()
     scheduler = make(before)
     loop(before, scheduler, UPDATES // 2)
