@@ -14,7 +14,7 @@ from bench.diagnose.hypotheses.evidence import gather_evidence
 from .rank import ScoredHypothesis, best_of, scored
 
 #: Known forms whose mistakes are tried one by one.
-MEANT = 6
+MEANT = 8
 
 
 def by_forms(trace: Trace, data: LoggedLRs) -> list[ScoredHypothesis]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.diagnose.core.diagnosis import FITS
 from bench.diagnose.fit.fit import LoggedLRs
-from reference import Convention, Decay, LinearWarmup, Schedule, Warmup, WarmupDecay
+from reference import Convention, Decay, Delayed, LinearWarmup, Schedule, Warmup, WarmupDecay
 from reference.check import Rates, Steps
 
 from .found import at_base, delayed
@@ -27,7 +27,7 @@ LR_END = 1e-7
 #: schedule some steps ahead, or late where it waits.
 SHIFTS = (0, 1, 2, 3, 4, 5, 6, 7, 8, -1, -2, -3, -4, -5, -6)
 #: Warmups and decays that are combined, the best of each.
-WARMUPS, DECAYS = 2, 5
+WARMUPS, DECAYS = 2, 16
 #: A form must explain this share of the rows, and at least this many of them.
 SHARE, ROWS = 0.04, 4
 
@@ -71,7 +71,22 @@ def closest(data: LoggedLRs) -> list[Schedule]:
             scored.append((rows, whole.price, delayed(whole.make(plan, base), int(late))))
     scored.sort(key=lambda s: (-s[0], s[1]))
     enough = max(ROWS, SHARE * data.t.size)
-    return [schedule for rows, _, schedule in scored[: WARMUPS * DECAYS] if rows >= enough]
+    best: dict[tuple[str, ...], Schedule] = {}
+    for rows, _, schedule in scored:
+        if rows >= enough:
+            best.setdefault(kind_of(schedule), schedule)
+    return list(best.values())
+
+
+def kind_of(schedule: Schedule) -> tuple[str, ...]:
+    """What a form is but for its numbers: forms of one kind that explain the same rows are one guess."""
+    if isinstance(schedule, Delayed):
+        return "delayed", *kind_of(schedule.schedule)
+    if not isinstance(schedule, WarmupDecay):
+        return (type(schedule).__name__,)
+    decay = schedule.decay
+    floored = "floored" if getattr(decay, "min_lr", 0.0) else ""
+    return schedule.convention.clock, type(decay).__name__, str(getattr(decay, "shape", "")), floored
 
 
 def explained(data: LoggedLRs, rates: Rates) -> Bools:

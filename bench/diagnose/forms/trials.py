@@ -138,8 +138,9 @@ def clocks(plan: Lengths, what: LoggedLengths) -> Iterator[Clock]:
     beyond = 0.5 * (what.last > BEYOND * plan.total_steps)
     for n in _treads(plan, what):
         yield Clock("per-epoch", every=n, parameters={"n": n}, extra=beyond)
-    if what.strided_by > 1 and beyond:
-        yield Clock("steps-in-batches", every=what.strided_by, parameters={"n": what.strided_by, "k": what.strided_by})
+    for k in TIMES if beyond else ():
+        if what.strided_by % k == 0:
+            yield Clock("steps-in-batches", every=k, parameters={"n": k, "k": k})
 
 
 def ragged(plan: Lengths, what: LoggedLengths) -> Iterator[Clock]:
@@ -212,8 +213,9 @@ def _warmups(w: int, total: int, what: LoggedLengths) -> Iterator[Variant]:
 
 
 def _slower(w: int, total: int, what: LoggedLengths) -> Iterator[Variant]:
+    beyond = 0.5 * (what.last > BEYOND * total)
     for k in FACTORS:
-        yield Variant("too-slow", Lengths(w * k, total * k), parameters={"k": k, "n": k})
+        yield Variant("too-slow", Lengths(w * k, total * k), parameters={"k": k, "n": k}, extra=beyond)
 
 
 def _epochs(w: int, total: int, what: LoggedLengths) -> Iterator[Variant]:
