@@ -15,7 +15,7 @@ from bench.diagnose.hypotheses.anatomy import as_pair, values
 from reference import ConstantDecay, Schedule
 from suite.shared.words import counted
 
-#: Causes that say more about an LR that never moves.
+#: Causes that say more about an LR that never moves, besides what torch does to the expected schedule.
 MORE_SPECIFIC = ("lr-zero", "start-kept")
 
 
@@ -35,7 +35,7 @@ def as_finding(result: Diagnosis) -> Diagnosis:
     pair = None if result.expected is None else as_pair(result.expected, 1.0)[0]
     held = pair is not None and isinstance(pair.decay, ConstantDecay)  # a constant LR after its warmup is right
     specific = (*MORE_SPECIFIC, "warmup-lost") if held else MORE_SPECIFIC
-    if result.best is not None and result.tied and result.best.cause in specific:
+    if result.best is not None and result.tied and result.best.cause.startswith((*specific, "torch-")):
         return result
     trace, cause = result.trace, CAUSES["stuck"]
     value, rows = float(trace.lrs[0]), trace.lrs.size

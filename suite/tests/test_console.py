@@ -63,7 +63,7 @@ def test_an_ordinary_console_would_not() -> None:
 @pytest.mark.slow
 def test_a_log_cannot_write_to_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Names of columns and files, and what a user's module raises, come out as escapes and without markup."""
-    rows = "".join(f"{t},{min(1.0, t / 10)},{0.5 * min(1.0, t / 10)}\n" for t in range(40))
+    rows = "".join(f"{t},{min(1.0, t / 10)},{1.0 - t / 40}\n" for t in range(40))
     path = tmp_path / "\x1b[31mred[bold].csv"
     path.write_text(f"step,lr/\x1b[31mred,lr/\x9b32m[bold]:bug:\n{rows}")
     module = tmp_path / "lr_scheduler.py"
