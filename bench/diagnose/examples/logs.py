@@ -19,7 +19,9 @@ def get_lr(rng: Rng) -> DrawnRun:
     """get_lr() of a torch scheduler that multiplies."""
     decays = ("cosine", "step", "multistep", "polynomial")
     setting = dataclasses.replace(draw_torch_setting(rng, decays=decays), w=0, s=0.0, start="zero")
-    log = loops.get_lr_logged(lambda o: fall(setting, o, setting.total), setting.base, setting.total)
+    log = loops.torch_loop(
+        lambda o: fall(setting, o, setting.total), setting.base, setting.total, logged=loops.lr_computed
+    )
     return run(setting, log)
 
 

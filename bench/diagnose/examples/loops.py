@@ -172,6 +172,47 @@ def one_weight(lr: float) -> torch.optim.Optimizer:
     return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
 
 
+#: The states of an optimizer and its scheduler.
+States = tuple[dict[str, Any], dict[str, Any]]
+#: Makes optimizer and scheduler of the second process from the states of the first.
+Restore = Callable[[Build, float, States], tuple[torch.optim.Optimizer, Any]]
+
+
+def optimizer_first(build: Build, base: float, states: States) -> tuple[torch.optim.Optimizer, Any]:
+    """The wrong order: the optimizer's state is loaded, then the scheduler is built and its state loaded."""
+    optimizer = one_weight(base)
+    optimizer.load_state_dict(states[0])
+    scheduler = build(optimizer)
+    scheduler.load_state_dict(states[1])
+    return optimizer, scheduler
+
+
+def optimizer_alone(build: Build, base: float, states: States) -> tuple[torch.optim.Optimizer, Any]:
+    """A new scheduler on the optimizer's state."""
+    optimizer = one_weight(base)
+    scheduler = build(optimizer)
+    optimizer.load_state_dict(states[0])
+    return optimizer, scheduler
+
+
+def scheduler_alone(build: Build, base: float, states: States) -> tuple[torch.optim.Optimizer, Any]:
+    """The scheduler's state on a new optimizer."""
+    optimizer = one_weight(base)
+    scheduler = build(optimizer)
+    scheduler.load_state_dict(states[1])
+    return optimizer, scheduler
+
+
+def lr_in_use(optimizer: torch.optim.Optimizer, scheduler: Any) -> float:
+    """The LR of the next update."""
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def lr_computed(optimizer: torch.optim.Optimizer, scheduler: Any) -> float:
+    """What get_lr() gives, which is not the LR in use."""
+    return float(scheduler.get_lr()[0])
+
+
 def torch_loop(
     build: Build,
     base: float,
@@ -179,11 +220,13 @@ def torch_loop(
     *,
     after_build: Callable[[torch.optim.Optimizer], None] | None = None,
     resume: int | None = None,
+    restore: Restore = optimizer_first,
+    logged: Callable[[torch.optim.Optimizer, Any], float] = lr_in_use,
 ) -> LoggedRun:
     """The ordinary loop around a torch scheduler.
 
-    `after_build` may change the optimizer; at `resume` the states are loaded in the wrong order: the optimizer's,
-    then the scheduler is built and its state loaded.
+    `after_build` may change the optimizer; at `resume` a second process continues with what `restore` makes of the
+    states; `logged`: the LR that the log gets.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -194,45 +237,8 @@ def torch_loop(
         lrs = []
         for t in range(updates):
             if t == resume:
-                states = optimizer.state_dict(), scheduler.state_dict()
-                optimizer = one_weight(base)
-                optimizer.load_state_dict(states[0])
-                scheduler = build(optimizer)
-                scheduler.load_state_dict(states[1])
-            lrs.append(float(optimizer.param_groups[0]["lr"]))
-            optimizer.step()
-            scheduler.step()
-    return list(range(updates)), lrs
-
-
-def half_restored(build: Build, base: float, updates: int, at: int, kept: str) -> LoggedRun:
-    """A run that is continued at a step with one of its two states: the ``optimizer``'s or the ``scheduler``'s."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        optimizer = one_weight(base)
-        scheduler = build(optimizer)
-        lrs = []
-        for t in range(updates):
-            if t == at:
-                states = {"optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
-                optimizer = one_weight(base)
-                scheduler = build(optimizer)
-                {"optimizer": optimizer, "scheduler": scheduler}[kept].load_state_dict(states[kept])
-            lrs.append(float(optimizer.param_groups[0]["lr"]))
-            optimizer.step()
-            scheduler.step()
-    return list(range(updates)), lrs
-
-
-def get_lr_logged(build: Build, base: float, updates: int) -> LoggedRun:
-    """The log calls get_lr() of a torch scheduler."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        optimizer = one_weight(base)
-        scheduler = build(optimizer)
-        lrs = []
-        for _ in range(updates):
-            lrs.append(float(scheduler.get_lr()[0]))
+                optimizer, scheduler = restore(build, base, (optimizer.state_dict(), scheduler.state_dict()))
+            lrs.append(logged(optimizer, scheduler))
             optimizer.step()
             scheduler.step()
     return list(range(updates)), lrs

@@ -28,7 +28,9 @@ def fresh_schedule(rng: Rng) -> DrawnRun:
     """torch continues with the optimizer's state only."""
     setting = draw_torch_setting(rng, decays=("cosine", "linear", "multistep"))
     at = int(setting.total * rng.uniform(0.2, 0.7))
-    log = loops.half_restored(lambda o: sequential(setting, o), setting.base, setting.total, at, "optimizer")
+    log = loops.torch_loop(
+        lambda o: sequential(setting, o), setting.base, setting.total, resume=at, restore=loops.optimizer_alone
+    )
     return run(setting, log)
 
 
@@ -36,7 +38,9 @@ def scheduler_state_only(rng: Rng) -> DrawnRun:
     """torch continues with the scheduler's state only, without a warmup."""
     setting = dataclasses.replace(draw_torch_setting(rng, decays=("cosine", "linear")), w=0, s=0.0, start="zero")
     at = int(setting.total * rng.uniform(0.2, 0.7))
-    log = loops.half_restored(lambda o: fall(setting, o, setting.total), setting.base, setting.total, at, "scheduler")
+    log = loops.torch_loop(
+        lambda o: fall(setting, o, setting.total), setting.base, setting.total, resume=at, restore=loops.scheduler_alone
+    )
     return run(setting, log)
 
 

@@ -44,14 +44,13 @@ class Lengths:
 class WarmupForm:
     """A way to warm up: `make` gives the warmup of W steps from a factor, `start` counts its steps.
 
-    `free`: whether the first factor s enters as s + (1 − s)·x, so that it can be read off the rows; `price`: how much
-    rarer it is than the plain line.
+    The first factor s enters as s + (1 − s)·x, so that it can be read off the rows. `price`: how much rarer it is than
+    the plain line.
     """
 
     name: str
     make: Callable[[int, float], Warmup]
     start: str
-    free: bool
     price: float
 
     def factors(self, plan: Lengths, first: float) -> WarmupDecay:
@@ -62,10 +61,10 @@ class WarmupForm:
 
 #: The lines of all libraries: t/W, (t + 1)/W and t/(W − 1), each from any factor; and no warmup at all.
 RISES = (
-    WarmupForm("t/W", LinearWarmup, "zero", True, 0.0),
-    WarmupForm("(t+1)/W", LinearWarmup, "first", True, 0.02),
-    WarmupForm("t/(W-1)", LinearWarmup, "linspace", True, 0.05),
-    WarmupForm("ln(t+1)/ln(W)", LogWarmup, "linspace", True, 0.2),
+    WarmupForm("t/W", LinearWarmup, "zero", 0.0),
+    WarmupForm("(t+1)/W", LinearWarmup, "first", 0.02),
+    WarmupForm("t/(W-1)", LinearWarmup, "linspace", 0.05),
+    WarmupForm("ln(t+1)/ln(W)", LogWarmup, "linspace", 0.2),
 )
 
 

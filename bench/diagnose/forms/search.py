@@ -157,14 +157,14 @@ def _whole(rows: Rows, base: float, scaled: bool) -> Iterator[Found]:
 def _ups(rows: Rows, base: float, scaled: bool) -> Iterator[Up]:
     zero = np.zeros(rows.phi.shape)
     bare = np.array([trial.lost or not trial.plan.warmup_steps for trial, _ in rows.pairs])
-    plans = [trial.plan for trial, _ in rows.pairs]
+    lines_of = grouped([trial.plan for trial, _ in rows.pairs])
     if bare.any():
         known, slope = (zero, zero + base) if scaled else (zero + base, zero)
         low, high = unknown(rows.inside, rows.y, rows.tol, known, slope, base)
         yield Up(None, np.where(bare, low, np.inf), np.where(bare, high, -np.inf), 1.0 if scaled else None)
     for rise in RISES:
         x = np.ones(rows.phi.shape)
-        for plan, lines in grouped(plans).items():
+        for plan, lines in lines_of.items():
             if plan.warmup_steps:
                 x[lines] = rise.factors(plan, 0.0)(np.minimum(rows.phi[lines], plan.warmup_steps))
         for first in STARTS if scaled else (None,):
@@ -223,8 +223,6 @@ def _joined(trial: Variant, clock: Clock, up: Up, down: Down, k: int, base: floa
     price = (up.rise.price if up.rise else 0.0) + down.fall.price + trial.extra + clock.extra
     price += 0.05 * (down.end == "closed") + 0.05 * (down.past != "clamp")
     if up.first is None or down.share is None:
-        if up.low[k] > up.high[k] or down.low[k] > down.high[k]:
-            return None
         first, dear = roundest(float(up.low[k]), float(up.high[k]), (*STARTS, 1 / (trial.plan.warmup_steps + 1)))
         if not down.fall.floored:
             return FoundParts(trial, clock, base, price + dear, up.rise, down.fall, down.past, down.end, first, 0.0)

@@ -100,6 +100,10 @@ class LoggedLengths:
         low, high = self.peak[0] - SPARE, self.peak[-1] + SPARE
         return low <= warmup_steps and (warmup_steps <= high or self.peak[-1] > self.last)
 
+    def beyond(self, total_steps: int) -> float:
+        """What an explanation costs more whose log does not count updates although the numbers say so; else 0."""
+        return 0.5 * (self.last > BEYOND * total_steps)
+
     @property
     def updates(self) -> int:
         """The updates of the run as far as it was logged."""
@@ -132,15 +136,19 @@ def clocks(plan: Lengths, what: LoggedLengths) -> Iterator[Clock]:
     estimates = _around(plan.warmup_steps, what.peak)
     for n in sorted({*TIMES, *(n for n in estimates if n <= MOST_TIMES)}):
         rows = n * what.updates <= plan.total_steps + n * max(1, what.stride)
-        odd = n > MOST_USUAL and n & (n - 1) != 0
-        yield Clock("log-rows" if rows else "per-step" if odd else "per-process", times=n, parameters={"n": n})
+        yield Clock("log-rows" if rows else "per-process" if usual(n) else "per-step", times=n, parameters={"n": n})
         yield Clock("micro-batch", times=n, ahead=n - 1, parameters={"k": n}, extra=0.02)
-    beyond = 0.5 * (what.last > BEYOND * plan.total_steps)
+    beyond = what.beyond(plan.total_steps)
     for n in _treads(plan, what):
         yield Clock("per-epoch", every=n, parameters={"n": n}, extra=beyond)
     for k in TIMES if beyond else ():
         if what.strided_by % k == 0:
             yield Clock("steps-in-batches", every=k, parameters={"n": k, "k": k})
+
+
+def usual(n: int) -> bool:
+    """Whether a number is one of processes or micro-batches, and not of the updates of an epoch."""
+    return n <= MOST_USUAL or n & (n - 1) == 0
 
 
 def ragged(plan: Lengths, what: LoggedLengths) -> Iterator[Clock]:
@@ -185,7 +193,7 @@ def _trials(plan: Lengths, what: LoggedLengths) -> Iterator[Variant]:
         yield from _warmups(w, total, what)
         yield from _slower(w, total, what)
         yield from _epochs(w, total, what)
-    beyond = 0.5 * (what.last > BEYOND * total)
+    beyond = what.beyond(total)
     for other in dict.fromkeys((*(total * k for k in FACTORS), total + w)):
         if other > total:
             yield Variant(
@@ -213,7 +221,7 @@ def _warmups(w: int, total: int, what: LoggedLengths) -> Iterator[Variant]:
 
 
 def _slower(w: int, total: int, what: LoggedLengths) -> Iterator[Variant]:
-    beyond = 0.5 * (what.last > BEYOND * total)
+    beyond = what.beyond(total)
     for k in FACTORS:
         yield Variant("too-slow", Lengths(w * k, total * k), parameters={"k": k, "n": k}, extra=beyond)
 
@@ -225,5 +233,4 @@ def _epochs(w: int, total: int, what: LoggedLengths) -> Iterator[Variant]:
         n = total // e
         short = round(w / n)
         if n > 1 and 1 <= short < e - 2:
-            usual = n <= MOST_USUAL or n & (n - 1) == 0
-            yield Variant("per-step", Lengths(short, e), parameters={"n": n}, extra=0.1 + 1.5 * usual)
+            yield Variant("per-step", Lengths(short, e), parameters={"n": n}, extra=0.1 + 1.5 * usual(n))

@@ -105,6 +105,19 @@ def test_ignite(event: str, cause: str) -> None:
     assert causes(recorder) == {cause}
 
 
+def accumulated(accelerator: Any, model: Any, optimizer: Any, scheduler: Any, batches: Any) -> Recorder:
+    """The training loop of accelerate's documentation under gradient accumulation, recorded."""
+    with Recorder() as recorder:
+        for _ in range(EPOCHS):
+            for x, y in batches:
+                with accelerator.accumulate(model):
+                    accelerator.backward(nn.functional.mse_loss(model(x), y))
+                    optimizer.step()
+                    scheduler.step()
+                    optimizer.zero_grad()
+    return recorder
+
+
 @need("accelerate")
 @pytest.mark.parametrize("prepared", [True, False])
 def test_accelerate_steps_a_prepared_scheduler_where_it_updates(prepared: bool) -> None:
@@ -118,14 +131,7 @@ def test_accelerate_steps_a_prepared_scheduler_where_it_updates(prepared: bool) 
     batches: Any = data()
     model, optimizer, batches = accelerator.prepare(model, optimizer, batches)
     scheduler = accelerator.prepare(scheduler) if prepared else scheduler
-    with Recorder() as recorder:
-        for _ in range(EPOCHS):
-            for x, y in batches:
-                with accelerator.accumulate(model):
-                    accelerator.backward(nn.functional.mse_loss(model(x), y))
-                    optimizer.step()
-                    scheduler.step()
-                    optimizer.zero_grad()
+    recorder = accumulated(accelerator, model, optimizer, scheduler, batches)
     assert causes(recorder) == {"" if prepared else "micro-batch"}
 
 
@@ -140,14 +146,7 @@ def test_the_scheduler_inside_an_accelerated_one_is_read(length: int, cause: str
     optimizer: Any = AdamW(model.parameters(), lr=0.1)
     parts: Any = accelerator.prepare(model, optimizer, data(), CosineAnnealingLR(optimizer, length))
     model, optimizer, batches, scheduler = parts
-    with Recorder() as recorder:
-        for _ in range(EPOCHS):
-            for x, y in batches:
-                with accelerator.accumulate(model):
-                    accelerator.backward(nn.functional.mse_loss(model(x), y))
-                    optimizer.step()
-                    scheduler.step()
-                    optimizer.zero_grad()
+    recorder = accumulated(accelerator, model, optimizer, scheduler, batches)
     (series,) = recorder.planned()
     assert series.plan is not None
     assert series.plan.words == f"CosineAnnealingLR from 0.1 to 0 over {length} steps"
