@@ -1,0 +1,1 @@
+"""The known deviations of each library, and the readings of its documentation."""

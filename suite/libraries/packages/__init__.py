@@ -1,0 +1,1 @@
+"""Packages of schedules and optimizers alone."""

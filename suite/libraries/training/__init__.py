@@ -1,0 +1,1 @@
+"""Frameworks with a training loop, and their schedules."""
