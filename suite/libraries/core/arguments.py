@@ -42,7 +42,7 @@ class Arguments(Mapping[str, Any]):
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(f"{name} is no argument; there are {', '.join(self._numbers)}") from None
+            raise AttributeError(f"{name} is not an argument; there are {', '.join(self._numbers)}") from None
 
     def but(self, **changes: Any) -> Arguments:
         """The same arguments with some changed."""

@@ -16,7 +16,7 @@ WARMUP, TOTAL, BEYOND = 4, 12, 4
 BASE_LR, SMALL_LR = 1.0, 3e-4
 #: A backbone at its own LR, and a head at the optimizer's.
 GROUPS = (0.1, 1.0)
-#: Warmups of no, one, all but one, all and more steps than the run has; and one that is no integer.
+#: Warmups of no, one, all but one, all and more steps than the run has; and a fraction.
 LENGTHS = {"w0": 0, "w1": 1, f"w{TOTAL - 1}": TOTAL - 1, f"w{TOTAL}": TOTAL, f"w{TOTAL + 2}": TOTAL + 2, "w4.5": 4.5}
 #: In the middle of the warmup, and of the decay.
 CHECKPOINTS = (2, 7)
