@@ -33,7 +33,7 @@ def judge_library(case: LibraryCase, run: LibraryRun) -> Verdict:
     if run.stage == "import":
         detail = f"{run.error} while the file was loaded: {run.message}"
         return Verdict("deviates", "error", detail=detail, channel="import")
-    if run.stage == "construction" and run.error in CLEAR and case.rule != "follows":
+    if run.stage == "construction" and run.error in CLEAR and (case.rule == "between" or _due(case)[0] is None):
         return Verdict("follows", detail=f"refused: {run.message}")
     found = sorted(_deviations(case, run), key=lambda verdict: list(LIBRARY_CHANNELS).index(verdict.channel))
     return dataclasses.replace(found[0], others=tuple(found[1:])) if found else Verdict("follows")
@@ -58,13 +58,19 @@ def _table(run: LibraryRun, groups: int) -> Rates:
 
 
 def _due(case: LibraryCase) -> tuple[Rates, Rates] | tuple[None, None]:
-    """The least and the greatest LR that is right at each update; None where only bounds are known."""
+    """The least and the greatest LR that is right at each update; None where only bounds are known.
+
+    A reference that excludes the arguments leaves the bounds.
+    """
     if case.rule == "within":
         return None, None
     if case.rule == "between":
         both = np.array([case.due(warmup_steps=length) for length in (WARMUP, WARMUP + 1)])
         return both.min(axis=0), both.max(axis=0)
-    due = case.due()
+    try:
+        due = case.due()
+    except ValueError:
+        return None, None
     return due, due
 
 

@@ -77,7 +77,10 @@ def _crossed(plain: LibraryCase) -> Iterator[LibraryCase]:
     schedule, usual = plain.schedule, plain.arguments
     yield from _with_lrs(plain)
     for name, numbers in schedule.variants.items():
-        yield from _with_lrs(dataclasses.replace(plain, axis=name, arguments=usual.but(**numbers)))
+        variant = dataclasses.replace(plain, axis=name, arguments=usual.but(**numbers))
+        yield from _with_lrs(variant)
+        if not schedule.rate:
+            yield dataclasses.replace(variant, axis=f"{name}-tensor", tensor=True)
     if "warmup_steps" in schedule.takes:
         for name, length in LENGTHS.items():
             rule = "between" if length != int(length) else "within" if length > TOTAL else "follows"

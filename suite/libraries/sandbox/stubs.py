@@ -75,6 +75,14 @@ class StubModule(types.ModuleType):
         return Stub()
 
 
+def _importer() -> str:
+    """The name of the module whose import statement is being executed."""
+    frame: types.FrameType | None = sys._getframe(2)
+    while frame is not None and "importlib" in frame.f_code.co_filename:
+        frame = frame.f_back
+    return "" if frame is None else str(frame.f_globals.get("__name__"))
+
+
 class LibraryFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds every module that a library's files or a script of ours import.
 
@@ -86,6 +94,7 @@ class LibraryFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self._files, self._stand_ins = files, stand_ins
         self._real = REAL | set(real)
         self._own = {SCRIPT}
+        self._tops = {path.partition("/")[0].removesuffix(".py") for path in files}
 
     def _file(self, full: str) -> str | None:
         head = full.replace(".", "/")
@@ -98,19 +107,17 @@ class LibraryFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def find_spec(self, full: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
         """The module for an import by the library or by a script; None for one by torch, say."""
-        if full in self._stand_ins or self.has(full) or self._is_stubbed(full):
+        importer = _importer()
+        if importer == SCRIPT and full.partition(".")[0] in self._tops and not self.has(full):
+            return None  # another release has it: the script's ImportError
+        if full in self._stand_ins or self.has(full) or self._is_stubbed(full, importer):
             file = self._file(full)
             package = file is None or file.endswith("__init__.py")
             return importlib.machinery.ModuleSpec(full, self, origin=file, is_package=package)
         return None
 
-    def _is_stubbed(self, full: str) -> bool:
-        if full.partition(".")[0] in self._real:
-            return False
-        frame: types.FrameType | None = sys._getframe(2)
-        while frame is not None and "importlib" in frame.f_code.co_filename:
-            frame = frame.f_back
-        return frame is not None and frame.f_globals.get("__name__") in self._own
+    def _is_stubbed(self, full: str, importer: str) -> bool:
+        return full.partition(".")[0] not in self._real and importer in self._own
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType | None:
         """A stub where there is no file."""
