@@ -1,4 +1,7 @@
-"""The cache of torch's own files, one folder per release: written atomically, and verified on every read."""
+"""The cache of torch's own files, one folder per release: written atomically, and verified on every read.
+
+Other libraries' files are kept beside them in the same way (`suite.libraries.wheels`): `read_folder`, `put`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import platformdirs
@@ -72,7 +75,8 @@ def folder(release: str) -> Path:
     return root() / f"torch-{release}"
 
 
-def _manifest(files: Mapping[str, bytes]) -> bytes:
+def manifest(files: Mapping[str, bytes]) -> bytes:
+    """What SHA256SUMS says of these files."""
     lines = (f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
     return "".join(lines).encode()
 
@@ -86,12 +90,12 @@ def known() -> Mapping[str, str]:
 
 def genuine(release: str, files: Mapping[str, bytes]) -> bool:
     """Whether these are the published files; always True for a release that the repository does not list yet."""
-    return known().get(release) in (None, hashlib.sha256(_manifest(files)).hexdigest())
+    return known().get(release) in (None, hashlib.sha256(manifest(files)).hexdigest())
 
 
 def add_to_known() -> list[str]:
     """Add the cached releases that the list in the repository lacks; return them."""
-    new = {release: hashlib.sha256(_manifest(read(release) or {})).hexdigest() for release in cached()}
+    new = {release: hashlib.sha256(manifest(read(release) or {})).hexdigest() for release in cached()}
     table = {**new, **known()}
     lines = (f"{table[release]}  torch-{release}/{SUMS}\n" for release in sorted(table, key=numbers))
     added = [release for release in new if release not in known()]
@@ -100,19 +104,30 @@ def add_to_known() -> list[str]:
     return added
 
 
-def _stored(release: str) -> tuple[dict[str, bytes] | None, str]:
-    """The verified files of a release, or None and what is wrong with them."""
-    home = folder(release)
+def read_folder(home: Path, names: Iterable[str] | None = None) -> tuple[dict[str, bytes] | None, str]:
+    """The files of a folder as its manifest says, or None and what is wrong with them; nothing where it is absent.
+
+    `names`: the files that it must have; by default those that the manifest lists.
+    """
     try:
-        files = {name: (home / name).read_bytes() for name in FILES}
-        intact = (home / SUMS).read_bytes() == _manifest(files)
+        sums = (home / SUMS).read_bytes()
+        listed = (line.partition("  ")[2] for line in sums.decode(errors="replace").splitlines())
+        files = {name: (home / name).read_bytes() for name in (listed if names is None else names)}
     except FileNotFoundError:
         return None, "incomplete" if home.exists() else ""
     except OSError as error:
         return None, f"unreadable ({error.strerror})"
-    if not intact:
+    except ValueError:  # a damaged manifest lists a name that no file can have
         return None, "damaged"
-    return (files, "") if genuine(release, files) else (None, "not the ones that torch published")
+    return (files, "") if files and sums == manifest(files) else (None, "damaged")
+
+
+def _stored(release: str) -> tuple[dict[str, bytes] | None, str]:
+    """The verified files of a release, or None and what is wrong with them."""
+    files, problem = read_folder(folder(release), FILES)
+    if files is None or genuine(release, files):
+        return files, problem
+    return None, "not the ones that torch published"
 
 
 def read(release: str) -> dict[str, bytes] | None:
@@ -145,22 +160,26 @@ def workspace(release: str) -> Iterator[Path]:
 
 
 def store(release: str, files: Mapping[str, bytes]) -> Path:
-    """Put the files of a release in the cache; raises ReleaseError unless they are the expected ones.
-
-    The folder is filled elsewhere and then renamed, so a reader sees all of it or nothing.
-    An altered folder is moved aside first.
-    """
+    """Put the files of a release in the cache; raises ReleaseError unless they are the expected ones."""
     if set(files) != set(FILES):
         raise ReleaseError(f"release={release} must have the files {', '.join(FILES)}, not {sorted(files)}")
     if not genuine(release, files):
         raise ReleaseError(f"release={release} was refused: the index's files differ from those that torch published")
-    target = folder(release)
-    with workspace(release) as work:
+    return put(folder(release), files, release)
+
+
+def put(target: Path, files: Mapping[str, bytes], label: str) -> Path:
+    """Make `target` a folder of these files and their manifest; `label` names the temporary folder.
+
+    The folder is filled elsewhere and then renamed, so a reader sees all of it or nothing.
+    An altered folder is moved aside first.
+    """
+    with workspace(label) as work:
         ready = work / "ready"
-        ready.mkdir()
-        for name, content in files.items():
+        for name, content in {**files, SUMS: manifest(files)}.items():
+            (ready / name).parent.mkdir(parents=True, exist_ok=True)
             (ready / name).write_bytes(content)
-        (ready / SUMS).write_bytes(_manifest(files))
+        target.parent.mkdir(parents=True, exist_ok=True)
         for attempt in range(_ATTEMPTS):
             try:
                 ready.rename(target)
@@ -169,7 +188,7 @@ def store(release: str, files: Mapping[str, bytes]) -> Path:
                     raise
             else:
                 return target
-            if read(release) == dict(files):  # another process was quicker
+            if read_folder(target)[0] == dict(files):  # another process was quicker
                 return target
             with contextlib.suppress(FileNotFoundError):  # another process moved the altered folder aside
                 target.rename(work / f"altered-{attempt}")

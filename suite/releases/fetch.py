@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from . import cache
 from .cache import ReleaseError
@@ -22,48 +23,76 @@ _STORAGE = {*_FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno
 
 #: Returns the kept files of a release; may use a folder for temporary files.
 Getter = Callable[[str, Path], Mapping[str, bytes]]
+Item = TypeVar("Item", bound=Hashable)
 
 
-class _Round:
-    """One round of downloads: a missing network or a full disk stops the other downloads too."""
+class Round(Generic[Item]):
+    """One round of downloads: a missing network or a full disk stops the other downloads too.
 
-    def __init__(self, getter: Getter, waits: tuple[float, ...]) -> None:
-        self.getter, self.waits = getter, waits
+    `work` fetches and stores one item, whose text is its name in messages.  After `patience` items in a row that find
+    no index, the network counts as missing.
+    """
+
+    def __init__(self, work: Callable[[Item], object], waits: tuple[float, ...] = WAITS, patience: int = 1) -> None:
+        self.work, self.waits = work, waits
+        self.patience = self._left = patience
         self.stop = threading.Event()
         self.reason = "was not fetched: interrupted"
 
-    def _try(self, release: str) -> None:
+    def _try(self, item: Item) -> None:
         try:
-            with cache.workspace(release) as work:
-                cache.store(release, self.getter(release, work))
+            self.work(item)
         except OSError as error:
             if error.errno in _STORAGE:
-                raise no_storage(release, error.strerror or str(error), full=error.errno in _FULL) from error
+                raise no_storage(str(item), error.strerror or str(error), full=error.errno in _FULL) from error
             raise
 
-    def fetch(self, release: str) -> str | None:
-        """Fetch one release with a few tries; return the reason if that fails."""
+    def fetch(self, item: Item) -> str | None:
+        """Fetch one item with a few tries; return the reason if that fails."""
         problem: Exception | None = None
         for wait in (0.0, *self.waits):
             if self.stop.wait(wait):
                 break
             try:
-                self._try(release)
+                self._try(item)
             except (NoWheel, NoStorage) as error:
                 problem = error
                 break
             except (ReleaseError, *UNREADABLE) as error:
                 problem = error
             else:
+                self._left = self.patience
                 return None
         if problem is None:
-            return f"release={release} {self.reason}"
-        if isinstance(problem, Unreachable | NoStorage):
+            return f"release={item} {self.reason}"
+        self._left -= isinstance(problem, Unreachable)
+        if isinstance(problem, NoStorage) or (isinstance(problem, Unreachable) and self._left <= 0):
             self.reason = str(problem).partition(" ")[2]
             self.stop.set()
         if isinstance(problem, ReleaseError):
             return str(problem)
-        return f"release={release} could not be fetched: {type(problem).__name__}: {problem}"
+        return f"release={item} could not be fetched: {type(problem).__name__}: {problem}"
+
+    def run(self, items: Iterable[Item], done: Callable[[Item], object], threads: int = THREADS) -> dict[Item, str]:
+        """Fetch the items, several at once; return the reason for each that could not be fetched."""
+        failed: dict[Item, str] = {}
+
+        def settle(item: Item) -> None:
+            reason = self.fetch(item)
+            if reason is not None:
+                failed[item] = reason
+            done(item)
+
+        requested = list(items)
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                for _ in pool.map(settle, requested):
+                    continue
+            except BaseException:  # Ctrl-C: no further downloads, no further tries
+                self.stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return {item: failed[item] for item in requested if item in failed}
 
 
 def fetch(
@@ -88,24 +117,13 @@ def fetch(
             done(release)
     if offline:
         return {release: _offline(release) for release in missing}
-    round_ = _Round(getter or PipIndex().files, waits)
-    failed: dict[str, str] = {}
+    obtain = getter or PipIndex().files
 
     def work(release: str) -> None:
-        reason = round_.fetch(release)
-        if reason is not None:
-            failed[release] = reason
-        done(release)
+        with cache.workspace(release) as folder:
+            cache.store(release, obtain(release, folder))
 
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for _ in pool.map(work, missing):
-                continue
-        except BaseException:  # Ctrl-C: no further downloads, no further tries
-            round_.stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return {release: failed[release] for release in missing if release in failed}
+    return Round(work, waits).run(missing, done, threads)
 
 
 def _offline(release: str) -> str:

@@ -12,14 +12,14 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from . import cache, user_pip
-from .cache import FILES, OLDEST, numbers
-from .remote_file import NoRanges, RemoteFile, Traffic, opener
+from .cache import FILES, OLDEST, ReleaseError, numbers
+from .remote_file import Traffic, in_parts, opener
 from .user_pip import NoWheel
 
 #: The releases listed in the repository: used when the index cannot be asked.
@@ -78,6 +78,12 @@ def _listed(python: str) -> str:
     return user_pip.run(("-vv", "index", "versions", "torch", *_wheel_for(python))).stdout
 
 
+def count_answers(text: str, traffic: Traffic) -> None:
+    """Count the pages that pip says it has read."""
+    for match in _ANSWER.finditer(text):
+        traffic.add(int(match[1]))
+
+
 def extract(wheel: Path | io.BufferedIOBase) -> dict[str, bytes]:
     """The kept files of a wheel, their checksums verified; raises one of UNREADABLE where it is damaged."""
     with zipfile.ZipFile(wheel) as archive:
@@ -99,8 +105,8 @@ class PipIndex:
     def _listing(self) -> list[str]:
         with ThreadPoolExecutor(len(PYTHONS)) as pool:
             texts = list(pool.map(_listed, PYTHONS))
-        for size in (int(match[1]) for text in texts for match in _ANSWER.finditer(text)):
-            self.traffic.add(size)
+        for text in texts:
+            count_answers(text, self.traffic)
         return texts
 
     def releases(self) -> set[str]:
@@ -147,30 +153,32 @@ class PipIndex:
 
     def _parts(self, url: str) -> dict[str, bytes]:
         """The kept files by range requests, with one retry; or from a wheel on this machine."""
-        if url.startswith("file:"):
-            return extract(Path(urllib.request.url2pathname(urlsplit(url).path)))
         with self._lock:
             connect = self._opener
-        try:
-            return extract(io.BufferedReader(RemoteFile(url, connect, self.traffic)))
-        except (NoRanges, urllib.error.HTTPError):
-            raise
-        except (OSError, http.client.HTTPException):  # the connection broke: a whole wheel would cost far more
-            return extract(io.BufferedReader(RemoteFile(url, connect, self.traffic)))
+        return in_parts(url, extract, connect, self.traffic)
 
     def download(self, release: str, work: Path) -> Path:
         """The release's whole wheel, in the folder `work`; raises ReleaseError."""
-        for python in PYTHONS:
-            wheel = ("--dest", str(work), f"torch=={release}")
-            done = user_pip.run(("download", "--no-deps", *_wheel_for(python), *wheel), scratch=work)
-            if done.returncode == 0:
-                path = next(work.glob("*.whl"))
-                self.traffic.add(path.stat().st_size)
-                return path
-            problem = user_pip.failure(release, done.stdout + done.stderr)
-            if not isinstance(problem, NoWheel):
-                break
-        raise problem
+        path = download(f"torch=={release}", work, map(_wheel_for, PYTHONS), release)
+        self.traffic.add(path.stat().st_size)
+        return path
+
+
+def download(requirement: str, work: Path, targets: Iterable[tuple[str, ...]], label: str) -> Path:
+    """The wheel that pip downloads to the folder `work` for the first of its settings that has one.
+
+    Raises ReleaseError, whose line has the label.
+    """
+    problem: ReleaseError = NoWheel(f"release={label} could not be fetched")
+    for target in targets:
+        arguments = ("download", "--no-deps", *target, "--dest", str(work), requirement)
+        done = user_pip.run(arguments, scratch=work)
+        if done.returncode == 0:
+            return next(work.glob("*.whl"))
+        problem = user_pip.failure(label, done.stdout + done.stderr)
+        if not isinstance(problem, NoWheel):
+            break
+    raise problem
 
 
 def available(*, offline: bool = False, index: PipIndex | None = None) -> tuple[tuple[str, ...], bool]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import re
 import ssl
 import threading
+import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 #: Seconds that a server may be silent.
 TIMEOUT = 30.0
@@ -18,6 +22,7 @@ TAIL = 1 << 16
 #: At least this much is read at once: the three files of a release lie within it in every wheel until 2.15.
 READ_AHEAD = 1 << 17
 
+Content = TypeVar("Content")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -100,6 +105,23 @@ class RemoteFile(io.RawIOBase):
         buffer[: len(content)] = content
         self._position += len(content)
         return len(content)
+
+
+def in_parts(
+    url: str,
+    read: Callable[[Path | io.BufferedIOBase], Content],
+    connect: urllib.request.OpenerDirector,
+    traffic: Traffic,
+) -> Content:
+    """What `read` takes from the file behind a URL: by range requests, with one retry, or from this machine's disk."""
+    if url.startswith("file:"):
+        return read(Path(urllib.request.url2pathname(urlsplit(url).path)))
+    try:
+        return read(io.BufferedReader(RemoteFile(url, connect, traffic)))
+    except (NoRanges, urllib.error.HTTPError):
+        raise
+    except (OSError, http.client.HTTPException):  # the connection broke: the whole file would cost far more
+        return read(io.BufferedReader(RemoteFile(url, connect, traffic)))
 
 
 def opener(settings: Mapping[str, str]) -> urllib.request.OpenerDirector:

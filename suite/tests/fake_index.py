@@ -94,7 +94,7 @@ def store_directly(release: str, files: Mapping[str, bytes]) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (target / name).write_bytes(content)
-    (target / cache.SUMS).write_bytes(cache._manifest(files))
+    (target / cache.SUMS).write_bytes(cache.manifest(files))
     return target
 
 

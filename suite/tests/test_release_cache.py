@@ -131,7 +131,7 @@ def tampered(release: str) -> Path:
     other = fake_index.contents(release)
     home = cache.folder(release)
     home.mkdir(parents=True)
-    for name, content in {**other, cache.SUMS: cache._manifest(other)}.items():
+    for name, content in {**other, cache.SUMS: cache.manifest(other)}.items():
         (home / name).write_bytes(content)
     return home
 
@@ -150,7 +150,7 @@ def test_a_rewritten_manifest_is_refused() -> None:
 def test_a_rewritten_manifest_is_fetched_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next fetch replaces tampered files by the published ones."""
     published = fake_index.contents(RELEASES[0])
-    digest = hashlib.sha256(cache._manifest(published)).hexdigest()
+    digest = hashlib.sha256(cache.manifest(published)).hexdigest()
     monkeypatch.setattr(cache, "known", lambda: {LISTED: digest})
     tampered(LISTED)
     assert fetch([LISTED], getter=lambda release, work: published) == {}

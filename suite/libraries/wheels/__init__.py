@@ -1,1 +1,1 @@
-"""The files of a release of a library: found through pip, read in parts, kept in the cache."""
+"""The files of any release of a library: found with pip, read from its wheel in parts, kept in the cache."""
