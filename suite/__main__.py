@@ -11,6 +11,7 @@ COMMANDS: dict[str, str] = {
     "upgrade": "compare two torch releases: which learning rates change, and what to write instead",
     "bisect": "find the releases that introduced and fixed a behaviour",
     "repro": "print a script that reproduces one case with torch alone",
+    "libraries": "check the schedules of other libraries: transformers, timm, optax and many more",
     "atlas": "run every case on every torch release and write results/atlas",
     "fetch": "download the scheduler files of torch releases into the cache",
     "prove": "install a torch release and compare it bit for bit with its scheduler file run here",

@@ -10,6 +10,8 @@ from reference import Schedule, SlugError, parse
 from reference.check import integer
 from suite.known.deviations import table
 from suite.known.one_entry import print_known
+from suite.libraries.known.deviations import deviations
+from suite.libraries.report import print_deviation
 from suite.shared.cli import InputError, checked_input
 from suite.shared.console import plain_console, plain_table
 from suite.shared.plots import BLUE, save
@@ -25,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name",
         metavar="NAME",
-        help="a known deviation such as optimizer-loaded-before-build, or a schedule such as linear500+cosine9500",
+        help="a known deviation of torch or of a library, such as optimizer-loaded-before-build, or a schedule such as "
+        "linear500+cosine9500",
     )
     parser.add_argument("--steps", type=int, default=None, metavar="N", help="optimizer steps (default: 20)")
     parser.add_argument("--base-lr", type=float, default=1.0, metavar="LR", help="base learning rate (default: 1.0)")
@@ -37,6 +40,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the deviation, or print or draw the schedule; exit code 2 for an invalid name, number or file."""
     if args.name in table():
         print_known(plain_console(), table()[args.name], args.json)
+        return 0
+    if args.name in deviations():
+        print_deviation(plain_console(), deviations()[args.name], args.json)
         return 0
     steps = 20 if args.steps is None else args.steps
     try:

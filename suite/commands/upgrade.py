@@ -1,4 +1,4 @@
-"""`python -m suite upgrade FROM TO`: which compositions change their learning rates between two releases."""
+"""`python -m suite upgrade [LIBRARY] FROM TO`: which schedules change their learning rates between two releases."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from suite.engine.case import Case
 from suite.engine.loader import load
 from suite.engine.subject import Subject
 from suite.known.entries.places import places
+from suite.libraries.upgrade import compare_library
 from suite.releases.cache import numbers
 from suite.releases.load import subject
 from suite.shared.cli import InputError, checked_input
@@ -39,8 +40,13 @@ from suite.shared.console import plain_console, progress_bar
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `upgrade`."""
-    parser.add_argument("before", metavar="FROM", help="a release such as 2.8.0, or the path of an lr_scheduler.py")
-    parser.add_argument("after", metavar="TO", help="a release such as 2.15.0, or the path of an lr_scheduler.py")
+    parser.add_argument(
+        "sides",
+        nargs="+",
+        metavar="[LIBRARY] FROM TO",
+        help="two torch releases such as 2.8.0 2.15.0, or paths of an lr_scheduler.py; or a library and two of its "
+        "releases: transformers 4.46.3 5.24.0",
+    )
     only = parser.add_mutually_exclusive_group()
     only.add_argument(
         "--composition", metavar="SLUG", help="only this composition, e.g. seq2_m4.linearlr4.cosineannealinglr8"
@@ -55,6 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare and print; exit code 0 when nothing changes, 1 when something does, 2 for bad input."""
+    if len(args.sides) == 3:
+        return compare_library(*args.sides, offline=args.offline, as_json=args.json)
+    if len(args.sides) != 2:
+        raise InputError(f"releases={' '.join(args.sides)!r} must be FROM and TO, or LIBRARY, FROM and TO")
+    args.before, args.after = args.sides
     wanted = request(args)
     old, new = _side(args.before, args.offline), _side(args.after, args.offline)
     if args.factory is not None:

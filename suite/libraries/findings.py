@@ -61,12 +61,16 @@ def standing_of(case: LibraryCase, verdict: Verdict, release: str) -> str:
     return "known" if recorded == records_for(case, verdict, release) else "news"
 
 
+def load_of(library: Library, files: Mapping[str, bytes] | None) -> Load:
+    """What a sandbox needs to run the library from these files, or as it is installed where they are None."""
+    return Load(files, library.real, dict(library.stand_ins))
+
+
 def findings_of(library: Library, release: str, files: Mapping[str, bytes] | None) -> list[LibraryFinding]:
     """Run every case of a library with these files, or with the installed library where they are None."""
     cases = cases_of(library)
     scripts = map(script_of, cases)
-    load = Load(files, library.real, dict(library.stand_ins))
-    runs = run_all(load, ((script.imports, script.body) for script in scripts))
+    runs = run_all(load_of(library, files), ((script.imports, script.body) for script in scripts))
     return [finding_of(case, release, run) for case, run in zip(cases, runs, strict=True)]
 
 
@@ -93,10 +97,7 @@ def findings_of_all(
 
 
 def stale(findings: Iterable[LibraryFinding]) -> list[str]:
-    """The ids of the entries of these libraries that cover the release and that no case shows.
-
-    An entry of the shared table is asked for only where all libraries were run.
-    """
+    """The ids of the entries of these libraries that cover the release and that no case shows."""
     found = list(findings)
     shown = {entry.id for finding in found for entries in finding.causes for entry in entries}
     releases = {finding.case.library.name: finding.release for finding in found}

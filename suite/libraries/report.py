@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -13,9 +14,13 @@ from rich.text import Text
 from suite.engine.verdict import Verdict
 from suite.known.report import COLUMNS, LISTED, line
 from suite.shared.console import finite, plain_table
+from suite.shared.words import counted
 
 from .findings import LibraryFinding
-from .known.deviations import KINDS, LibraryDeviation
+from .known.deviations import KINDS, LibraryDeviation, library_records
+
+#: Cases of an entry that are named.
+LISTED_CASES = 5
 
 
 def damage(finding: LibraryFinding, entry: LibraryDeviation) -> float:
@@ -44,24 +49,22 @@ def example_of(group: Sequence[LibraryFinding], entry: LibraryDeviation) -> tupl
 
 def library_table(findings: Sequence[LibraryFinding]) -> Table:
     """A row for each library: its release, its schedules, its cases by standing."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    schedules: dict[str, set[str]] = defaultdict(set)
-    releases: dict[str, str] = {}
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    schedules: dict[tuple[str, str], set[str]] = defaultdict(set)
     for finding in findings:
-        name = finding.case.library.name
-        releases[name] = finding.release
-        counts[name][finding.standing] += 1
+        place = finding.case.library.name, finding.release
+        counts[place][finding.standing] += 1
         if finding.standing != "absent":
-            schedules[name].add(finding.case.schedule.name)
+            schedules[place].add(finding.case.schedule.name)
     table = plain_table()
     table.add_column("library", no_wrap=True)
     table.add_column("release", no_wrap=True)
     for name in ("schedules", "cases", *COLUMNS):
         table.add_column(name, justify="right")
-    for name, count in counts.items():
+    for place, count in counts.items():
         cells = [str(count[column]) if count[column] else "·" for column in COLUMNS]
         style = "bold red" if count["news"] or count["fixed"] else ""
-        table.add_row(name, releases[name], str(len(schedules[name])), str(count.total()), *cells, style=style)
+        table.add_row(*place, str(len(schedules[place])), str(count.total()), *cells, style=style)
     total = sum(counts.values(), Counter[str]())
     table.add_section()
     cells = [str(total[column]) if total[column] else "·" for column in COLUMNS]
@@ -84,10 +87,12 @@ def print_libraries(
         shown = [d for d, known in zip(finding.verdict.deviations, explained, strict=True) if not known]
         for deviation in shown or finding.verdict.deviations[:1] or (finding.verdict,):
             line(console, f"{finding.standing}: {finding.case.id} [{deviation.channel}] {deviation.detail}")
+            if all(explained) and finding.causes:
+                line(console, f"  explained by {finding.entries[0].id}, but not recorded like this in cases.csv")
     if len(news) > LISTED:
         line(console, f"… and {len(news) - LISTED} more (--json lists all)")
     for entry_id in stale:
-        line(console, f"no case shows {entry_id} any more")
+        line(console, f"no case shows this known deviation any more: {entry_id}")
     for name, reason in failed.items():
         line(console, f"{name} was not checked: {reason}")
     counts = Counter(finding.standing for finding in findings)
@@ -103,7 +108,7 @@ def print_libraries(
 def _print_entry(console: Console, entry: LibraryDeviation, group: Sequence[LibraryFinding], details: bool) -> None:
     finding, deviation = example_of(group, entry)
     console.print(Text(f"\n{finding.case.library.name}: {entry.title} [{entry.id}]", style="bold"))
-    line(console, f"hits you if {entry.who}; {entry.kind}, {len(group)} cases")
+    line(console, f"hits you if {entry.who}; {entry.kind}, {counted(len(group), 'case')}")
     line(console, f"{finding.case.id}: {deviation.detail}")
     if details:
         line(console, entry.symptom)
@@ -139,3 +144,25 @@ def libraries_as_json(
         "not_checked": failed,
         "exit_code": code,
     }
+
+
+def print_deviation(console: Console, entry: LibraryDeviation, as_json: bool) -> None:
+    """Print one entry with everything about it, and the cases of the newest compared release that show it."""
+    cases = [case for case, records in library_records().items() if any(r.entry == entry.id for r in records)]
+    if as_json:
+        console.print(json.dumps(dataclasses.asdict(entry) | {"cases": cases}, indent=1))
+        return
+    console.print(Text(f"{entry.library}: {entry.title} [{entry.id}]", style="bold"))
+    since = f"since {entry.since}" if entry.since else "in every release"
+    line(console, f"hits you if {entry.who}")
+    line(console, f"{entry.kind} {since}, {f'fixed in {entry.until}' if entry.until else 'not fixed yet'}")
+    line(console, entry.symptom)
+    line(console, f"instead: {entry.workaround}")
+    line(console, f"why: {entry.argument}")
+    line(console, f"upstream: {', '.join(entry.upstream) or 'no thread known'}")
+    line(
+        console,
+        f"{counted(len(cases), 'case')}: {', '.join(cases[:LISTED_CASES])}{', …' if cases[LISTED_CASES:] else ''}",
+    )
+    for case in cases[:1]:
+        line(console, f"script: python -m suite repro {case}")
