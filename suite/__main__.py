@@ -13,7 +13,7 @@ COMMANDS: dict[str, str] = {
     "repro": "print a script that reproduces one case with torch alone",
     "libraries": "check the schedules of other libraries: transformers, timm, optax and many more",
     "atlas": "run every case on every torch release and write results/atlas",
-    "fetch": "download the scheduler files of torch releases into the cache",
+    "fetch": "download the scheduler files of releases, torch's or other libraries', into the cache",
     "prove": "install a torch release and compare it bit for bit with its scheduler file run here",
     "accept": "accept today's deviations of the installed torch as known (suite/known/known_cases.csv)",
     "figures": "redraw the charts of results/figures",

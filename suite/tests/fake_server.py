@@ -6,7 +6,7 @@ import base64
 import contextlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from suite.tests.fake_index import PADDING, wheel_bytes
@@ -15,7 +15,7 @@ USER, PASSWORD = "me", "swordfish"
 
 
 class Index(ThreadingHTTPServer):
-    """Serves `/simple/torch/` and the wheels; `mode` says how it answers range requests.
+    """Serves `/simple/torch/`, a page for each other project, and the archives; `mode`: how ranges are answered.
 
     Modes: "ranges", "whole" (ignores them), "wrong part", "short", "other bytes", "broken" (status 500),
     "breaks once" (the first range request gets no answer).
@@ -23,9 +23,11 @@ class Index(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, releases: tuple[str, ...], mode: str, private: bool) -> None:
+    def __init__(self, archives: Mapping[str, bytes], mode: str, private: bool) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.wheels = {f"torch-{release}-py3-none-any.whl": wheel_bytes(release, PADDING) for release in releases}
+        self.wheels = dict(archives)
+        #: File name → further attributes of its link, such as the versions of Python it is for.
+        self.attributes: dict[str, str] = {}
         self.mode, self.private = mode, private
         #: Path, status and size of every answer.
         self.answers: list[tuple[str, int, int]] = []
@@ -35,6 +37,13 @@ class Index(ThreadingHTTPServer):
         """Where pip finds the index."""
         user = f"{USER}:{PASSWORD}@" if self.private else ""
         return f"http://{user}127.0.0.1:{self.server_address[1]}/simple"
+
+    def page(self, project: str) -> bytes | None:
+        """The links of a project; None where it has none."""
+        names = [name for name in self.wheels if name.replace("_", "-").startswith(f"{project}-")]
+        links = (f'<a href="../../files/{name}" {self.attributes.get(name, "")}>{name}</a>\n' for name in names)
+        text = f"<!DOCTYPE html><html><body>{''.join(links)}</body></html>"
+        return text.encode() if names or project == "torch" else None
 
     def sent(self, status: int) -> int:
         """How many bytes were sent in answers of this status."""
@@ -64,9 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(401, b"", WWW_Authenticate='Basic realm="index"')
         path = self.path.partition("127.0.0.1")[2] or self.path  # as a proxy it is asked for whole URLs
         name = path.rpartition("/")[2]
-        if path.endswith("/simple/torch/"):
-            links = "".join(f'<a href="../../files/{name}">{name}</a>\n' for name in self.server.wheels)
-            page = f"<!DOCTYPE html><html><body>{links}</body></html>".encode()
+        project = re.search(r"/simple/([^/]+)/$", path)
+        page = self.server.page(project[1]) if project else None
+        if page is not None:
             return self._send(200, page, Content_Type="text/html")
         content = self.server.wheels.get(name)
         if content is None:
@@ -95,10 +104,16 @@ class _Handler(BaseHTTPRequestHandler):
         return self._send(206, part[:-1] if mode == "short" and first else part, **headers)
 
 
+def running(*releases: str, mode: str = "ranges", private: bool = False) -> contextlib.AbstractContextManager[Index]:
+    """An index that serves these releases of torch inside the block."""
+    wheels = {f"torch-{release}-py3-none-any.whl": wheel_bytes(release, PADDING) for release in releases}
+    return serving(wheels, mode, private)
+
+
 @contextlib.contextmanager
-def running(*releases: str, mode: str = "ranges", private: bool = False) -> Iterator[Index]:
-    """An index that serves these releases inside the block."""
-    with Index(releases, mode, private) as index:
+def serving(archives: Mapping[str, bytes], mode: str = "ranges", private: bool = False) -> Iterator[Index]:
+    """An index that serves these archives inside the block."""
+    with Index(archives, mode, private) as index:
         thread = threading.Thread(target=index.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from suite.libraries.core.library import Library
+from suite.libraries.core.version import final_version, version_key
 from suite.releases import cache
 from suite.releases.cache import ReleaseError
 from suite.releases.fetch import WAITS, Round
@@ -12,7 +13,6 @@ from suite.shared.console import progress_bar
 
 from .library_index import LibraryIndex
 from .links import releases_in
-from .versions import order
 from .wanted import WantedFiles, wanted
 
 #: Each waits for pip and the network, so there may be more than cores.
@@ -49,15 +49,17 @@ def releases_of(library: Library, *, offline: bool = False, index: LibraryIndex 
     if not library.project:
         return list(library.releases)
     if offline:
-        return sorted({*library.releases, *_cached(library)}, key=lambda release: order(release) or ())
+        return sorted({*library.releases, *_cached(library)}, key=version_key)
     return releases_in((index or LibraryIndex()).archives(library.project))
 
 
 def _cached(library: Library) -> list[str]:
-    home = cache.root() / "libraries"
-    names = [path.name for path in home.iterdir()] if home.is_dir() else []
-    found = (name.removeprefix(f"{library.project}-").rpartition("-")[0] for name in names)
-    return [r for r in found if order(r) is not None and wanted(library, r).name in names and wanted(library, r).read()]
+    """The releases of a library whose files are in the cache, intact."""
+    home, start = cache.root() / "libraries", f"{library.project}-"
+    names = {path.name for path in home.iterdir()} if home.is_dir() else set()
+    releases = (name.removeprefix(start).rpartition("-")[0] for name in names if name.startswith(start))
+    items = [wanted(library, release) for release in releases if final_version(release) is not None]
+    return [item.release for item in items if item.name in names and item.read() is not None]
 
 
 def fetch_all(

@@ -78,6 +78,8 @@ class LibraryIndex:
 
     def _read(self, archive: Archive, wanted: WantedFiles, work: Path) -> dict[str, bytes]:
         if not archive.wheel:
+            if archive.hidden:
+                raise NoWheel(f"release={wanted} could not be fetched: only pip has the password for {archive.name}")
             return files_in_sdist(self._whole(archive.url), wanted.matches)
         files = self._parts(archive, wanted)
         if files is not None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
-from .versions import Order, normal, order
+from suite.libraries.core.version import Version, final_version
 
 #: pip says for each file of the index whether it could be installed here; that does not matter to a reader of text.
 _ENDINGS = r"\.whl|\.tar\.gz|\.tar\.bz2|\.tgz|\.zip"
@@ -81,15 +81,24 @@ def _release(name: str, ending: str, project: str) -> str | None:
     for cut in cuts:
         if normal("-".join(parts[:cut])) == normal(project):
             release = parts[cut] if ending == ".whl" else "-".join(parts[cut:])
-            return release if order(release) is not None else None
+            return release if final_version(release) is not None else None
     return None
+
+
+def normal(project: str) -> str:
+    """The name of a project as an index spells it.
+
+    >>> normal("Pytorch_Optimizer"), normal("OpenNMT.py")
+    ('pytorch-optimizer', 'opennmt-py')
+    """
+    return re.sub(r"[-_.]+", "-", project).lower()
 
 
 def releases_in(archives: Iterable[Archive]) -> list[str]:
     """The final releases that have an archive, oldest first, those that were withdrawn left out."""
-    spelled: dict[Order, str] = {}
+    spelled: dict[Version, str] = {}
     for archive in archives:
-        key = order(archive.release)
+        key = final_version(archive.release)
         if key is not None and not archive.yanked:
             spelled.setdefault(key, archive.release)
     return [spelled[key] for key in sorted(spelled)]
@@ -97,5 +106,5 @@ def releases_in(archives: Iterable[Archive]) -> list[str]:
 
 def chosen(archives: Iterable[Archive], release: str, *, sdist: bool) -> Archive | None:
     """The archive of a release to read: of the kind asked for where there is one; None where there is none at all."""
-    mine = [archive for archive in archives if order(archive.release) == order(release)]
+    mine = [archive for archive in archives if final_version(archive.release) == final_version(release)]
     return min(mine, key=lambda archive: (archive.wheel is sdist, archive.hidden, archive.rank), default=None)

@@ -11,11 +11,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from suite.libraries.core.library import Library
+from suite.libraries.core.version import final_version
 from suite.releases import cache
 from suite.releases.cache import SUMS, ReleaseError
+from suite.releases.user_pip import NoWheel
 from suite.shared.files import write_whole
-
-from .versions import order
 
 #: The SHA-256 of the manifest of every release that the libraries declare: a file that was altered is refused.
 KNOWN = Path(__file__).with_name("known_files.sha256")
@@ -75,7 +75,7 @@ class WantedFiles:
     def store(self, files: Mapping[str, bytes]) -> None:
         """Keep its files; raises ReleaseError where there are none, or other ones than were published."""
         if not files:
-            raise ReleaseError(f"release={self} was refused: it has no file {' or '.join(self.patterns)}")
+            raise NoWheel(f"release={self} was refused: it has no file {' or '.join(self.patterns)}")
         if not self.genuine(files):
             raise ReleaseError(f"release={self} was refused: the index's files differ from those that were published")
         cache.put(self.folder, files, str(self))
@@ -84,7 +84,7 @@ class WantedFiles:
 def wanted(library: Library, release: str) -> WantedFiles:
     """What is read of a release of a library; raises ReleaseError for anything but a final release."""
     name = release.strip()
-    if order(name) is None:
+    if final_version(name) is None:
         newest = f" such as {library.releases[-1]}" if library.releases else ""
         raise ReleaseError(f"release={release!r} must be a final release of {library.project}{newest}")
     return WantedFiles(library.project, name, tuple(library.files), library.sdist)
