@@ -32,7 +32,7 @@ class LibrarySchedule:
       refusal is right, and so is any LR within bounds.
     * `state`: how its state is saved and loaded, as two expressions (the second with `saved`); empty where it has none.
       `resumed`: lines after a state was loaded, before update t.
-    * `optimizer`: the expression that builds it; `groups` and `lr` are filled in.
+    * `optimizer`: the expression that builds it; `groups` and `lr` are filled in, as are the arguments.
     * `peak`: the highest LR that is asked for, in units of the base LR.
     * `left_out`: axes that say nothing about it → why.
     * `reading`: the entry of known/readings.toml with the argument for the reference, where the documentation leaves a

@@ -58,8 +58,15 @@ def _optimizer(case: LibraryCase) -> list[str]:
     if len(lrs) > 1:
         own = [f'{{"params": {one}, "lr": {lr}}}' for lr in lrs[:-1]]
         groups = f'[{", ".join(own)}, {{"params": {one}}}]'
-    text = case.schedule.optimizer.replace("{groups}", groups).replace("{lr}", lrs[-1])
+    text = case.arguments.but(groups=_Verbatim(groups), lr=_Verbatim(lrs[-1])).filled(case.schedule.optimizer)
     return [f"optimizer = {text}"]
+
+
+class _Verbatim(str):
+    """Code that is filled into a template as it is."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _scheduler(case: LibraryCase) -> list[str]:

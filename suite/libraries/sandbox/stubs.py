@@ -101,16 +101,20 @@ class LibraryFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return next((path for path in (f"{head}.py", f"{head}/__init__.py") if path in self._files), None)
 
     def has(self, full: str) -> bool:
-        """Whether a file of this module, or of one inside it, is at hand."""
+        """Whether a file of this module, of one inside it, or a stand-in is at hand."""
         head = full.replace(".", "/") + "/"
-        return self._file(full) is not None or any(path.startswith(head) for path in self._files)
+        return (
+            full in self._stand_ins
+            or self._file(full) is not None
+            or any(path.startswith(head) for path in self._files)
+        )
 
     def find_spec(self, full: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
         """The module for an import by the library or by a script; None for one by torch, say."""
         importer = _importer()
         if importer == SCRIPT and full.partition(".")[0] in self._tops and not self.has(full):
             return None  # another release has it: the script's ImportError
-        if full in self._stand_ins or self.has(full) or self._is_stubbed(full, importer):
+        if self.has(full) or self._is_stubbed(full, importer):
             file = self._file(full)
             package = file is None or file.endswith("__init__.py")
             return importlib.machinery.ModuleSpec(full, self, origin=file, is_package=package)
