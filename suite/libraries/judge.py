@@ -81,7 +81,7 @@ def _due(case: LibraryCase) -> tuple[Rates, Rates] | tuple[None, None]:
 
 def tolerance(case: LibraryCase) -> float:
     """Allowed error as a share of the rate and once more of the peak: the rounding of two ways to write a formula."""
-    return tolerances.between_releases(case.steps, "float32" if case.tensor else "float")
+    return tolerances.between_releases(case.steps, case.precision)
 
 
 def _in_rows(case: LibraryCase, actual: Rates, low: Rates, high: Rates, offset: int, channel: str) -> Iterator[Verdict]:
@@ -94,8 +94,7 @@ def _in_rows(case: LibraryCase, actual: Rates, low: Rates, high: Rates, offset: 
         return
     first, group = int(np.argmax(wrong.any(axis=1))), int(np.argmax(wrong.any(axis=0)))
     here = int(np.argmax(wrong[:, group]))
-    kind = "float32" if case.tensor else "float"
-    shape, words = shape_of(actual[:, group], high[:, group], here, kind)
+    shape, words = shape_of(actual[:, group], high[:, group], here, case.precision)
     distance = np.maximum(low - actual, actual - high)
     size = float(np.nan_to_num(distance[wrong] / _peaks(case, wrong), nan=np.inf).max())
     due = f"{high[here, group]:.6g}" if case.rule == "follows" else f"{low[here, group]:.6g} to {high[here, group]:.6g}"

@@ -47,6 +47,11 @@ class LibraryCase:
         return f"{self.library.name}/{self.schedule.name}/{self.axis}"
 
     @property
+    def precision(self) -> str:
+        """``float`` or ``float32``: what the LRs are rounded to."""
+        return "float32" if self.tensor else self.schedule.precision
+
+    @property
     def steps(self) -> int:
         """The updates of the run, some of them beyond its end."""
         return int(self.arguments.total_steps) + BEYOND

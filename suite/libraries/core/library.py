@@ -33,6 +33,7 @@ class LibrarySchedule:
     * `state`: how its state is saved and loaded, as two expressions (the second with `saved`); empty where it has none.
       `resumed`: lines after a state was loaded, before update t.
     * `optimizer`: the expression that builds it; `groups` and `lr` are filled in, as are the arguments.
+    * `precision`: ``float32`` where the library computes LRs in it, whatever the LR of the optimizer is.
     * `peak`: the highest LR that is asked for, in units of the base LR.
     * `left_out`: axes that say nothing about it → why.
     * `reading`: the entry of known/readings.toml with the argument for the reference, where the documentation leaves a
@@ -55,6 +56,7 @@ class LibrarySchedule:
     variants: Mapping[str, Numbers] = dataclasses.field(default_factory=dict)
     edges: Mapping[str, Numbers] = dataclasses.field(default_factory=dict)
     left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    precision: str = "float"
     peak: float = 1.0
     reading: str = ""
     docs: str = ""
