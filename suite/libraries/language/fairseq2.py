@@ -15,6 +15,7 @@ from reference import (
     family,
 )
 from suite.libraries.core.arguments import Arguments
+from suite.libraries.core.formula import rising_from
 from suite.libraries.core.library import Library, LibrarySchedule
 
 
@@ -29,8 +30,7 @@ def _import(name: str, before: str = "") -> str:
 
 def _warmed(a: Arguments, decay: Decay) -> Schedule:
     """A line from start_lr to the base LR, then the decay."""
-    first = a.start_lr / a.base_lr
-    return family("E" if first else "A", LinearWarmup(a.warmup_steps, first), decay)
+    return rising_from(a.start_lr, a.base_lr, a.warmup_steps, decay)
 
 
 FOLDERS = ("lr_schedulers", "lr_scheduler")
