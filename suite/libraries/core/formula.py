@@ -13,6 +13,9 @@ from reference.schedule import arg, schedule
 from reference.shapes import blend
 from reference.warmup import step_count
 
+#: A schedule, or any function of the steps and the base LR.
+RateFunction = Callable[[Steps, float], Rates]
+
 
 @schedule
 class Formula(Schedule):
@@ -22,7 +25,7 @@ class Formula(Schedule):
     [2.0, 1.0, 0.5]
     """
 
-    formula: Callable[[Steps, float], Rates] = arg()
+    formula: RateFunction = arg()
 
     def _values(self, t: Steps, base: float) -> Rates:
         return np.asarray(self.formula(t, base), dtype=np.float64)
@@ -67,3 +70,12 @@ def rising_from(start_lr: float, base_lr: float, warmup_steps: int, decay: Decay
     [0.5, 1.25, 2.0, 1.0]
     """
     return WarmupDecay(LinearWarmup(warmup_steps, start_lr / base_lr), decay, Convention("affine"))
+
+
+def then(before: RateFunction, at: int, after: RateFunction) -> Formula:
+    """`before` up to step `at`, then `after`, whose clock starts there.
+
+    >>> then(lambda t, base: base + t, 2, lambda t, base: base * t)([0, 1, 2, 3], base_lr=5.0).tolist()
+    [5.0, 6.0, 0.0, 5.0]
+    """
+    return Formula(lambda t, base: np.where(t < at, before(t, base), after(np.maximum(t - at, 0), base)))
