@@ -65,11 +65,20 @@ def _interpreter(home: Path) -> Path:
     return home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def install(release: str, home: Path, run: Call = call, pause: Callable[[float], None] = time.sleep) -> Path:
-    """Make an environment with this torch in `home`; return its interpreter. Raises InstallError after three tries."""
+def install(
+    release: str,
+    home: Path,
+    run: Call = call,
+    pause: Callable[[float], None] = time.sleep,
+    needs: Sequence[str] = (),
+) -> Path:
+    """Make an environment with this torch, and with `needs`, in `home`; return its interpreter.
+
+    Raises InstallError after three tries.
+    """
     run([sys.executable, "-m", "venv", str(home)], INSTALL_PATIENCE, home.parent)
     python = _interpreter(home)
-    command = [str(python), "-m", "pip", "install", "--no-cache-dir", "--quiet", *requirements(release)]
+    command = [str(python), "-m", "pip", "install", "--no-cache-dir", "--quiet", *requirements(release), *needs]
     for wait in PAUSES:
         try:
             run(command, INSTALL_PATIENCE, home.parent)
@@ -87,14 +96,14 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def environment(release: str, run: Call = call) -> Iterator[Path]:
-    """The interpreter of a new environment with this torch; it is removed afterwards, on failure and Ctrl-C too."""
+def environment(release: str, run: Call = call, needs: Sequence[str] = ()) -> Iterator[Path]:
+    """The interpreter of a new environment with this torch and `needs`; it is removed afterwards, whatever happens."""
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if free < ROOM:
         raise InstallError(f"free={free // 10**9} GB must be >= {ROOM // 10**9} GB in the temporary folder (TMPDIR)")
     before = signal.signal(signal.SIGTERM, _stop)  # so that a plain `kill` removes the folder as well
     try:
         with tempfile.TemporaryDirectory(prefix="warmup-bench-", ignore_cleanup_errors=True) as home:
-            yield install(release, Path(home) / "env", run)
+            yield install(release, Path(home) / "env", run, needs=needs)
     finally:
         signal.signal(signal.SIGTERM, before)

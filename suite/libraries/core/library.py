@@ -79,6 +79,7 @@ class Library:
     * `stand_ins`: modules that another one stands for: ``{"jax.numpy": "numpy"}``.
     * `releases`: those that are compared, oldest first; the last is the one that is checked by default.
     * `sdist`: there is no wheel; the source archive is read.
+    * `needs`: requirements beside its own that a real install needs to import these files.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Library:
     real: tuple[str, ...] = ()
     stand_ins: Mapping[str, str] = dataclasses.field(default_factory=dict)
     sdist: bool = False
+    needs: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> LibrarySchedule:
         return next(schedule for schedule in self.schedules if schedule.name == name)
