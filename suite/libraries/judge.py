@@ -25,15 +25,15 @@ LIBRARY_CHANNELS = {
 }
 #: Exceptions that say what is wrong with an argument.
 CLEAR = ("ValueError", "TypeError", "AssertionError", "NotImplementedError", "MisconfigurationException")
-#: What Python says about a call that another release's function does not take.
-ANOTHER_CALL = re.compile("unexpected keyword argument|positional arguments? but")
+#: What Python says about a call that another release's function does not take, and about a name it does not know.
+ANOTHER_CALL = re.compile(r"unexpected keyword argument|positional arguments? but|^'\w+' is not a valid \w+$")
 
 
 def judge_library(case: LibraryCase, run: LibraryRun) -> Verdict:
     """The verdict on the run of one case, the most important deviation first."""
     if run.stage == "absent":
         return Verdict("absent", detail=f"{case.schedule.name} does not exist in this release: {run.message}")
-    if run.stage == "construction" and run.error == "TypeError" and ANOTHER_CALL.search(run.message):
+    if run.stage == "construction" and run.error in ("TypeError", "ValueError") and ANOTHER_CALL.search(run.message):
         return Verdict("absent", detail=f"{case.schedule.name} takes other arguments in this release: {run.message}")
     if run.stage == "import":
         detail = f"{run.error} while the file was loaded: {run.message}"
