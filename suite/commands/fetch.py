@@ -54,15 +54,12 @@ def run(args: argparse.Namespace) -> int:
     if args.libraries is None:
         return _torch(args)
     if args.releases:
-        raise InputError(
-            f"releases={args.releases} must not be given with --libraries: all that are compared are fetched"
-        )
+        raise InputError(f"releases={args.releases} must be empty with --libraries: all compared releases are fetched")
     return _libraries(args)
 
 
 def _libraries(args: argparse.Namespace) -> int:
-    names = dict.fromkeys(args.libraries or libraries())
-    chosen = [library(name) for name in names]
+    chosen = [library(name) for name in dict.fromkeys(args.libraries)] or list(libraries().values())
     index = LibraryIndex()
     pairs = [(one, release) for one in chosen if one.project for release in one.releases]
     failed = {} if args.list else fetch_all(pairs, offline=args.offline, index=index)

@@ -28,8 +28,8 @@ _COMMON = ("--disable-pip-version-check", "--no-input", "--no-color", "--retries
 _NETWORK = ("cert", "client-cert", "proxy")
 
 _NO_NETWORK = re.compile(
-    r"Retrying \(|Could not fetch URL|ConnectionError|Connection (?:refused|reset|aborted|broken)|NameResolution"
-    r"|Temporary failure in name|Network is unreachable|timed out|ProxyError|SSLError|HTTP error 5\d\d"
+    r"Retrying \(|Could not fetch URL(?!.*: 404 )|ConnectionError|Connection (?:refused|reset|aborted|broken)"
+    r"|NameResolution|Temporary failure in name|Network is unreachable|timed out|ProxyError|SSLError|HTTP error 5\d\d"
 )
 _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|Errno 28\b|not enough space on the disk")
 _CREDENTIALS = re.compile(r"//[^/\s@]+@")

@@ -22,6 +22,8 @@ from .links import Archive, archives_in, chosen, releases_in
 from .wanted import WantedFiles
 
 _PROBLEMS = (*UNREADABLE, *DAMAGED, http.client.HTTPException)
+#: What a server answers to those without a password.
+_PRIVATE = {401, 403, 407}
 
 
 class LibraryIndex:
@@ -72,15 +74,14 @@ class LibraryIndex:
         try:
             return self._read(archive, wanted, work)
         except DAMAGED as error:
-            raise ReleaseError(f"release={wanted} could not be fetched: {archive.name} is damaged ({error})") from error
+            reason = f"{archive.name} is damaged ({type(error).__name__})"
+            raise ReleaseError(f"release={wanted} could not be fetched: {reason}") from error
         except http.client.HTTPException as error:
             raise OSError(f"the connection broke ({type(error).__name__})") from error
 
     def _read(self, archive: Archive, wanted: WantedFiles, work: Path) -> dict[str, bytes]:
         if not archive.wheel:
-            if archive.hidden:
-                raise NoWheel(f"release={wanted} could not be fetched: only pip has the password for {archive.name}")
-            return files_in_sdist(self._whole(archive.url), wanted.matches)
+            return files_in_sdist(self._whole(archive, wanted), wanted.matches)
         files = self._parts(archive, wanted)
         if files is not None:
             return files
@@ -99,12 +100,20 @@ class LibraryIndex:
         except _PROBLEMS:
             return None
 
-    def _whole(self, url: str) -> bytes:
-        """A whole file: a compressed tar has no directory that could be read first."""
-        if url.startswith("file:"):
-            return Path(urllib.request.url2pathname(urlsplit(url).path)).read_bytes()
-        with self._connect().open(url, timeout=TIMEOUT) as response:
-            content: bytes = response.read()
+    def _whole(self, archive: Archive, wanted: WantedFiles) -> bytes:
+        """A whole file: a compressed tar has no directory that could be read first, and pip would build it."""
+        if archive.url.startswith("file:"):
+            return Path(urllib.request.url2pathname(urlsplit(archive.url).path)).read_bytes()
+        refused = NoWheel(f"release={wanted} could not be fetched: only pip has the password for {archive.name}")
+        if archive.hidden:
+            raise refused
+        try:
+            with self._connect().open(archive.url, timeout=TIMEOUT) as response:
+                content: bytes = response.read()
+        except urllib.error.HTTPError as error:
+            if error.code in _PRIVATE:
+                raise refused from error
+            raise
         self.traffic.add(len(content))
         return content
 
