@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import textwrap
 
@@ -76,11 +77,13 @@ def _scheduler(case: LibraryCase) -> list[str]:
 
 def _built_again(case: LibraryCase) -> list[str]:
     """Functions that build both, since a new process does so again; and the first two."""
+    built = _scheduler(case)
+    others = sorted(_assigned(built) - {"scheduler"})
     return [
         "def new_optimizer():",
         *_indented([*_optimizer(case), "return optimizer"]),
         "def new_scheduler(optimizer):",
-        *_indented([*_scheduler(case), "return scheduler"]),
+        *_indented([*([f"global {', '.join(others)}"] if others else []), *built, "return scheduler"]),
         "optimizer = new_optimizer()",
         "scheduler = new_scheduler(optimizer)",
     ]
@@ -101,3 +104,9 @@ def _checkpoint(case: LibraryCase) -> list[str]:
         *_lines(case.arguments.filled(case.schedule.resumed)),
     ]
     return [f"if t == {at}:  # a checkpoint is saved, and loaded by a new process", *_indented(lines)]
+
+
+def _assigned(lines: list[str]) -> set[str]:
+    """The names that lines of the top level assign to: other objects than the scheduler that its step needs."""
+    assignments = [node for node in ast.parse("\n".join(lines)).body if isinstance(node, ast.Assign)]
+    return {target.id for node in assignments for target in node.targets if isinstance(target, ast.Name)}
