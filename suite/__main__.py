@@ -8,14 +8,14 @@ DESCRIPTION = "Checks torch's learning-rate schedulers and their compositions ag
 COMMANDS: dict[str, str] = {
     "check": "check every composition on the installed torch, on another release, or on a given lr_scheduler.py",
     "show": "explain one known deviation, or print or draw one schedule",
-    "upgrade": "compare two torch releases: which learning rates change, and what to write instead",
+    "upgrade": "compare two releases, of torch or of a library: which learning rates change, and what to write",
     "bisect": "find the releases that introduced and fixed a behaviour",
-    "repro": "print a script that reproduces one case with torch alone",
+    "repro": "print a script that reproduces one case with torch, or the library, alone",
     "libraries": "check the schedules of other libraries: transformers, timm, optax and many more",
     "atlas": "run every case on every torch release and write results/atlas",
     "fetch": "download the scheduler files of releases, torch's or other libraries', into the cache",
-    "prove": "install a torch release and compare it bit for bit with its scheduler file run here",
-    "accept": "accept today's deviations of the installed torch as known (suite/known/known_cases.csv)",
+    "prove": "install a release, of torch or of a library, and compare it bit for bit with its files run here",
+    "accept": "accept today's deviations of the installed torch, or of the libraries, as known",
     "figures": "redraw the charts of results/figures",
     "readme": "update the generated numbers and tables of README.md",
 }

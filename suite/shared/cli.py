@@ -70,6 +70,14 @@ def read_metrics(name: str) -> tuple[float, ...]:
     return metrics
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Keeps the longest command on one line with its text: argparse forgets the list's own indent."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = len("    translate")
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         super().error(_printable(message))
@@ -87,7 +95,9 @@ def run_command(program: str, description: str, commands: Mapping[str, str], arg
     `commands`: the name of each command, which is that of its module, and its line in the list of `--help`.
     """
     argv = sys.argv[1:] if argv is None else argv
-    parser = _Parser(prog=f"python -m {program}", description=description, epilog=EXIT_CODES)
+    parser = _Parser(
+        prog=f"python -m {program}", description=description, epilog=EXIT_CODES, formatter_class=_Formatter
+    )
     listed = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chosen = next((word for word in argv if not word.startswith("-")), None)
     try:
