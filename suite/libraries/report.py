@@ -56,18 +56,19 @@ def library_table(findings: Sequence[LibraryFinding]) -> Table:
         counts[place][finding.standing] += 1
         if finding.standing != "absent":
             schedules[place].add(finding.case.schedule.name)
+    total = sum(counts.values(), Counter[str]())
+    columns = [column for column in COLUMNS if total[column] or column in ("follows", "known")]
     table = plain_table()
     table.add_column("library", no_wrap=True)
     table.add_column("release", no_wrap=True)
-    for name in ("schedules", "cases", *COLUMNS):
-        table.add_column(name, justify="right")
+    for name in ("schedules", "cases", *columns):
+        table.add_column(name, justify="right", min_width=len(name))
     for place, count in counts.items():
-        cells = [str(count[column]) if count[column] else "·" for column in COLUMNS]
+        cells = [str(count[column]) if count[column] else "·" for column in columns]
         style = "bold red" if count["news"] or count["fixed"] else ""
         table.add_row(*place, str(len(schedules[place])), str(count.total()), *cells, style=style)
-    total = sum(counts.values(), Counter[str]())
     table.add_section()
-    cells = [str(total[column]) if total[column] else "·" for column in COLUMNS]
+    cells = [str(total[column]) if total[column] else "·" for column in columns]
     table.add_row("all", "", str(sum(map(len, schedules.values()))), str(total.total()), *cells)
     return table
 
