@@ -107,7 +107,8 @@ def _installed(chosen: list[Library], quiet: bool) -> tuple[dict[ReleaseOf, list
 def _publish(findings: dict[ReleaseOf, list[LibraryFinding]], out: Path) -> None:
     from suite.libraries.published.page import files  # matplotlib and jinja2 take a second to import
 
-    with checked_input():
+    made = files(findings)
+    with checked_input():  # the folder may be a file, or not ours to write
         out.mkdir(parents=True, exist_ok=True)
-        for name, content in files(findings).items():
+        for name, content in made.items():
             write_whole(out / name, content)

@@ -62,7 +62,7 @@ def _difference(old: LibraryFinding, new: LibraryFinding) -> tuple[str, float]:
     if any(absent):
         return ("", 0.0) if all(absent) else ("is new" if absent[0] else "is gone", 0.0)
     rows = min(len(old.run.lrs), len(new.run.lrs))
-    one, two = (np.array(found.run.lrs[:rows]).reshape(rows, -1) for found in (old, new))
+    one, two = (np.array(found.run.lrs[:rows]) for found in (old, new))
     if rows and one.shape == two.shape:
         peaks = np.array(old.case.lrs) * old.case.schedule.peak
         off = np.abs(one - two) / peaks

@@ -14,6 +14,9 @@ from .catalogue import library
 from .releases import LibraryChange, changes_of, findings_of_releases
 from .wheels.files import fetch_all, files_of
 
+#: Of changes that are as large but for rounding, the simplest case is printed.
+NEARLY = 0.999
+
 
 def compare_library(name: str, before: str, after: str, *, offline: bool, as_json: bool) -> int:
     """Print every schedule whose LRs change, the largest change first; 1 where there is one."""
@@ -54,7 +57,10 @@ def _print(name: str, before: str, after: str, changes: list[LibraryChange], tot
     for change in changes:
         groups[change.after.case.schedule.name].append(change)
     for schedule, group in sorted(groups.items(), key=lambda item: -max(change.size for change in item[1])):
-        largest = max(group, key=lambda change: change.size)
+        most = max(change.size for change in group)
+        largest = min(
+            (change for change in group if change.size >= NEARLY * most), key=lambda change: len(change.after.case.axis)
+        )
         console.print(f"{schedule}: {counted(len(group), 'case')}")
         line(console, f"{largest.after.case.id}: {largest.words}")
         gone = {entry.id: entry for c in group for entry in c.before.entries}

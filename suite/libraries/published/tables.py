@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import gzip
 import io
 import itertools
@@ -35,16 +36,20 @@ def as_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def convention_of(case: LibraryCase) -> str:
-    """The family letter of what is documented; the slug where it is no pair of a warmup and a decay."""
+    """The family letter of what is documented; ``own`` where it is no pair of a warmup and a decay."""
     schedule: Schedule = case.schedule.reference(case.arguments)
     late = ""
     if isinstance(schedule, Delayed):
         late = f", {counted(schedule.steps, 'step')} late"
         schedule = schedule.schedule
     if not isinstance(schedule, WarmupDecay):
-        return schedule.slug + late
-    letters = [letter for letter, choice in FAMILIES.items() if choice == schedule.convention]
-    return (letters[0] if letters else "other") + late
+        return "own" + late
+    choice = schedule.convention
+    if choice.start == "affine" and schedule.warmup.start_factor == 0:  # the same as a start at zero
+        choice = dataclasses.replace(choice, start="zero")
+    own = [dataclasses.replace(choice, past_end=FAMILIES[letter].past_end) for letter in FAMILIES]
+    letters = [letter for letter, one in zip(FAMILIES, own, strict=True) if one == FAMILIES[letter]]
+    return (letters[0] if letters else "own") + late
 
 
 def schedule_rows(findings: Findings) -> Iterator[dict[str, object]]:
