@@ -23,7 +23,8 @@ class LibrarySchedule:
 
     * `imports`: lines that import what the other texts use, from the module that defines it.
     * `setup`: lines before the call.  `call`: the expression that builds the scheduler, or the function, and is what
-      a user writes.  `first`: lines after it, before the first update.  `step`: lines after update t.
+      a user writes.  `first`: lines after it, before the first update.  `before`: lines before each update t, where the
+      library sets the LR then.  `step`: lines after update t.
     * `rate`: for a library whose schedules are functions: the expression of the LR at update t; there is no optimizer.
     * `reference`: arguments → the documented schedule for one parameter group, whose LR is ``arguments.base_lr``.
     * `fields`: the arguments beside warmup_steps, total_steps and base_lr, with their usual values.
@@ -48,6 +49,7 @@ class LibrarySchedule:
     rate: str = ""
     setup: str = ""
     first: str = ""
+    before: str = ""
     step: str = "scheduler.step()"
     resumed: str = ""
     state: tuple[str, str] | tuple[()] = ("scheduler.state_dict()", "scheduler.load_state_dict(saved)")
@@ -64,7 +66,7 @@ class LibrarySchedule:
     @property
     def takes(self) -> set[str]:
         """The arguments that its texts use."""
-        texts = (self.setup, self.call, self.first, self.step, self.rate, self.resumed)
+        texts = (self.setup, self.call, self.first, self.before, self.step, self.rate, self.resumed)
         return {name for text in texts for name in places(text)}
 
 

@@ -35,6 +35,7 @@ def script_of(case: LibraryCase) -> LibraryScript:
     lines = _built_again(case) if case.resume else [*_optimizer(case), *_scheduler(case)]
     loop = [
         *(_checkpoint(case) if case.resume else []),
+        *_lines(filled(schedule.before)),
         'lrs.append([float(group["lr"]) for group in optimizer.param_groups])',
         "optimizer.step()",
         *_lines(filled(schedule.step)),
