@@ -12,6 +12,7 @@ COMMANDS: dict[str, str] = {
     "bisect": "find the releases that introduced and fixed a behaviour",
     "repro": "print a script that reproduces one case with torch, or the library, alone",
     "libraries": "check the schedules of other libraries: transformers, timm, optax and many more",
+    "translate": "print the learning rates of a scheduler call, and how to write it in other libraries",
     "atlas": "run every case on every torch release and write results/atlas",
     "fetch": "download the scheduler files of releases, torch's or other libraries', into the cache",
     "prove": "install a release, of torch or of a library, and compare it bit for bit with its files run here",

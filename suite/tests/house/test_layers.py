@@ -33,6 +33,7 @@ ORDER = (
     ("suite.libraries.language", "suite.libraries.vision", "suite.libraries.training", "suite.libraries.packages"),
     ("suite.libraries.wheels", "suite.libraries.sandbox", "suite.libraries.known"),
     ("suite.libraries",),
+    ("suite.libraries.translate",),
     ("suite.libraries.published",),
     ("suite.commands",),
     ("suite",),

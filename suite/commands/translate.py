@@ -1,0 +1,64 @@
+"""The learning rates of a scheduler call, and how the same schedule is written in other libraries."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+
+from suite.libraries.catalogue import library
+from suite.libraries.translate.opened import Shelf, names_of
+from suite.libraries.translate.report import TranslationResult, print_translation, translation_as_json
+from suite.libraries.translate.source import release_of, source_of
+from suite.libraries.translate.translation import looked_for, run_source, translations
+from suite.shared.cli import AS_EXPECTED, InputError
+from suite.shared.console import plain_console, progress_bar
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `translate`."""
+    parser.add_argument(
+        "call",
+        nargs="?",
+        metavar="CALL",
+        help="the call as you wrote it: 'get_cosine_schedule_with_warmup(opt, 5, 50)'",
+    )
+    parser.add_argument(
+        "--from",
+        dest="origin",
+        default="",
+        metavar="LIBRARY",
+        help="its library, or LIBRARY/SCHEDULE, if several have it",
+    )
+    parser.add_argument("--to", nargs="+", default=[], metavar="LIBRARY", help="only these libraries (default: all)")
+    parser.add_argument("--base-lr", type=float, metavar="LR", help="the optimizer's LR (default: 0.001)")
+    parser.add_argument("--total-steps", type=int, metavar="N", help="updates, where the call does not say how many")
+    parser.add_argument("--release", metavar="R", help="the release of the library that the call is written for")
+    parser.add_argument("--offline", action="store_true", help="use what the cache has, and fetch nothing")
+    parser.add_argument("--json", action="store_true", help="print every LR of every run as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Translate and print; exit code 2 for a call or an option that cannot be used."""
+    if args.call is None:
+        raise InputError("call='' must be a scheduler call, such as 'get_cosine_schedule_with_warmup(opt, 500, 10000)'")
+    if args.base_lr is not None and not (math.isfinite(args.base_lr) and args.base_lr > 0):
+        raise InputError(f"base_lr={args.base_lr} must be above 0")
+    chosen = [library(name).name for name in dict.fromkeys(args.to)]
+    origin = args.origin and f"{library(args.origin.partition('/')[0]).name}"
+    releases = release_of(args.call, origin, args.release) if args.release else {}
+    with Shelf(offline=args.offline, releases=releases) as shelf:
+        source = source_of(args.call, shelf, args.origin, args.base_lr, args.total_steps)
+        values, error = run_source(source)
+        names = [name for name in names_of(chosen) if chosen or name != source.opened.library.name]
+        with progress_bar(quiet=args.json) as progress:
+            task = progress.add_task("running other libraries", total=len(names))
+            found, failed = translations(
+                shelf, names, looked_for(source, values, error), lambda: progress.advance(task)
+            )
+        result = TranslationResult(source, values, error, found, failed, names)
+        if args.json:
+            print(json.dumps(translation_as_json(result), indent=1))
+        else:
+            print_translation(plain_console(), result)
+    return AS_EXPECTED

@@ -1,0 +1,1 @@
+"""A call of one library's schedule, written in another library, and checked by running both."""

@@ -1,0 +1,140 @@
+"""A person's call in other libraries: the nearest calls are run beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from reference.check import Rates
+from suite.libraries.sandbox.child import LibraryRun
+from suite.releases.cache import ReleaseError
+from suite.shared.cli import InputError
+
+from .candidates import HALF, CandidateCall, LookedFor, candidates, neighbours
+from .differences import RunDifference, difference
+from .opened import OpenedLibrary, Shelf
+from .running import run_call
+from .source import SourceCall
+from .writing import call_text, lines_of
+
+#: Calls of one library that are run beside a person's, at most; and closed forms further away than this are not.
+RUNS, FAR = 8, 0.5
+#: Libraries that are searched at the same time.
+PROCESSES = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class TranslatedCall:
+    """The nearest call of a library, and how its run differs from the person's."""
+
+    opened: OpenedLibrary
+    candidate: CandidateCall
+    text: str
+    values: Rates
+    difference: RunDifference
+    error: str = ""
+
+    @property
+    def id(self) -> str:
+        """Library and schedule."""
+        return f"{self.opened.library.name}/{self.candidate.schedule.name}"
+
+    @functools.cached_property
+    def lines(self) -> tuple[str, ...]:
+        """What a person writes."""
+        return lines_of(self.candidate.schedule, self.candidate.numbers, self.text, self.opened.signatures)
+
+    @property
+    def near(self) -> bool:
+        """Whether it is the same schedule at all."""
+        return self.difference.near
+
+
+def rates_of(run: LibraryRun) -> Rates:
+    """The LRs of a run."""
+    return np.array([row[0] for row in run.lrs], dtype=float)
+
+
+def run_source(source: SourceCall) -> tuple[Rates, str]:
+    """The LRs of a person's call, some after its end too, and the error that ended it; raises InputError."""
+    run = run_call(source.opened, source.schedule, source.numbers, source.text, source.length)
+    values = rates_of(run)
+    error = f"{run.error}: {run.message}" if run.error else ""
+    if len(values) < 1:
+        raise InputError(f"call={source.text!r} must be one that {source.opened.library.name} takes, but: {error}")
+    return values, error
+
+
+def looked_for(source: SourceCall, values: Rates, error: str = "") -> LookedFor:
+    """What is searched in the other libraries."""
+    steps = min(source.steps, len(values))
+    numbers = source.numbers
+    warmup = min(int(numbers.warmup_steps), steps)
+    return LookedFor(values, warmup, steps, float(numbers.base_lr), source.given, dict(numbers), error)
+
+
+def translated(opened: OpenedLibrary, wanted: LookedFor) -> TranslatedCall | None:
+    """The call of a library whose run is the nearest; None where it has none with any LRs at all."""
+    best: TranslatedCall | None = None
+    found = candidates(opened.library, wanted)
+    for tried, candidate in enumerate(_in_turn(found, wanted)):
+        if tried >= RUNS or (candidate.distance > FAR and tried > 0):
+            break
+        one = _run(opened, candidate, wanted)
+        if one is not None and (best is None or _beats(one, best)):
+            best = one
+        if best is not None and best.difference.equal and (not best.difference.after or tried >= 2):
+            break
+    return best
+
+
+def _beats(one: TranslatedCall, best: TranslatedCall) -> bool:
+    """Whether a call is clearly nearer: the first ones are the simpler ones, and have the person's own lengths."""
+    if one.difference.equal or one.difference.near != best.difference.near:
+        return one.difference.order < best.difference.order
+    return one.difference.size < HALF * best.difference.size
+
+
+def _in_turn(found: Sequence[CandidateCall], wanted: LookedFor) -> Iterator[CandidateCall]:
+    """The nearest ones, then the neighbours of the nearest, each call once."""
+    seen = set()
+    for candidate in (*found[:3], *(near for one in found[:1] for near in neighbours(one, wanted))):
+        key = candidate.schedule.name, candidate.numbers.filled(candidate.schedule.call)
+        if key not in seen:
+            seen.add(key)
+            yield candidate
+
+
+def _run(opened: OpenedLibrary, candidate: CandidateCall, wanted: LookedFor) -> TranslatedCall | None:
+    text = call_text(candidate.schedule, candidate.numbers, opened.signatures)
+    run = run_call(opened, candidate.schedule, candidate.numbers, text, len(wanted.values))
+    values, error = rates_of(run), run.error
+    if not len(values):
+        return None
+    gap = difference(wanted.values, values, wanted.total_steps, wanted.warmup_steps, (wanted.error, error))
+    return TranslatedCall(opened, candidate, text, values, gap, error)
+
+
+def translations(
+    shelf: Shelf, names: Sequence[str], wanted: LookedFor, done: Callable[[], object] = lambda: None
+) -> tuple[list[TranslatedCall], dict[str, str]]:
+    """The nearest call of each library, the equal ones first, and why others have none."""
+    failed: dict[str, str] = {}
+
+    def work(name: str) -> TranslatedCall | None:
+        try:
+            opened = shelf.open(name)
+            return translated(opened, wanted) if opened.library.schedules else None
+        except ReleaseError as error:
+            failed[name] = str(error)
+            return None
+        finally:
+            done()
+
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        found = [one for one in pool.map(work, names) if one is not None]
+    return sorted(found, key=lambda one: one.difference.order), failed
