@@ -16,9 +16,9 @@ from types import FrameType
 
 import numpy as np
 
-from suite.releases.user_pip import NEUTRAL, last_line
 from suite.shared.cli import InputError
 from suite.shared.console import printable
+from suite.shared.user_pip import NEUTRAL, last_line
 
 ROOT = Path(__file__).resolve().parents[2]
 #: A Linux build of 2.8.0 with its CUDA packages takes 6.5 GB, and pip unpacks beside its downloads.

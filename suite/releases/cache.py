@@ -8,17 +8,21 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import platformdirs
+from suite.shared.files import write_whole
 
-from suite.shared.cli import InputError
-from suite.shared.files import TOKEN, in_use, write_whole
+# One name for each: this module is the cache for its readers.
+from suite.shared.release import OLDEST as OLDEST
+from suite.shared.release import ReleaseError as ReleaseError
+from suite.shared.release import canonical as canonical
+from suite.shared.release import numbers as numbers
+from suite.shared.user_cache import VARIABLE as VARIABLE
+from suite.shared.user_cache import root as root
+from suite.shared.user_cache import sweep as sweep
+from suite.shared.user_cache import workspace as workspace
 
 #: What is kept of a release: the schedulers, SWALR, and the optimizer whose helpers the schedulers import.
 FILES = ("lr_scheduler.py", "swa_utils.py", "optimizer.py")
@@ -26,48 +30,11 @@ FILES = ("lr_scheduler.py", "swa_utils.py", "optimizer.py")
 SUMS = "SHA256SUMS"
 #: The SHA-256 of every known release's manifest, which pins its files: a cache with a rewritten manifest is refused.
 KNOWN = Path(__file__).with_name("known_releases.sha256")
-VARIABLE = "WARMUP_BENCH_CACHE"
-OLDEST = (1, 11)
 
 _FOLDER = re.compile(r"torch-(\d+\.\d+\.\d+)")
 _KNOWN_LINE = re.compile(rf"([0-9a-f]{{64}})  {_FOLDER.pattern}/{SUMS}")
-_WORK = re.compile(r"\.work-(\d+)-([0-9a-f]+)-.*")
 #: Other processes may put a folder in place while this one does; each of them succeeds once.
 _ATTEMPTS = 20
-
-
-class ReleaseError(InputError):
-    """A release cannot be fetched or used; the text is the one line that says why."""
-
-
-def numbers(release: str) -> tuple[int, ...]:
-    """The release as numbers, for sorting.
-
-    >>> numbers("2.10.0") > numbers("2.9.1")
-    True
-    """
-    return tuple(int(part) for part in release.split("."))
-
-
-def canonical(text: str) -> str:
-    """The release as the cache spells it; raises ReleaseError unless it is a final release from 1.11 on.
-
-    >>> canonical("2.8"), canonical("2.8.0+cpu")
-    ('2.8.0', '2.8.0')
-    """
-    match = re.fullmatch(r"(\d+)\.(\d+)(?:\.(\d+))?(?:\+\w+)?", text.strip(), re.ASCII)
-    if match is None:
-        raise ReleaseError(f"release={text!r} must be a final torch release such as 2.8.0")
-    parts = tuple(int(part or 0) for part in match.groups())
-    if parts < OLDEST:
-        raise ReleaseError(f"release={text} must be 1.11.0 or newer")
-    return ".".join(map(str, parts))
-
-
-def root() -> Path:
-    """The folder of the cache: the platform's user cache folder, or WARMUP_BENCH_CACHE."""
-    chosen = os.environ.get(VARIABLE)
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("warmup-bench", appauthor=False))
 
 
 def folder(release: str) -> Path:
@@ -148,17 +115,6 @@ def cached() -> list[str]:
     return sorted((release for release in names if read(release) is not None), key=numbers)
 
 
-@contextlib.contextmanager
-def workspace(release: str) -> Iterator[Path]:
-    """A temporary folder of this process inside the cache; `sweep` removes it after a kill."""
-    root().mkdir(parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(prefix=f".work-{os.getpid()}-{TOKEN}-{release}-", dir=root()))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
 def store(release: str, files: Mapping[str, bytes]) -> Path:
     """Put the files of a release in the cache; raises ReleaseError unless they are the expected ones."""
     if set(files) != set(FILES):
@@ -193,13 +149,3 @@ def put(target: Path, files: Mapping[str, bytes], label: str) -> Path:
             with contextlib.suppress(FileNotFoundError):  # another process moved the altered folder aside
                 target.rename(work / f"altered-{attempt}")
     raise AssertionError("unreachable: the last attempt returns or raises")
-
-
-def sweep() -> None:
-    """Remove what killed processes left behind."""
-    if not root().is_dir():
-        return
-    for path in root().iterdir():
-        match = _WORK.fullmatch(path.name)
-        if match and not in_use(int(match[1]), match[2]):
-            shutil.rmtree(path, ignore_errors=True)

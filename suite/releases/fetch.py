@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from suite.shared.user_pip import NoStorage, NoWheel, Unreachable, no_storage
+
 from . import cache
 from .cache import ReleaseError
 from .index import UNREADABLE, PipIndex
-from .user_pip import NoStorage, NoWheel, Unreachable, no_storage
 
 THREADS = 4
 #: Seconds to wait before the second and third try.

@@ -17,10 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from . import cache, user_pip
+from suite.shared import user_pip
+from suite.shared.remote_file import Traffic, in_parts, opener
+from suite.shared.user_pip import NoWheel
+
+from . import cache
 from .cache import FILES, OLDEST, ReleaseError, numbers
-from .remote_file import Traffic, in_parts, opener
-from .user_pip import NoWheel
 
 #: The releases listed in the repository: used when the index cannot be asked.
 FALLBACK = tuple(cache.known())

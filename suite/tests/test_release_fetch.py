@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from suite.releases import cache, user_pip
+from suite.releases import cache
 from suite.releases.cache import ReleaseError
 from suite.releases.fetch import fetch
 from suite.releases.index import extract
-from suite.releases.user_pip import NoStorage, NoWheel, Unreachable
+from suite.shared import user_pip
+from suite.shared.user_pip import NoStorage, NoWheel, Unreachable
 from suite.tests import fake_index
 
 RELEASES = tuple(f"9.{minor}.0" for minor in range(8))

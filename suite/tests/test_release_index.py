@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from suite.releases import cache, index, user_pip
+from suite.releases import cache, index
 from suite.releases.fetch import fetch
 from suite.releases.index import FALLBACK, PipIndex, available
-from suite.releases.remote_file import RemoteFile, Traffic, opener
+from suite.shared import user_pip
+from suite.shared.remote_file import RemoteFile, Traffic, opener
 from suite.tests import fake_index
 from suite.tests.fake_server import PASSWORD, USER, Index, running
 

@@ -17,7 +17,7 @@ from suite.engine.subject import Subject, installed
 from suite.engine.verdict import verdict_of
 from suite.releases import cache, index, load
 from suite.releases.cache import ReleaseError
-from suite.releases.user_pip import NoWheel
+from suite.shared.user_pip import NoWheel
 from suite.tests import fake_index
 
 #: The release with the smallest wheel (43 MB).

@@ -11,11 +11,11 @@ from collections import defaultdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from suite.releases import user_pip
 from suite.releases.cache import ReleaseError
 from suite.releases.index import UNREADABLE, count_answers, download
-from suite.releases.remote_file import TIMEOUT, Traffic, in_parts, opener
-from suite.releases.user_pip import NoWheel, Unreachable
+from suite.shared import user_pip
+from suite.shared.remote_file import TIMEOUT, Traffic, in_parts, opener
+from suite.shared.user_pip import NoWheel, Unreachable
 
 from .archives import DAMAGED, files_in_sdist, files_in_wheel
 from .links import Archive, archives_in, chosen, releases_in

@@ -14,8 +14,8 @@ from suite.libraries.core.library import Library
 from suite.libraries.core.version import final_version
 from suite.releases import cache
 from suite.releases.cache import SUMS, ReleaseError
-from suite.releases.user_pip import NoWheel
 from suite.shared.files import write_whole
+from suite.shared.user_pip import NoWheel
 
 #: The SHA-256 of the manifest of every release that the libraries declare: a file that was altered is refused.
 KNOWN = Path(__file__).with_name("known_files.sha256")

@@ -21,7 +21,7 @@ from suite.libraries.wheels.links import archives_in, chosen, releases_in
 from suite.libraries.wheels.wanted import WantedFiles, add_to_known, declared, wanted
 from suite.releases import cache
 from suite.releases.cache import ReleaseError
-from suite.releases.user_pip import NoWheel, Unreachable
+from suite.shared.user_pip import NoWheel, Unreachable
 from suite.tests.libraries import fake_library
 from suite.tests.libraries.fake_library import KEPT, PATTERNS, OnDisk, kept, library, tree
 

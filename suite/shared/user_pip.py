@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import cache
-from .cache import ReleaseError
+from . import user_cache
+from .release import ReleaseError
 
 #: Overrides for settings that concern the user's installs: a wheel is only read here, never installed.
 #: pip ignores an empty variable, so a file setting is overridden by an empty file.
@@ -49,8 +49,8 @@ class NoStorage(ReleaseError):
 
 def no_storage(release: str, reason: str, *, full: bool = True) -> NoStorage:
     """The error for a cache that cannot be written, or whose disk is `full`, with what to do."""
-    advice = f"free some space, or set {cache.VARIABLE} to" if full else f"set {cache.VARIABLE} to"
-    return NoStorage(f"release={release} could not be stored in {cache.root()}: {reason}; {advice} another folder")
+    advice = f"free some space, or set {user_cache.VARIABLE} to" if full else f"set {user_cache.VARIABLE} to"
+    return NoStorage(f"release={release} could not be stored in {user_cache.root()}: {reason}; {advice} another folder")
 
 
 def run(arguments: Iterable[str], scratch: Path | None = None) -> subprocess.CompletedProcess[str]:
