@@ -15,6 +15,7 @@ from suite.known.findings import Finding, all_findings, by_entry
 from suite.known.page import links, page
 from suite.known.report import print_entry, print_worst, summary_line
 from suite.known.severity import ranked, worst
+from suite.libraries.summary import block as library_block
 from suite.shared.console import plain_console
 from suite.shared.files import write_whole
 from suite.shared.markdown import markdown_table
@@ -81,7 +82,8 @@ def updated(text: str, seconds: int | None = None) -> str:
     if seconds is None and stored is None:
         raise ValueError("README.md must hold the time of a check: in **7 s**")
     time_shown = seconds if seconds is not None else int(stored[1]) if stored else 0
-    for name, block in (("numbers", numbers(time_shown)), ("output", output()), ("worst", worst_table())):
+    blocks = {"numbers": numbers(time_shown), "output": output(), "worst": worst_table(), "libraries": library_block()}
+    for name, block in blocks.items():
         pattern = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end of {name} -->)", re.DOTALL)
         if not pattern.search(text):
             raise ValueError(f"README.md must hold a block named {name}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from suite.libraries.catalogue import library
-from suite.libraries.findings import LibraryFinding, findings_of
+from suite.libraries.findings import LibraryFinding, finding_of, findings_of
 from suite.libraries.wheels.files import files_of
 from suite.releases.cache import ReleaseError
 
@@ -23,5 +23,14 @@ def files_at_hand(name: str, release: str) -> Mapping[str, bytes]:
 
 @functools.cache
 def findings_at_hand(name: str, release: str) -> tuple[LibraryFinding, ...]:
-    """Every case of a release, run once for all tests."""
-    return tuple(findings_of(library(name), release, files_at_hand(name, release)))
+    """Every case of a release, run once for all tests, and not again for a release with the same files."""
+    own, files = library(name), files_at_hand(name, release)
+    for (other, earlier), run in _RUN.items():
+        if other == name and run == files:
+            return tuple(finding_of(old.case, release, old.run) for old in findings_at_hand(name, earlier))
+    _RUN[name, release] = files
+    return tuple(findings_of(own, release, files))
+
+
+#: The files of each release that was run.
+_RUN: dict[tuple[str, str], Mapping[str, bytes]] = {}
