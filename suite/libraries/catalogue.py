@@ -12,12 +12,14 @@ from suite.shared.cli import InputError
 
 from .core.library import Library
 
+#: First where several have a schedule of the same name, and first in every table.
+MOST_USED = ("transformers", "timm", "torch")
 FOLDERS = ("language", "vision", "training", "packages")
 
 
 @functools.cache
 def libraries() -> Mapping[str, Library]:
-    """Every library by its name, folder by folder; the modules declare them as `LIBRARY`."""
+    """Every library by its name, the most used first, then folder by folder; the modules declare them as `LIBRARY`."""
     found = {}
     for folder in FOLDERS:
         package = importlib.import_module(f"{__package__}.{folder}")
@@ -25,7 +27,7 @@ def libraries() -> Mapping[str, Library]:
             library = getattr(importlib.import_module(module.name), "LIBRARY", None)
             if library is not None:
                 found[library.name] = library
-    return found
+    return {name: found[name] for name in dict.fromkeys((*MOST_USED, *found))}
 
 
 def library(name: str) -> Library:
