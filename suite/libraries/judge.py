@@ -26,7 +26,7 @@ LIBRARY_CHANNELS = {
 #: Exceptions that say what is wrong with an argument.
 CLEAR = ("ValueError", "TypeError", "AssertionError", "NotImplementedError", "MisconfigurationException")
 #: What Python says about a call that another release's function does not take, and about a name it does not know.
-ANOTHER_CALL = re.compile(r"unexpected keyword argument|positional arguments? but|^'\w+' is not a valid \w+$")
+ANOTHER_CALL = re.compile(r"unexpected keyword argument|positional arguments? but|^'?\w+'? is not a valid \w+\b")
 
 
 def judge_library(case: LibraryCase, run: LibraryRun) -> Verdict:
