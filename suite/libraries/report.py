@@ -26,7 +26,7 @@ LISTED_CASES = 5
 def damage(finding: LibraryFinding, entry: LibraryDeviation) -> float:
     """The largest error of the finding's deviations that the entry explains, as a share of the peak."""
     pairs = zip(finding.verdict.deviations, finding.causes, strict=True)
-    return max((deviation.size for deviation, causes in pairs if causes and causes[0] is entry), default=0.0)
+    return max((deviation.size for deviation, causes in pairs if causes and causes[0] == entry), default=0.0)
 
 
 def by_library_entry(findings: Sequence[LibraryFinding]) -> dict[LibraryDeviation, list[LibraryFinding]]:
@@ -44,7 +44,7 @@ def example_of(group: Sequence[LibraryFinding], entry: LibraryDeviation) -> tupl
     """The finding that shows an entry most plainly, and its deviation."""
     finding = min(group, key=lambda f: (f.verdict.kind != "deviates", len(f.case.axis), -damage(f, entry)))
     pairs = zip(finding.verdict.deviations, finding.causes, strict=True)
-    return finding, next(deviation for deviation, causes in pairs if causes and causes[0] is entry)
+    return finding, next(deviation for deviation, causes in pairs if causes and causes[0] == entry)
 
 
 def library_table(findings: Sequence[LibraryFinding]) -> Table:
