@@ -20,7 +20,7 @@ COMMANDS: dict[str, str] = {
 
 def main(argv: list[str] | None = None) -> int:
     """Parse and run one command; return its exit code (see `suite.shared.cli`)."""
-    return run_command("bench", DESCRIPTION, COMMANDS, argv)
+    return run_command(__package__, DESCRIPTION, COMMANDS, argv)
 
 
 if __name__ == "__main__":  # worker processes import this module again

@@ -12,6 +12,7 @@ from bench.diverge.populations import FRESH, TRAINING, sample
 from bench.diverge.runs import train
 from bench.sweep.progress import progress
 from suite.shared.cli import InputError, checked_input
+from suite.shared.clone import needs_clone
 from suite.shared.console import plain_console
 from suite.shared.files import write_whole
 
@@ -38,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Publish the results; exit code 1 if a target is not met."""
+    if args.out == RESULTS:
+        needs_clone("alarms", "results/alarms", "--out FOLDER")
     with checked_input():
         for part in args.parts:
             if part not in PARTS:

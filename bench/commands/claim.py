@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.claims.publish import publish
 from reference.check import integer
 from suite.shared.cli import checked_input
+from suite.shared.clone import needs_clone
 from suite.shared.console import plain_console
 
 #: File name → question. Each is a module of bench/claims with `claim(seeds, folder of finished runs) -> Claim`.
@@ -38,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Publish the claims; exit code 2 for fewer than 5 seeds or a folder that is not writable."""
+    if args.out == RESULTS:
+        needs_clone("claim", "results/claims", "--out FOLDER")
     with checked_input():
         seeds = integer("seeds", args.seeds, 5)
         try:
@@ -46,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f"out={args.out} must be a writable folder: {error.strerror}") from error
     console = plain_console()
     for name in CLAIMS if "all" in args.names else args.names:
-        published = importlib.import_module(f"bench.claims.{name}").claim(seeds, args.out / "shards")
+        published = importlib.import_module(f"..claims.{name}", __package__).claim(seeds, args.out / "shards")
         for path in publish(published, args.out):
             console.print(str(path))
         console.print("\n".join(published.answer))

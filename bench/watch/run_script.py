@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-#: Our packages; a script may have its own modules with these names.
-OURS = ("bench", "reference", "suite")
+#: Our packages in a clone; a script may have its own modules with these names.
+OURS = ("bench", "reference", "suite") if __name__.startswith("bench.") else ()
 
 
 def check_target(target: str, *, module: bool) -> None:

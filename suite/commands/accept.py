@@ -11,6 +11,7 @@ from suite.known.ablation import judge_on
 from suite.known.deviations import CASES, write_records
 from suite.libraries.accept import accept_libraries
 from suite.shared.cli import checked_input
+from suite.shared.clone import needs_clone
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write known_cases.csv; exit code 2, and nothing written, if a deviation has no entry in a table."""
+    needs_clone("accept", "the tables of known cases")
     if args.libraries:
         print(accept_libraries(args.offline))
         return 0

@@ -24,6 +24,7 @@ from suite.across_releases.same_result import same
 from suite.releases.cache import numbers
 from suite.releases.groups import chosen_groups, labels
 from suite.shared.cli import InputError, checked_input
+from suite.shared.clone import needs_clone
 from suite.shared.console import plain_console, progress_bar
 from suite.shared.files import write_whole
 
@@ -52,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     uninstalled = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
     if uninstalled:  # before a minute of work, not after it
         raise InputError(f"atlas needs {' and '.join(uninstalled)}: pip install '.[atlas]'")
+    if args.out is None:
+        needs_clone("atlas", "results/atlas", "--out FOLDER")
     out: Path = args.out or RESULTS
     if args.partial and out.resolve() == RESULTS.resolve():
         raise InputError("partial must come with --out FOLDER, other than results/atlas: that one is complete")

@@ -27,6 +27,7 @@ from suite.releases.index import PipIndex, available
 from suite.releases.load import distinct
 from suite.shared import streams
 from suite.shared.cli import AS_EXPECTED, InputError
+from suite.shared.clone import needs_clone
 from suite.shared.console import plain_console, plain_table, printable
 
 
@@ -51,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fetch and print the table; raises InputError where a release could not be fetched."""
+    if args.write_hashes:
+        needs_clone("fetch --write-hashes", "the lists of known files")
     if args.libraries is None:
         return _torch(args)
     if args.releases:

@@ -6,17 +6,22 @@ import argparse
 from pathlib import Path
 
 from suite.shared.cli import InputError, checked_input
+from suite.shared.clone import needs_clone
 from suite.shared.console import plain_console
 from suite.tutorials.figures import draw_all
+
+FIGURES = Path("results/figures")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `figures`."""
-    parser.add_argument("--out", type=Path, default=Path("results/figures"), help="folder for the PNG files")
+    parser.add_argument("--out", type=Path, default=FIGURES, help="folder for the PNG files")
 
 
 def run(args: argparse.Namespace) -> int:
     """Draw the charts and print the file names; exit code 2 if the folder is not writable or matplotlib is missing."""
+    if args.out == FIGURES:
+        needs_clone("figures", "results/figures", "--out FOLDER")
     with checked_input(extra="plot"):
         try:
             written = draw_all(args.out)

@@ -15,6 +15,7 @@ from suite.libraries.releases import ReleaseOf, findings_of_releases
 from suite.libraries.report import libraries_as_json, print_libraries
 from suite.libraries.wheels.files import fetch_all, files_of
 from suite.shared.cli import AS_EXPECTED, FINDING, InputError, checked_input
+from suite.shared.clone import needs_clone
 from suite.shared.console import plain_console, progress_bar
 from suite.shared.files import write_whole
 
@@ -61,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse_partial(args: argparse.Namespace) -> None:
+    if args.out == RESULTS:
+        needs_clone("libraries --publish", "results/libraries", "--out FOLDER")
     if args.names and args.out.resolve() == RESULTS.resolve():
         raise InputError(f"names={' '.join(args.names)} must come with --out FOLDER: results/libraries has them all")
     missing = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]

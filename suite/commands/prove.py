@@ -19,6 +19,7 @@ from suite.libraries.prove import prove_library, write_proof
 from suite.releases import load
 from suite.releases.cache import canonical
 from suite.shared.cli import AS_EXPECTED, FINDING, InputError
+from suite.shared.clone import needs_clone
 from suite.shared.console import plain_console
 
 #: Differences printed for each release; the record has all of them.
@@ -60,6 +61,7 @@ def _report_library(own: Library, release: str, python: Path | None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Prove each release in turn; exit code 1 for a difference without an explanation."""
+    needs_clone("prove", "results/")  # the environment imports us from there
     named = [text.partition("==") for text in dict.fromkeys(args.releases) if "==" in text]
     releases = list(dict.fromkeys(map(canonical, (text for text in args.releases if "==" not in text))))
     if args.python is not None and len(releases) + len(named) != 1:

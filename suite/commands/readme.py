@@ -16,6 +16,7 @@ from suite.known.page import links, page
 from suite.known.report import print_entry, print_worst, summary_line
 from suite.known.severity import ranked, worst
 from suite.libraries.summary import block as library_block
+from suite.shared.clone import needs_clone
 from suite.shared.console import plain_console
 from suite.shared.files import write_whole
 from suite.shared.markdown import markdown_table
@@ -93,6 +94,7 @@ def updated(text: str, seconds: int | None = None) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Check every case, timing it, and rewrite README.md and results/deviations.md."""
+    needs_clone("readme", "README.md and results/")
     start = time.perf_counter()
     all_findings()
     seconds = math.ceil(time.perf_counter() - start)

@@ -135,7 +135,7 @@ def _run_installed(release: str, python: Path | None) -> tuple[dict[str, str], l
     """Run every case in the real install; raises InstallError."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "dump.jsonl"
-        command = ["-m", "suite.installs.installed_run", "--out", str(out)]
+        command = ["-m", f"{__package__}.installed_run", "--out", str(out)]
         if python is not None:
             call([str(python), *command], CASES_PATIENCE, Path(folder))
         else:

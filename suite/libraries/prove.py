@@ -52,7 +52,7 @@ def prove_library(own: Library, release: str, python: Path | None) -> LibraryPro
     here = as_rows(findings_of(own, release, files_of(own, release)))
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "rows.json"
-        command = ["-m", "suite.libraries.installed_run", own.name, "--out", str(out)]
+        command = ["-m", f"{__package__}.installed_run", own.name, "--out", str(out)]
         if python is not None:
             call([str(python), *command], CASES_PATIENCE, Path(folder))
         else:

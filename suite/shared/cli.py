@@ -23,17 +23,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import ctrl_c, streams
+from .clone import version
 from .ctrl_c import INTERRUPTED
+from .errors import InputError as InputError
 
 AS_EXPECTED, FINDING, BAD_INPUT, OUR_FAULT, CANNOT_WRITE, PIPE_CLOSED = 0, 1, 2, 3, 74, 141
 EXIT_CODES = (
     "exit codes: 0 as expected, 1 a finding, 2 bad input, 3 a fault in this program, "
     "74 the output cannot be written, 130 interrupted by Ctrl-C, 141 the reader closed the pipe (as head does)"
 )
-
-
-class InputError(Exception):
-    """The command cannot use what it was given; the text is the one line that says why."""
 
 
 @contextlib.contextmanager
@@ -46,7 +44,7 @@ def checked_input(extra: str = "bench") -> Iterator[None]:
     >>> with checked_input():
     ...     raise ValueError("steps=-1 must be >= 1")
     Traceback (most recent call last):
-    suite.shared.cli.InputError: steps=-1 must be >= 1
+    suite.shared.errors.InputError: steps=-1 must be >= 1
     """
     try:
         yield
@@ -78,6 +76,12 @@ class _Formatter(argparse.HelpFormatter):
         self._action_max_length = len("    translate")
 
 
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *args: object, **kwargs: object) -> NoReturn:
+        print(f"warmup-bench {version()}")
+        parser.exit()
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         super().error(_printable(message))
@@ -92,12 +96,14 @@ def _printable(text: str) -> str:
 def run_command(program: str, description: str, commands: Mapping[str, str], argv: list[str] | None = None) -> int:
     """Parse and run one command of `program`, a package of ours; return its exit code.
 
+    `program`: its full name, which is another one where it is installed.
     `commands`: the name of each command, which is that of its module, and its line in the list of `--help`.
     """
     argv = sys.argv[1:] if argv is None else argv
     parser = _Parser(
         prog=f"python -m {program}", description=description, epilog=EXIT_CODES, formatter_class=_Formatter
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version of warmup-bench and exit")
     listed = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chosen = next((word for word in argv if not word.startswith("-")), None)
     try:

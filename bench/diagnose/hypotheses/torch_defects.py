@@ -128,7 +128,7 @@ def places(schedule: Schedule, chained: bool = False, first: bool = False, later
 
 
 def _is_torch(schedule: Schedule) -> bool:
-    return type(schedule).__module__.startswith("reference.torch_") or isinstance(
+    return type(schedule).__module__.startswith(f"{Schedule.__module__.rpartition('.')[0]}.torch_") or isinstance(
         schedule, SequentialLR | ChainedScheduler
     )
 

@@ -24,7 +24,7 @@ def _context() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["suite.libraries.sandbox.preload"])
+    context.set_forkserver_preload([f"{__package__}.preload"])
     return context
 
 

@@ -1,0 +1,1 @@
+"""Tests of what is installed elsewhere: the package `warmup_bench`."""
