@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from reference import (
     ConstantDecay,
     Convention,
     CosineDecay,
     CosineRestartsDecay,
     CosineWarmup,
+    Decay,
     InverseSqrtDecay,
     LinearDecay,
     LinearWarmup,
@@ -18,7 +21,9 @@ from reference import (
     family,
     sequential,
 )
+from reference.check import Rates, Steps
 from suite.libraries.core.arguments import Arguments
+from suite.libraries.core.formula import Formula
 from suite.libraries.core.library import Library, LibrarySchedule
 
 FROM = "from transformers.optimization import "
@@ -56,11 +61,25 @@ def _one_ahead(a: Arguments) -> Schedule:
 
 def _stable(a: Arguments) -> Schedule:
     """Warmup, stable phase and decay; the outer ends of both slopes are the floor."""
-    warmup = {"linear": LinearWarmup, "cosine": CosineWarmup}[a.get("warmup_type", "linear")]
     shape = {"linear": "linear", "cosine": "cosine", "1-sqrt": "sqrt"}[a.get("decay_type", "cosine")]
     steps, floor = min(a.anneal_steps, a.decay_steps), a.min_lr_ratio
     falling = StableDecay(a.decay_steps - steps, steps, shape, floor * a.base_lr)
-    return family("E" if floor else "A", warmup(a.warmup_steps, floor), falling)
+    if a.get("warmup_type") == "1-sqrt":
+        return _rising_late(a, falling)
+    rising = CosineWarmup if a.get("warmup_type") == "cosine" else LinearWarmup
+    return family("E" if floor else "A", rising(a.warmup_steps, floor), falling)
+
+
+def _rising_late(a: Arguments, decay: Decay) -> Schedule:
+    """The decay of 1 - sqrt(p) in reverse: flat at first, steepest at the end of the warmup."""
+    floor, steps = a.min_lr_ratio, max(a.warmup_steps, 1)
+    after = family("A", LinearWarmup(a.warmup_steps), decay)
+
+    def formula(t: Steps, base: float) -> Rates:
+        share = 1.0 - np.sqrt(np.maximum(steps - t, 0) / steps)
+        return np.where(t < a.warmup_steps, base * (floor + (1.0 - floor) * share), after(t, base))
+
+    return Formula(formula)
 
 
 LIBRARY = Library(
@@ -188,9 +207,10 @@ LIBRARY = Library(
             _stable,
             fields=ENDS | {"warmup_type": "linear", "decay_type": "cosine"},
             variants={
-                "cosine": {"warmup_type": "cosine"},
-                "linear": {"decay_type": "linear"},
-                "1-sqrt": {"decay_type": "1-sqrt"},
+                "warmup-cosine": {"warmup_type": "cosine"},
+                "warmup-1-sqrt": {"warmup_type": "1-sqrt"},
+                "decay-linear": {"decay_type": "linear"},
+                "decay-1-sqrt": {"decay_type": "1-sqrt"},
             },
             edges={"longer": {"excess": 6}},
             docs="docstring: warmup_type and decay_type are shapes; the stable phase is what warmup and decay leave",
