@@ -42,6 +42,7 @@ def _style(
         variants={**STARTS, **(variants or {})},
         edges=edges or {},
         docs=docs,
+        reading="megatron-decay-steps",
     )
 
 
