@@ -42,7 +42,7 @@ def by_library_entry(findings: Sequence[LibraryFinding]) -> dict[LibraryDeviatio
 
 def example_of(group: Sequence[LibraryFinding], entry: LibraryDeviation) -> tuple[LibraryFinding, Verdict]:
     """The finding that shows an entry most plainly, and its deviation."""
-    finding = min(group, key=lambda f: (f.verdict.kind != "deviates", len(f.case.axis), -damage(f, entry)))
+    finding = min(group, key=lambda f: (f.case.axis != "plain", len(f.case.axis), -damage(f, entry)))
     pairs = zip(finding.verdict.deviations, finding.causes, strict=True)
     return finding, next(deviation for deviation, causes in pairs if causes and causes[0] == entry)
 

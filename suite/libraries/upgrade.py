@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections import defaultdict
 
 from suite.known.report import line
@@ -11,6 +12,7 @@ from suite.shared.console import plain_console
 from suite.shared.words import counted
 
 from .catalogue import library
+from .known.deviations import SHARED
 from .releases import LibraryChange, changes_of, findings_of_releases
 from .wheels.files import fetch_all, files_of
 
@@ -59,12 +61,15 @@ def _print(name: str, before: str, after: str, changes: list[LibraryChange], tot
     for schedule, group in sorted(groups.items(), key=lambda item: -max(change.size for change in item[1])):
         most = max(change.size for change in group)
         largest = min(
-            (change for change in group if change.size >= NEARLY * most), key=lambda change: len(change.after.case.axis)
+            (change for change in group if change.size >= NEARLY * most),
+            key=lambda change: (change.after.case.axis != "plain", len(change.after.case.axis)),
         )
         console.print(f"{schedule}: {counted(len(group), 'case')}")
         line(console, f"{largest.after.case.id}: {largest.words}")
-        gone = {entry.id: entry for c in group for entry in c.before.entries}
-        new = {entry.id: entry for c in group for entry in c.after.entries}
+        gone, new = (
+            {entry.id: entry for change in group for entry in side(change).entries if entry.library != SHARED}
+            for side in (operator.attrgetter("before"), operator.attrgetter("after"))
+        )
         for entry in (e for key, e in gone.items() if key not in new):
             line(console, f"fixed: {entry.title} [{entry.id}]")
         for entry in (e for key, e in new.items() if key not in gone):
