@@ -15,14 +15,13 @@ import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from suite.shared import user_pip
 from suite.shared.remote_file import Traffic, in_parts, opener
-from suite.shared.user_pip import NoWheel
+from suite.shared.user_pip import NoWheel, parse_links, parse_versions
 
 from . import cache
-from .cache import FILES, OLDEST, ReleaseError, numbers
+from .cache import FILES, ReleaseError, numbers
 
 #: The releases listed in the repository: used when the index cannot be asked.
 FALLBACK = tuple(cache.known())
@@ -33,8 +32,6 @@ PLATFORM = "macosx_40_0_arm64"
 #: What is fetched for one release, mostly its wheel's directory of 10,000 names; shown before a fetch.
 BYTES_PER_RELEASE = 1_300_000
 
-_FINAL = re.compile(r"(\d+\.\d+\.\d+)(?:\+\w+)?", re.ASCII)
-_LINK = re.compile(r"Found link (\S+?\.whl)(?:#\S*)?(?: \(.*)?, version: (\S+)$")
 _ANSWER = re.compile(r'HTTP/\d(?:\.\d)?" 200 (\d+)$', re.MULTILINE)
 #: What reading a damaged wheel, or a part of one, may raise.
 UNREADABLE = (OSError, EOFError, KeyError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error)
@@ -43,36 +40,6 @@ UNREADABLE = (OSError, EOFError, KeyError, ValueError, NotImplementedError, zipf
 def _wheel_for(python: str) -> tuple[str, ...]:
     target = ("--python-version", python, "--implementation", "cp", "--platform", PLATFORM)
     return ("--only-binary=:all:", *target)
-
-
-def parse_versions(text: str) -> list[str]:
-    """The final releases from 1.11 on in what `pip index versions` prints, oldest first.
-
-    >>> parse_versions("torch (2.10.0)\\nAvailable versions: 2.10.0, 2.9.1+cpu, 2.9.1, 2.9.0rc1, 1.9.0\\n")
-    ['2.9.1', '2.10.0']
-    """
-    releases = set()
-    for line in text.splitlines():
-        head, colon, tail = line.partition(":")
-        if colon and head.strip().lower() == "available versions":
-            releases |= {match[1] for word in tail.split(",") if (match := _FINAL.fullmatch(word.strip()))}
-    return sorted((release for release in releases if numbers(release)[:2] >= OLDEST), key=numbers)
-
-
-def parse_links(text: str) -> dict[str, str]:
-    """The wheel of each release in what `pip -vv index versions` prints.
-
-    A link with credentials is left out: pip prints stars in place of the password.
-
-    >>> parse_links("  Found link https://host/torch-2.8.0.whl#sha256=0 (from https://host/), version: 2.8.0")
-    {'2.8.0': 'https://host/torch-2.8.0.whl'}
-    """
-    links: dict[str, str] = {}
-    for match in filter(None, map(_LINK.search, text.splitlines())):
-        version = _FINAL.fullmatch(match[2])
-        if version is not None and "@" not in urlsplit(match[1]).netloc:
-            links.setdefault(version[1], match[1])
-    return links
 
 
 def _listed(python: str) -> str:

@@ -54,8 +54,8 @@ class RemoteFile(io.RawIOBase):
         self._position = 0
         self.size = self._request(f"-{TAIL}", TAIL)
 
-    def _request(self, span: str, limit: int) -> int:
-        """Keep the bytes of this span, at most `limit`; return the size of the whole file."""
+    def _answer(self, span: str, limit: int) -> tuple[int, int, bytes]:
+        """The first byte's position, the size of the whole file, and the bytes of this span, at most `limit`."""
         headers = {"Range": f"bytes={span}", "Accept-Encoding": "identity"}
         request = urllib.request.Request(self._url, headers=headers)
         with self._opener.open(request, timeout=TIMEOUT) as response:
@@ -67,8 +67,20 @@ class RemoteFile(io.RawIOBase):
         self._traffic.add(len(content))
         if len(content) != last - first + 1 or len(content) > limit:
             raise NoRanges(f"the server sent {len(content)} bytes of {last - first + 1}")
+        return first, size, content
+
+    def _request(self, span: str, limit: int) -> int:
+        """Keep the bytes of this span, at most `limit`; return the size of the whole file."""
+        first, size, content = self._answer(span, limit)
         self._parts.append((first, content))
         return size
+
+    def part(self, start: int, end: int) -> bytes:
+        """The bytes from `start` up to `end`, by one request; they are not kept."""
+        first, size, content = self._answer(f"{start}-{end - 1}", end - start)
+        if (first, size, len(content)) != (start, self.size, end - start):
+            raise NoRanges("the server sent another part or another file")
+        return content
 
     def _rest(self) -> bytes:
         """The bytes from the position to the end of the part that contains it; empty where none does."""

@@ -9,9 +9,10 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from . import user_cache
-from .release import ReleaseError
+from .release import OLDEST, ReleaseError, numbers
 
 #: Overrides for settings that concern the user's installs: a wheel is only read here, never installed.
 #: pip ignores an empty variable, so a file setting is overridden by an empty file.
@@ -32,6 +33,8 @@ _NO_NETWORK = re.compile(
     r"|NameResolution|Temporary failure in name|Network is unreachable|timed out|ProxyError|SSLError|HTTP error 5\d\d"
 )
 _NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|Errno 28\b|not enough space on the disk")
+_FINAL = re.compile(r"(\d+\.\d+\.\d+)(?:\+\w+)?", re.ASCII)
+_LINK = re.compile(r"Found link (\S+?\.whl)(?:#\S*)?(?: \(.*)?, version: (\S+)$")
 _CREDENTIALS = re.compile(r"//[^/\s@]+@")
 
 
@@ -116,3 +119,33 @@ def network_settings() -> dict[str, str]:
         if section in rank and name in _NETWORK:
             settings[name] = str(ast.literal_eval(value))
     return {name: value for name, value in settings.items() if value}
+
+
+def parse_versions(text: str) -> list[str]:
+    """The final releases from 1.11 on in what `pip index versions` prints, oldest first.
+
+    >>> parse_versions("torch (2.10.0)\\nAvailable versions: 2.10.0, 2.9.1+cpu, 2.9.1, 2.9.0rc1, 1.9.0\\n")
+    ['2.9.1', '2.10.0']
+    """
+    releases = set()
+    for line in text.splitlines():
+        head, colon, tail = line.partition(":")
+        if colon and head.strip().lower() == "available versions":
+            releases |= {match[1] for word in tail.split(",") if (match := _FINAL.fullmatch(word.strip()))}
+    return sorted((release for release in releases if numbers(release)[:2] >= OLDEST), key=numbers)
+
+
+def parse_links(text: str) -> dict[str, str]:
+    """The wheel of each release in what `pip -vv index versions` prints.
+
+    A link with credentials is left out: pip prints stars in place of the password.
+
+    >>> parse_links("  Found link https://host/torch-2.8.0.whl#sha256=0 (from https://host/), version: 2.8.0")
+    {'2.8.0': 'https://host/torch-2.8.0.whl'}
+    """
+    links: dict[str, str] = {}
+    for match in filter(None, map(_LINK.search, text.splitlines())):
+        version = _FINAL.fullmatch(match[2])
+        if version is not None and "@" not in urlsplit(match[1]).netloc:
+            links.setdefault(version[1], match[1])
+    return links

@@ -238,7 +238,7 @@ def test_links_with_credentials_are_left_to_pip() -> None:
         f"  Found link http://{host}/torch-{version}-any.whl#sha256=0 (from http://{host}/), version: {version}"
         for host, version in ((f"{USER}:****@host", "9.0.0"), ("host", "9.1.0"), ("host", "9.2.0rc1"))
     )
-    assert index.parse_links(text) == {"9.1.0": "http://host/torch-9.1.0-any.whl"}
+    assert user_pip.parse_links(text) == {"9.1.0": "http://host/torch-9.1.0-any.whl"}
 
 
 def test_without_an_index_the_committed_list_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ ORDER = (
     ("suite.libraries.published",),
     ("suite.commands",),
     ("suite",),
-    ("bench.toy", "bench.diagnose.core", "bench.diagnose.examples.public.schedules"),
+    ("bench.toy", "bench.releases", "bench.diagnose.core", "bench.diagnose.examples.public.schedules"),
     ("bench.toy.batched", "bench.diagnose.counted", "bench.diagnose.log", "bench.diagnose.hypotheses"),
     ("bench.diagnose.fit", "bench.diagnose.facts"),
     ("bench.diagnose.forms",),

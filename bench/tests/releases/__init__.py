@@ -1,0 +1,1 @@
+"""Tests of the environments of torch releases on a CPU."""
