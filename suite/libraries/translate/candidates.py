@@ -21,10 +21,13 @@ SAMPLES = 160
 SCHEDULES, ROUNDS = 4, 2
 #: Closed forms this near, as a share of the peak, are equal: the simpler call is the better one.
 NEAR = 1e-9
+#: A schedule with this mean difference, as a share of the peak, is not looked into further.
+HOPELESS = 0.4
 #: Other lengths than the person's are taken only where they leave less than this share of the difference, and other
 #: values of an argument where they leave less than that.
 HALF, LESS = 0.5, 0.9
 _CYCLES, _COUNT = re.compile("cycle|restart"), re.compile("num_cycles|cycle_limit|count|restarts")
+_GROWS = re.compile("mul|cycle|period|epoch|initial|length|restart|^t_")
 _FACTOR = re.compile("mul|mult|decay|gamma|scale")
 _STEPS = re.compile("steps|cycle|period|hold|anneal|timescale|initial|epoch|length|decay_t$|_t$|iters")
 
@@ -34,7 +37,8 @@ class LookedFor:
     """The LRs of a run, and every number that may be an argument of a call that has them.
 
     `values`: the LR of each update.  `given`: numbers that the source's call has, and `named` those with a name.
-    `error`: the exception that ended the run.
+    `error`: the exception that ended the run.  `deviating`: schedules of the searched library that are known not to do
+    what they document, often a step early or late: their closed forms are compared with a step more or less too.
     """
 
     values: Rates
@@ -44,6 +48,7 @@ class LookedFor:
     given: tuple[float, ...] = ()
     named: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     error: str = ""
+    deviating: frozenset[str] = frozenset()
 
     @functools.cached_property
     def peak(self) -> float:
@@ -58,6 +63,22 @@ class LookedFor:
         near = [*range(6), *range(warmup - 3, warmup + 4), *range(total - 6, total)]
         even = np.linspace(0, total - 1, SAMPLES).round().astype(int)
         return np.unique(np.clip([*near, *even], 0, total - 1))
+
+    @functools.cached_property
+    def sampled_key(self) -> str:
+        """The sampled steps as a text."""
+        return str(self.sampled.tobytes())
+
+    @functools.cached_property
+    def at_samples(self) -> Rates:
+        """The LRs at the sampled steps."""
+        return np.asarray(self.values[self.sampled])
+
+    @functools.cached_property
+    def early_and_late(self) -> tuple[Rates, Rates]:
+        """The LRs one step before the sampled ones, and one step after them."""
+        steps = self.sampled
+        return self.values[np.maximum(steps - 1, 0)], self.values[np.minimum(steps + 1, len(self.values) - 1)]
 
     @functools.cached_property
     def rates(self) -> tuple[float, ...]:
@@ -122,26 +143,47 @@ class CandidateCall:
         return 0.0 if self.distance < NEAR else self.distance, self.effort
 
 
+#: The values of closed forms at a few steps: the same schedules are compared with one run after the other.
+_KNOWN: dict[tuple[str, ...], Rates | None] = {}
+_MOST_KNOWN = 200_000
+
+
+def _closed_form(schedule: LibrarySchedule, numbers: Arguments, wanted: LookedFor) -> Rates | None:
+    """The closed form at the sampled steps; None where it refuses the numbers."""
+    key = (schedule.call, schedule.name, repr(dict(numbers)), wanted.sampled_key)
+    if key not in _KNOWN:
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        try:
+            with np.errstate(all="ignore"):
+                values = schedule.reference(numbers)(wanted.sampled, base_lr=numbers.base_lr)
+            _KNOWN[key] = values if np.isfinite(values).all() else None
+        except (ArithmeticError, ValueError, TypeError, IndexError, KeyError):
+            _KNOWN[key] = None
+    return _KNOWN[key]
+
+
 def candidate(schedule: LibrarySchedule, numbers: Arguments, wanted: LookedFor) -> CandidateCall:
     """A call, and the differences of its closed form from the run at the sampled steps, as shares of the peak."""
-    steps = wanted.sampled
-    none = CandidateCall(schedule, numbers, np.inf, np.inf)
-    try:
-        with np.errstate(all="ignore"):
-            values = schedule.reference(numbers)(steps, base_lr=numbers.base_lr)
-    except (ArithmeticError, ValueError, TypeError, IndexError, KeyError):
-        return none
-    difference = np.abs(np.asarray(values, dtype=float) - wanted.values[steps]) / wanted.peak
-    if not np.isfinite(difference).all():
-        return none
-    return CandidateCall(schedule, numbers, float(difference.max()), float(difference.mean()))
+    values = _closed_form(schedule, numbers, wanted)
+    if values is None:
+        return CandidateCall(schedule, numbers, np.inf, np.inf)
+    gaps = [np.abs(values - wanted.at_samples)]
+    if schedule.name in wanted.deviating:
+        early = values[:-1] - wanted.early_and_late[0][:-1]
+        late = values[1:] - wanted.early_and_late[1][1:]
+        gaps += [np.abs(early), np.abs(late)]
+    gap = min(gaps, key=lambda gap: float(gap.sum()) / len(gap)) / wanted.peak
+    return CandidateCall(schedule, numbers, float(gap.max()), float(gap.sum()) / len(gap))
 
 
 def candidates(library: Library, wanted: LookedFor) -> list[CandidateCall]:
     """Calls of a library, the nearest first; each schedule of it has at least one, unless it refuses all numbers."""
     best = [found for schedule in library.schedules if (found := _started(schedule, wanted)) is not None]
     best.sort(key=lambda found: found.order)
-    varied = [_varied(found, wanted) for found in best[:SCHEDULES]]
+    if best and best[0].distance < NEAR:
+        return best
+    varied = [_varied(found, wanted) for found in best[:SCHEDULES] if found.mean < HOPELESS]
     return sorted([*varied, *best], key=lambda found: found.order)
 
 
@@ -230,6 +272,8 @@ def _values(schedule: LibrarySchedule, name: str, usual: object, wanted: LookedF
         known += wanted.lengths if whole else (*map(float, wanted.lengths), *wanted.rates)
     elif is_number or usual is None:
         known += wanted.rates
+    if _GROWS.search(name) and is_number:  # cycles that shrink to nothing would never end
+        known = [value for value in known if not isinstance(value, int | float) or value >= 1]
     return [value for i, value in enumerate(known) if value not in known[:i]]
 
 

@@ -132,7 +132,15 @@ def _also(schedule: LibrarySchedule, difference: float, matches: Sequence[_Found
 
 
 def _around(schedule: LibrarySchedule) -> tuple[str, ...]:
-    return (schedule.imports, schedule.setup, schedule.first, schedule.step, schedule.rate, schedule.optimizer)
+    return (
+        schedule.imports,
+        schedule.setup,
+        schedule.first,
+        schedule.before,
+        schedule.step,
+        schedule.rate,
+        schedule.optimizer,
+    )
 
 
 def _is_in(place: tuple[str, LibrarySchedule, CallTemplate], origin: str) -> bool:
@@ -169,7 +177,9 @@ def _undeclared(call: WrittenCall, origin: str, shelf: Shelf) -> _Found | None:
         if one.schedules and (opened.signatures.is_own(call.name) or (not one.project and _of_torch(opened, call))):
             first = one.schedules[0]
             imports = f"from {opened.signatures.module(call.name)} import {call.name}"
-            schedule = dataclasses.replace(first, name=call.name, imports=imports, setup="", first="", fields={})
+            schedule = dataclasses.replace(
+                first, name=call.name, imports=imports, setup="", first="", before="", fields={}
+            )
             match = CallMatch()
             match.swaps[id(call.node.func)] = ast.Name(call.name)
             return match, opened, schedule, None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from reference.check import Rates
+from suite.libraries.core.library import Library
+from suite.libraries.known.deviations import library_records
 from suite.libraries.sandbox.child import LibraryRun
 from suite.releases.cache import ReleaseError
 from suite.shared.cli import InputError
@@ -22,7 +24,9 @@ from .source import SourceCall
 from .writing import call_text, lines_of
 
 #: Calls of one library that are run beside a person's, at most; and closed forms further away than this are not.
-RUNS, FAR = 8, 0.5
+RUNS, FAR = 4, 0.3
+#: A run that is this many times as far away as its closed form shows a library that does not do what it documents.
+MORE = 1.5
 #: Libraries that are searched at the same time.
 PROCESSES = 2
 
@@ -79,12 +83,27 @@ def looked_for(source: SourceCall, values: Rates, error: str = "") -> LookedFor:
 
 def translated(opened: OpenedLibrary, wanted: LookedFor) -> TranslatedCall | None:
     """The call of a library whose run is the nearest; None where it has none with any LRs at all."""
+    wanted = dataclasses.replace(wanted, deviating=_deviating(opened.library))
+    found = [one for i, one in enumerate(candidates(opened.library, wanted)[:RUNS]) if i == 0 or one.distance < FAR]
+    best = _nearest(opened, found, wanted)
+    if best is None or best.difference.equal or best.difference.size <= MORE * best.candidate.distance:
+        return best  # the library does what it documents, and with other lengths that would not be nearer
+    others = _nearest(opened, neighbours(best.candidate, wanted), wanted)
+    return best if others is None or not _beats(others, best) else others
+
+
+def _deviating(library: Library) -> frozenset[str]:
+    """The schedules that do not do what they document with their usual arguments."""
+    records = library_records()
+    ids = {schedule.name: f"{library.name}/{schedule.name}/plain" for schedule in library.schedules}
+    return frozenset(name for name, case in ids.items() if any(one.channel == "lr" for one in records.get(case, ())))
+
+
+def _nearest(opened: OpenedLibrary, found: Iterable[CandidateCall], wanted: LookedFor) -> TranslatedCall | None:
     best: TranslatedCall | None = None
-    found = candidates(opened.library, wanted)
-    for tried, candidate in enumerate(_in_turn(found, wanted)):
-        if tried >= RUNS or (candidate.distance > FAR and tried > 0):
-            break
-        one = _run(opened, candidate, wanted)
+    seen: set[str] = set()
+    for tried, candidate in enumerate(found):
+        one = _run(opened, candidate, wanted, seen)
         if one is not None and (best is None or _beats(one, best)):
             best = one
         if best is not None and best.difference.equal and (not best.difference.after or tried >= 2):
@@ -99,18 +118,12 @@ def _beats(one: TranslatedCall, best: TranslatedCall) -> bool:
     return one.difference.size < HALF * best.difference.size
 
 
-def _in_turn(found: Sequence[CandidateCall], wanted: LookedFor) -> Iterator[CandidateCall]:
-    """The nearest ones, then the neighbours of the nearest, each call once."""
-    seen = set()
-    for candidate in (*found[:3], *(near for one in found[:1] for near in neighbours(one, wanted))):
-        key = candidate.schedule.name, candidate.numbers.filled(candidate.schedule.call)
-        if key not in seen:
-            seen.add(key)
-            yield candidate
-
-
-def _run(opened: OpenedLibrary, candidate: CandidateCall, wanted: LookedFor) -> TranslatedCall | None:
+def _run(opened: OpenedLibrary, candidate: CandidateCall, wanted: LookedFor, seen: set[str]) -> TranslatedCall | None:
     text = call_text(candidate.schedule, candidate.numbers, opened.signatures)
+    key = candidate.schedule.name + text
+    if key in seen:
+        return None
+    seen.add(key)
     run = run_call(opened, candidate.schedule, candidate.numbers, text, len(wanted.values))
     values, error = rates_of(run), run.error
     if not len(values):

@@ -67,10 +67,18 @@ def import_lines(imports: str, used: str, signatures: Signatures) -> list[str]:
     """The imports that these lines use, and of this release alone where the declaration tries one after another."""
     try:
         body = ast.parse(imports).body
-        words = {node.id for node in ast.walk(ast.parse(used)) if isinstance(node, ast.Name)}
+        words = _used(ast.parse(used))
     except SyntaxError:
         return imports.splitlines()
+    for node in reversed(body):  # what a helper uses is imported before it
+        if _defined(node) & words:
+            words |= _used(node)
     return [line for node in body if _defined(node) & words for line in _chosen(node, signatures)]
+
+
+def _used(node: ast.AST) -> set[str]:
+    """The names that a tree mentions."""
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _defined(node: ast.stmt) -> set[str]:
@@ -108,7 +116,10 @@ def lines_of(schedule: LibrarySchedule, numbers: Arguments, text: str, signature
     lines += [f"scheduler = {text}", *_block(filled(schedule.first))]
     if schedule.rate:
         lines.append(f"lr = {filled(schedule.rate)}  # of update t, from 0")
-    elif filled(schedule.step).strip() != _USUAL_STEP:
+        return (*import_lines(filled(schedule.imports), "\n".join(lines), signatures), *lines)
+    before = _block(filled(schedule.before))
+    lines += _with_comment(before, "before update t, from 0") if before else []
+    if filled(schedule.step).strip() != _USUAL_STEP and (filled(schedule.step).strip() or not before):
         lines += _with_comment(_block(filled(schedule.step)), "after update t, from 0")
     return (*import_lines(filled(schedule.imports), "\n".join(lines), signatures), *lines)
 

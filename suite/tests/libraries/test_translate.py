@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,8 @@ from reference import CosineDecay, LinearDecay, LinearWarmup, family
 from suite.__main__ import main
 from suite.libraries import catalogue
 from suite.libraries.core.library import Library, LibrarySchedule
-from suite.libraries.translate import opened, source
+from suite.libraries.known.deviations import LibraryRecord
+from suite.libraries.translate import opened, source, translation
 
 CODE = b"""
 import math
@@ -86,6 +89,8 @@ def _two_libraries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for module in (catalogue, opened, source):
         monkeypatch.setattr(module, "libraries", lambda: known)
     monkeypatch.setattr(opened, "files_of", files_of)
+    late = LibraryRecord("lines/late/plain", "lr", "lines-late", "shifted", "1")
+    monkeypatch.setattr(translation, "library_records", lambda: {late.case: (late,)})
     source.templates.cache_clear()
     yield
     source.templates.cache_clear()
@@ -238,3 +243,27 @@ def test_the_rates_of_the_wave(capsys: pytest.CaptureFixture[str]) -> None:
     result = as_json(capsys, "wave(4, 36, 0.5)", "--base-lr", "7", "--to", "torch")
     assert result["lrs"][10] == pytest.approx(0.25 * (1 + math.cos(math.pi * 6 / 36)))
     assert result["others"][0]["base_lr"] == 0.5
+
+
+def test_every_schedule_in_every_library(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The table counts what the CSV has, and equal pairs come back equal."""
+    file = tmp_path / "pairs.csv"
+    out = translate(capsys, "--all", "--csv", str(file))
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    schedules = len(LINES.schedules) + len(catalogue.libraries()["torch"].schedules)
+    assert len(rows) == schedules  # each in the one other library
+    assert f"{schedules} pairs of a schedule and another library" in out
+    by_name = {(row["library"], row["schedule"]): row for row in rows}
+    line = by_name["lines", "line"]
+    assert (line["to"], line["as"], line["equal"]) == ("torch", "lambda-a-linear", "yes")
+    assert line["back"] == "equal in all 12 updates"
+    assert by_name["torch", "lambda-a-cosine"]["as"] == "wave"
+    assert by_name["lines", "late"]["equal"] == "no"
+    assert all(row["difference"] for row in rows)
+
+
+def test_all_takes_no_call(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A call beside --all, and a CSV without it, are refused."""
+    assert "must be left out with --all" in refused(capsys, "get_line(opt)", "--all")
+    assert "must come with --all" in refused(capsys, "get_line(opt)", "--csv", str(tmp_path / "pairs.csv"))
