@@ -31,12 +31,14 @@ def _style(
     fields: Mapping[str, object] | None = None,
     variants: Mapping[str, Mapping[str, object]] | None = None,
     edges: Mapping[str, Mapping[str, object]] | None = None,
+    setup: str = "",
 ) -> LibrarySchedule:
     return LibrarySchedule(
         style,
         "from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler",
         f"{CALL}{more})",
         lambda a: rising_from(a.init_lr, a.base_lr, a.warmup_steps, decay(a)),
+        setup=setup,
         step=f"scheduler.step(increment={BATCH})",
         fields={"style": style, **LRS, **(fields or {})},
         variants={**STARTS, **(variants or {})},
@@ -67,6 +69,16 @@ LIBRARY = Library(
             "cosine",
             lambda a: StableDecay(0, a.decay_steps, "cosine", a.min_lr),
             "docstring: as linear, along half a cosine (Loshchilov and Hutter, page 4)",
+        ),
+        _style(
+            "cosine-overrides",
+            lambda a: StableDecay(0, a.decay_steps, "cosine", a.min_lr),
+            "ParamGroupOverride: max_lr of a parameter group replaces that of the scheduler",
+            fields={"style": "cosine"},
+            setup="""
+for group in optimizer.param_groups:
+    group.setdefault("max_lr", float(group["lr"]))
+""",
         ),
         _style(
             "inverse-square-root",

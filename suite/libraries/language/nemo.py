@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -138,6 +139,16 @@ LIBRARY = Library(
             FLOOR | {"constant_steps": 0},
             FLOORS | {"constant2": {"constant_steps": 2}},
             {"longer": {"constant_steps": 10}},
+        ),
+        dataclasses.replace(
+            _policy(
+                "CosineAnnealing",
+                "warmup_ratio={warmup_steps / total_steps}, max_steps={total_steps}, min_lr={min_lr}",
+                lambda a: _warmed(a, CosineDecay(a.decay_steps, a.min_lr)),
+                "docstring of its base: warmup_ratio is the ratio of warmup steps to total steps",
+                variants={"of100": {"warmup_steps": 29, "total_steps": 100}},
+            ),
+            name="CosineAnnealing-warmup_ratio",
         ),
         _policy(
             "NoamAnnealing",
