@@ -48,7 +48,9 @@ def _import(*names: str) -> str:
 
 
 def _linear(a: Arguments, decay: Decay) -> Schedule:
-    """The end factor is reached at the last step before end."""
+    """The end factor is reached at the last step before end; a factor of 0 can only be refused."""
+    if not a.start_factor:
+        raise ValueError(f"start_factor={a.start_factor} must be above 0: each step multiplies the LR that it finds")
     return WarmupDecay(LinearWarmup(a.warmup_steps, a.start_factor), decay, Convention("linspace"))
 
 
