@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from suite.libraries.core.arguments import Arguments
+
 from .signatures import ReadParameters, Signatures
 from .written import NotPlainError, called, value_of
 
@@ -29,9 +31,9 @@ class CallTemplate:
         mark = _MARK.fullmatch(node.id) if isinstance(node, ast.Name) else None
         return None if mark is None else self.places[int(mark[1])]
 
-    def text(self, node: ast.expr) -> str:
-        """The text of a tree in which places are left, with their expressions in braces."""
-        return _MARK.sub(lambda mark: "{" + self.places[int(mark[1])] + "}", ast.unparse(node))
+    def text(self, node: ast.expr, numbers: Arguments) -> str:
+        """The text of a tree in which places are left, with the values of their expressions."""
+        return _MARK.sub(lambda mark: numbers.filled("{" + self.places[int(mark[1])] + "}"), ast.unparse(node))
 
     def calls(self) -> Iterator[ast.Call]:
         """The calls that a person may write: the outermost one, and those whose result it uses directly."""
@@ -171,7 +173,7 @@ class CallMatcher:
         elif isinstance(expected, ast.Lambda):
             result.difference += 0.0 if self._same_shape(template, expected, given, result) else OTHER_CALL
         else:
-            self._of_constants(expected, given, result, name)
+            self._of_constants(template, expected, given, result, name)
 
     def _of_lists(
         self,
@@ -187,7 +189,9 @@ class CallMatcher:
         for i, (one, other) in enumerate(zip(expected, given, strict=True)):
             self._of_nodes(template, one, other, result, f"{name}[{i}]")
 
-    def _of_constants(self, expected: ast.expr, given: ast.expr, result: CallMatch, name: str) -> None:
+    def _of_constants(
+        self, template: CallTemplate, expected: ast.expr, given: ast.expr, result: CallMatch, name: str
+    ) -> None:
         try:
             value = value_of(given)
         except NotPlainError:
@@ -195,6 +199,15 @@ class CallMatcher:
                 result.unclear.append((name, ast.unparse(given)))
             result.difference += OTHER_CONSTANT
             return
+        text = expected.value if isinstance(expected, ast.Constant) else None
+        if isinstance(text, str) and isinstance(value, str) and _MARK.search(text):
+            parts = _MARK.split(text)  # texts and the numbers of places in turn
+            pattern = "".join(re.escape(part) if i % 2 == 0 else r"(\d+)" for i, part in enumerate(parts))
+            units = re.fullmatch(pattern, value)  # '500ba'
+            if units is not None:
+                places = [template.places[int(part)] for part in parts[1::2]]
+                result.equations += [(place, int(n), False) for place, n in zip(places, units.groups(), strict=True)]
+                return
         if not _same(value, expected):
             result.difference += OTHER_CALL if isinstance(value, str) else OTHER_CONSTANT
 

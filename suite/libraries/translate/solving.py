@@ -28,9 +28,9 @@ class SolvedNumbers:
     def value(self, expression: str, **others: Any) -> Any:
         """The value of an expression; None where it has none."""
         names = {**self.values, **others}
-        if "warmup_steps" in names and "total_steps" in names:
-            names["decay_steps"] = names["total_steps"] - names["warmup_steps"]
         try:
+            if "warmup_steps" in names and "total_steps" in names:
+                names["decay_steps"] = names["total_steps"] - names["warmup_steps"]
             return eval(expression, {}, names)  # templates are ours
         except (ArithmeticError, NameError, TypeError, ValueError):
             return None
@@ -46,10 +46,12 @@ def names_in(expression: str, fields: Collection[str]) -> set[str]:
     return (names & {*fields, *LENGTHS, "base_lr"}) | (set(LENGTHS) if "decay_steps" in names else set())
 
 
-def solved(schedule: LibrarySchedule, equations: Iterable[Equation]) -> dict[str, Any]:
+def solved(
+    schedule: LibrarySchedule, equations: Iterable[Equation], known: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Every argument that follows from the equations, those of values that were written before those of defaults."""
     rest = sorted(equations, key=lambda equation: equation[2])
-    numbers = SolvedNumbers(tuple(schedule.fields))
+    numbers = SolvedNumbers(tuple(schedule.fields), dict(known or {}))
     for unknowns in (1, 1, 2, 1, 3, 1):
         for only_written in (True, False):
             for expression, value, is_default in rest:
@@ -86,10 +88,14 @@ def _solutions(
                 guesses[other] = usual[other]
             elif other == "warmup_steps":
                 guesses[other] = 0
-            elif isinstance(value, int | float):
+            elif isinstance(value, int) and value >= 1:
                 guesses[other] = value + numbers.values.get("warmup_steps", 0)
         for guess in _guesses(numbers, expression, value, name, guesses):
-            number = int(guess) if name in LENGTHS and isinstance(guess, float) and guess == int(guess) else guess
+            number = guess
+            if name in LENGTHS:
+                if not _is_number(guess) or (name == "total_steps" and (guess != int(guess) or guess < 1)):
+                    continue
+                number = int(guess) if guess == int(guess) else guess
             if _equal(numbers.value(expression, **guesses, **{name: number}), value):
                 yield {**guesses, name: number}
 
@@ -98,6 +104,8 @@ def _guesses(
     numbers: SolvedNumbers, expression: str, value: Any, name: str, guesses: Mapping[str, Any]
 ) -> Iterator[Any]:
     yield value
+    if isinstance(value, str):  # a length with its unit
+        yield from map(int, re.findall(r"^\d+(?!\d|dur)", value))
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
     for one, other in ((1, 2), (1000, 1001), (10**6, 10**6 + 1)):  # linear in the unknown, if only from somewhere on

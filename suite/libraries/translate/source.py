@@ -101,8 +101,8 @@ def source_of(
         if found is None:
             raise InputError(_unknown(call.name, origin))
         matches = [found]
-    # The least different first, in the order of declaration.
-    match, opened, schedule, template = min(matches, key=lambda found: found[0].difference)
+    # The least different first; of these the one whose usual arguments it has, in the order of declaration.
+    match, opened, schedule, template = min(matches, key=lambda found: (found[0].difference, _unusual(found)))
     if match.unclear:
         name, value = match.unclear[0]
         raise InputError(f"{name}={value} must be a number: replace it, e.g. {_example(name)}")
@@ -112,15 +112,17 @@ def source_of(
         schedule, also = dataclasses.replace(schedule, name=call.name), ()
     if template is None or "total_steps" not in values:
         values = {**_guessed(call.node, opened), **values}
-    values.setdefault("warmup_steps", 0)
     assumed = "total_steps" not in values and total is None
-    warmup = int(values["warmup_steps"])
-    values.setdefault("total_steps", total or max(ASSUMED, ASSUMED_TIMES * warmup))
+    if "total_steps" not in values:
+        warmup = values.get("warmup_steps", 0)
+        length = total or max(ASSUMED, ASSUMED_TIMES * int(warmup if isinstance(warmup, int | float) else 0))
+        values = solved(schedule, match.equations, {**values, "total_steps": length})
+    values.setdefault("warmup_steps", 0)
     peak = values.get("base_lr")
     values["base_lr"] = float(peak if isinstance(peak, int | float) else BASE_LR if base_lr is None else base_lr)
     numbers = Arguments(**{**schedule.fields, **values})
+    _check(numbers, total)
     steps = total or int(numbers.total_steps)
-    _check(numbers, steps)
     text, schedule = runnable(call, numbers, match, schedule, template, opened)
     return SourceCall(opened, schedule, text, numbers, steps, tuple(numbers_in(call.node)), assumed, also)
 
@@ -129,6 +131,13 @@ def _also(schedule: LibrarySchedule, difference: float, matches: Sequence[_Found
     """Other schedules that the call may be as well, and that are stepped or set up in another way."""
     equal = [(opened, one) for match, opened, one, _ in matches if match.difference <= difference]
     return tuple(f"{opened.library.name}/{one.name}" for opened, one in equal if _around(one) != _around(schedule))
+
+
+def _unusual(found: _Found) -> int:
+    """How many arguments of a call differ from those that its schedule is declared with."""
+    match, _, schedule, _ = found
+    values = solved(schedule, match.equations)
+    return sum(values.get(name, usual) != usual for name, usual in schedule.fields.items())
 
 
 def _around(schedule: LibrarySchedule) -> tuple[str, ...]:
@@ -219,7 +228,7 @@ def _guessed(node: ast.Call, opened: OpenedLibrary) -> dict[str, Any]:
         if not isinstance(part, ast.Call):
             continue
         for name, argument in bound(part, opened.signatures.parameters(called(part))).items():
-            number = next((n for n in numbers_in(argument) if n == int(n) and n >= 0), None)
+            number = next((n for n in numbers_in(argument) if isinstance(n, int) and n >= 1), None)
             for key, pattern in (("warmup_steps", _WARMUP), ("total_steps", _TOTAL)):
                 if number is not None and pattern.search(name) and not isinstance(argument, ast.Call):
                     values[key] = max(values.get(key, 0), int(number))
@@ -230,11 +239,12 @@ def _guessed(node: ast.Call, opened: OpenedLibrary) -> dict[str, Any]:
     return values
 
 
-def _check(numbers: Arguments, steps: int) -> None:
+def _check(numbers: Arguments, total: int | None) -> None:
     for name in ("warmup_steps", "total_steps"):
         value = numbers[name]
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise InputError(f"{name}={value!r} must be a number of steps, 0 or more")
+    steps = int(numbers.total_steps) if total is None else total
     if not 1 <= steps <= MOST_STEPS:
         rule = "the schedules are compared by running them: divide all lengths by 10 or 100"
         raise InputError(f"total_steps={steps} must be 1 to {MOST_STEPS}: {rule}")

@@ -33,7 +33,7 @@ def runnable(
         first = next(part for part in template.calls() if called(part) == call.name)
         node = copy.deepcopy(template.node, {id(first): node})  # the call in the place of the template's
     imports = "\n".join([schedule.imports, *sorted(swapper.imports)])
-    text = ast.unparse(node) if template is None else numbers.filled(template.text(node))
+    text = ast.unparse(node) if template is None else template.text(node, numbers)
     return text, dataclasses.replace(schedule, imports=imports)
 
 

@@ -27,6 +27,8 @@ from .writing import call_text, lines_of
 RUNS, FAR = 4, 0.3
 #: A run that is this many times as far away as its closed form shows a library that does not do what it documents.
 MORE = 1.5
+#: How many more calls are run where one is equal until the end and not after it, in runs of at most `SHORT` updates.
+AFTER_TRIES, SHORT = 2, 1000
 #: Libraries that are searched at the same time.
 PROCESSES = 2
 
@@ -88,7 +90,8 @@ def translated(opened: OpenedLibrary, wanted: LookedFor) -> TranslatedCall | Non
     best = _nearest(opened, found, wanted)
     if best is None or best.difference.equal or best.difference.size <= MORE * best.candidate.distance:
         return best  # the library does what it documents, and with other lengths that would not be nearer
-    others = _nearest(opened, neighbours(best.candidate, wanted), wanted)
+    near = [one for one in neighbours(best.candidate, wanted) if one.distance < MORE * best.difference.size]
+    others = _nearest(opened, near, wanted)
     return best if others is None or not _beats(others, best) else others
 
 
@@ -102,11 +105,12 @@ def _deviating(library: Library) -> frozenset[str]:
 def _nearest(opened: OpenedLibrary, found: Iterable[CandidateCall], wanted: LookedFor) -> TranslatedCall | None:
     best: TranslatedCall | None = None
     seen: set[str] = set()
+    more = AFTER_TRIES if wanted.total_steps <= SHORT else 0
     for tried, candidate in enumerate(found):
         one = _run(opened, candidate, wanted, seen)
         if one is not None and (best is None or _beats(one, best)):
             best = one
-        if best is not None and best.difference.equal and (not best.difference.after or tried >= 2):
+        if best is not None and best.difference.equal and (not best.difference.after or tried >= more):
             break
     return best
 

@@ -75,6 +75,8 @@ def written(text: str) -> WrittenCall:
         raise InputError(f"call={text.strip()!r} must be one call in Python, such as {EXAMPLE}: {reason}") from None
     node = body[0] if len(body) == 1 else None
     value = node.value if isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign) else None
+    while isinstance(value, ast.Subscript):  # create_scheduler_v2(...)[0]
+        value = value.value
     if not isinstance(value, ast.Call) or not called(value):
         raise InputError(f"call={text.strip()!r} must be one call, such as {EXAMPLE}")
     return WrittenCall(value)
