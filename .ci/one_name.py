@@ -26,11 +26,13 @@ LEFT_OUT = ("tests", "conformance", "speed", "asv_benchmarks", "__pycache__")
 TEXTS = (".py", ".toml", ".j2")
 
 _OURS = "|".join(FOLDERS)
-#: What an import statement in a module or in an example of its docstring becomes, then what users are shown.
+#: What an import statement in a module or in an example of its docstring becomes, and the name of a module that is
+#: imported by its name; then what users are shown.
 _RULES = (
     (rf"^([ ]*(?:>>> |\.\.\. )?)from ({_OURS})(?=[. ])", rf"\1from {NAME}.\2"),
     (rf"^([ ]*(?:>>> |\.\.\. )?)import ((?:{_OURS})(?:\.\w+)*)(?= as )", rf"\1import {NAME}.\2"),
     (rf"^([ ]*(?:>>> |\.\.\. )?)import ({_OURS})$", rf"\1from {NAME} import \2"),
+    (rf"""(["'])((?:{_OURS})(?:\.\w+)+)(?=\1)""", rf"\1{NAME}.\2"),
     (r"PYTHONPATH=<this clone> ", ""),
     (r"\bpython -m (suite|bench)\b", rf"python -m {NAME}.\1"),
     (r"pip install '\.\[", "pip install 'warmup-bench["),

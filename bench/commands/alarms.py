@@ -11,8 +11,7 @@ from bench.claims.publish import publish
 from bench.diverge.populations import FRESH, TRAINING, sample
 from bench.diverge.runs import train
 from bench.sweep.progress import progress
-from suite.shared.cli import InputError, checked_input
-from suite.shared.clone import needs_clone
+from suite.shared.cli import InputError, checked_input, needs_clone
 from suite.shared.console import plain_console
 from suite.shared.files import write_whole
 

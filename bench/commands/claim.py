@@ -8,8 +8,7 @@ from pathlib import Path
 
 from bench.claims.publish import publish
 from reference.check import integer
-from suite.shared.cli import checked_input
-from suite.shared.clone import needs_clone
+from suite.shared.cli import checked_input, needs_clone
 from suite.shared.console import plain_console
 
 #: File name → question. Each is a module of bench/claims with `claim(seeds, folder of finished runs) -> Claim`.

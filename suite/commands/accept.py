@@ -10,8 +10,7 @@ from suite.engine.verdict import verdict_of
 from suite.known.ablation import judge_on
 from suite.known.deviations import CASES, write_records
 from suite.libraries.accept import accept_libraries
-from suite.shared.cli import checked_input
-from suite.shared.clone import needs_clone
+from suite.shared.cli import checked_input, needs_clone
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

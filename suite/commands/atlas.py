@@ -23,8 +23,7 @@ from suite.across_releases.atlas import (
 from suite.across_releases.same_result import same
 from suite.releases.cache import numbers
 from suite.releases.groups import chosen_groups, labels
-from suite.shared.cli import InputError, checked_input
-from suite.shared.clone import needs_clone
+from suite.shared.cli import InputError, checked_input, needs_clone
 from suite.shared.console import plain_console, progress_bar
 from suite.shared.files import write_whole
 

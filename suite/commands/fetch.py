@@ -26,8 +26,7 @@ from suite.releases.groups import fetch_with_progress
 from suite.releases.index import PipIndex, available
 from suite.releases.load import distinct
 from suite.shared import streams
-from suite.shared.cli import AS_EXPECTED, InputError
-from suite.shared.clone import needs_clone
+from suite.shared.cli import AS_EXPECTED, InputError, needs_clone
 from suite.shared.console import plain_console, plain_table, printable
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from suite.shared.cli import InputError, checked_input
-from suite.shared.clone import needs_clone
+from suite.shared.cli import InputError, checked_input, needs_clone
 from suite.shared.console import plain_console
 from suite.tutorials.figures import draw_all
 

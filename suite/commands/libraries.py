@@ -14,8 +14,7 @@ from suite.libraries.findings import LibraryFinding, findings_of_all, stale
 from suite.libraries.releases import ReleaseOf, findings_of_releases
 from suite.libraries.report import libraries_as_json, print_libraries
 from suite.libraries.wheels.files import fetch_all, files_of
-from suite.shared.cli import AS_EXPECTED, FINDING, InputError, checked_input
-from suite.shared.clone import needs_clone
+from suite.shared.cli import AS_EXPECTED, FINDING, InputError, checked_input, needs_clone
 from suite.shared.console import plain_console, progress_bar
 from suite.shared.files import write_whole
 

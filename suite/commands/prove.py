@@ -18,8 +18,7 @@ from suite.libraries.core.library import Library
 from suite.libraries.prove import prove_library, write_proof
 from suite.releases import load
 from suite.releases.cache import canonical
-from suite.shared.cli import AS_EXPECTED, FINDING, InputError
-from suite.shared.clone import needs_clone
+from suite.shared.cli import AS_EXPECTED, FINDING, InputError, needs_clone
 from suite.shared.console import plain_console
 
 #: Differences printed for each release; the record has all of them.

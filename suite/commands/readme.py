@@ -16,7 +16,7 @@ from suite.known.page import links, page
 from suite.known.report import print_entry, print_worst, summary_line
 from suite.known.severity import ranked, worst
 from suite.libraries.summary import block as library_block
-from suite.shared.clone import needs_clone
+from suite.shared.cli import needs_clone
 from suite.shared.console import plain_console
 from suite.shared.files import write_whole
 from suite.shared.markdown import markdown_table

@@ -23,15 +23,28 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import ctrl_c, streams
-from .clone import version
+from .clone import is_clone, version
 from .ctrl_c import INTERRUPTED
-from .errors import InputError as InputError
 
 AS_EXPECTED, FINDING, BAD_INPUT, OUR_FAULT, CANNOT_WRITE, PIPE_CLOSED = 0, 1, 2, 3, 74, 141
 EXIT_CODES = (
     "exit codes: 0 as expected, 1 a finding, 2 bad input, 3 a fault in this program, "
     "74 the output cannot be written, 130 interrupted by Ctrl-C, 141 the reader closed the pipe (as head does)"
 )
+
+
+class InputError(Exception):
+    """The command cannot use what it was given; the text is the one line that says why."""
+
+
+def needs_clone(command: str, writes: str, instead: str = "") -> None:
+    """Raise InputError in an installed package: it has no `results/` and no tables that a command may write.
+
+    `writes`: what the command writes; `instead`: what to add to the command to run it here all the same.
+    """
+    if not is_clone():
+        rest = f", or with {instead}" if instead else ""
+        raise InputError(f"command={command} must be run in a clone of warmup-bench, where it writes {writes}{rest}")
 
 
 @contextlib.contextmanager
@@ -44,7 +57,7 @@ def checked_input(extra: str = "bench") -> Iterator[None]:
     >>> with checked_input():
     ...     raise ValueError("steps=-1 must be >= 1")
     Traceback (most recent call last):
-    suite.shared.errors.InputError: steps=-1 must be >= 1
+    suite.shared.cli.InputError: steps=-1 must be >= 1
     """
     try:
         yield

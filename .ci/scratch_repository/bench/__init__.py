@@ -1,0 +1,3 @@
+"""Benchmarks of this repository: nothing to do with warmup-bench."""
+
+OWN = "their benchmarks"

@@ -1,0 +1,3 @@
+"""Reference results of this repository: nothing to do with warmup-bench."""
+
+OWN = "their reference"
