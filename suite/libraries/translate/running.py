@@ -7,7 +7,7 @@ import dataclasses
 from suite.libraries.core.arguments import Arguments
 from suite.libraries.core.case import LibraryCase
 from suite.libraries.core.library import LibrarySchedule
-from suite.libraries.core.program import script_of
+from suite.libraries.core.program import LibraryScript, script_of
 from suite.libraries.sandbox.child import LibraryRun
 
 from .opened import OpenedLibrary
@@ -32,10 +32,17 @@ class TranslatedCase(LibraryCase):
         return self.length
 
 
-def run_call(opened: OpenedLibrary, schedule: LibrarySchedule, numbers: Arguments, text: str, steps: int) -> LibraryRun:
-    """Run a call of a schedule with its setup and its steps."""
+def script_for(
+    opened: OpenedLibrary, schedule: LibrarySchedule, numbers: Arguments, text: str, steps: int
+) -> LibraryScript:
+    """The script that runs a call of a schedule with its setup and its steps."""
     runnable = dataclasses.replace(schedule, call="{the_call}")
     arguments = numbers.but(the_call=_Text(text))
     lrs = (float(numbers.base_lr),)
-    script = script_of(TranslatedCase(opened.library, runnable, "translate", arguments, lrs, length=steps))
+    return script_of(TranslatedCase(opened.library, runnable, "translate", arguments, lrs, length=steps))
+
+
+def run_call(opened: OpenedLibrary, schedule: LibrarySchedule, numbers: Arguments, text: str, steps: int) -> LibraryRun:
+    """Run a call of a schedule."""
+    script = script_for(opened, schedule, numbers, text, steps)
     return opened.run(script.imports, script.body)

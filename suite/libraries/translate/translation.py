@@ -19,7 +19,7 @@ from suite.shared.cli import InputError
 from .candidates import HALF, CandidateCall, LookedFor, candidates, neighbours
 from .differences import RunDifference, difference
 from .opened import OpenedLibrary, Shelf
-from .running import run_call
+from .running import run_call, script_for
 from .source import SourceCall
 from .writing import call_text, lines_of
 
@@ -123,12 +123,16 @@ def _beats(one: TranslatedCall, best: TranslatedCall) -> bool:
 
 
 def _run(opened: OpenedLibrary, candidate: CandidateCall, wanted: LookedFor, seen: set[str]) -> TranslatedCall | None:
-    text = call_text(candidate.schedule, candidate.numbers, opened.signatures)
-    key = candidate.schedule.name + text
-    if key in seen:
+    schedule, numbers = candidate.schedule, candidate.numbers
+    try:
+        text = call_text(schedule, numbers, opened.signatures)
+        runnable = script_for(opened, schedule, numbers, text, len(wanted.values))
+    except (ArithmeticError, ValueError):  # a length of 0 in a text that divides by it
         return None
-    seen.add(key)
-    run = run_call(opened, candidate.schedule, candidate.numbers, text, len(wanted.values))
+    if schedule.name + text in seen:
+        return None
+    seen.add(schedule.name + text)
+    run = opened.run(runnable.imports, runnable.body)
     values, error = rates_of(run), run.error
     if not len(values):
         return None

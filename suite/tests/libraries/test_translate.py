@@ -220,6 +220,7 @@ def test_updates_that_no_argument_names(capsys: pytest.CaptureFixture[str]) -> N
         ("5", "must be one call"),
         ("__import__('os').system('true')", "must be a schedule of one of the libraries"),
         ("get_line(opt, __import__('os').getpid(), 50)", "must be a number"),
+        ("get_line(opt, 5, 50, {__import__('os').getpid()})", "must be a number"),
         ("get_line(opt, 5, 10**9)", "total_steps=1000000000 must be 1 to 100000"),
         ("get_line(opt, -5, 50)", "warmup_steps=-5 must be"),
         ("Late(opt, 5)", "TypeError"),
