@@ -47,7 +47,7 @@ Used by (releases of 2026, each run with W = 4 and T = 12):
 Two more clocks count the decay from step 0 (``absolute`` and ``meeting`` in the docstring of `Convention`):
 
 * timm cosine with warmup_prefix=False, its default: t/W alone, then c(t/T).
-* detectron2 (fvcore's WarmupParamScheduler) and timm's tanh, step and other schedules: s+(d−s)·t/W, then the decay,
+* detectron2 (fvcore's WarmupParamScheduler) and timm's tanh: s+(d−s)·t/W, then the decay,
   which is at d = c(W/T) when the warmup ends.
 
 In the code below, n is the step on the decay's own clock and D the number of decay steps.

@@ -65,7 +65,8 @@ def _difference(old: LibraryFinding, new: LibraryFinding) -> tuple[str, float]:
     one, two = (np.array(found.run.lrs[:rows]) for found in (old, new))
     if rows and one.shape == two.shape:
         peaks = np.array(old.case.lrs) * old.case.schedule.peak
-        off = np.abs(one - two) / peaks
+        with np.errstate(invalid="ignore"):  # two infinite LRs
+            off = np.abs(one - two) / peaks
         wrong = ~((off <= 2 * tolerance(old.case)) | (np.isnan(one) & np.isnan(two)))
         if wrong.any():
             step, group = int(np.argmax(wrong.any(axis=1))), int(np.argmax(wrong.any(axis=0)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import io
+import math
 from collections.abc import Sequence
 
 from suite.libraries.findings import LibraryFinding
@@ -89,10 +90,8 @@ def picture(findings: Sequence[LibraryFinding], title: str) -> bytes:
     figure = Figure(figsize=(12, 1.9 + 0.33 * len(grid)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.imshow(
-        [[grid[name][q].share for q in questions] for name in grid],
-        cmap=colormaps["YlOrRd"], vmin=0, vmax=1, aspect="auto",
-    )  # fmt: skip
+    shares = [[grid[name][q].share if grid[name][q].schedules else math.nan for q in questions] for name in grid]
+    axes.imshow(shares, cmap=colormaps["YlOrRd"].with_extremes(bad="#F2F2F2"), vmin=0, vmax=1, aspect="auto")
     for i, name in enumerate(grid):
         for j, question in enumerate(questions):
             cell = grid[name][question]
