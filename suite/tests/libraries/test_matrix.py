@@ -11,6 +11,7 @@ from suite.libraries.core.case import cases_of
 from suite.libraries.findings import finding_of, stale
 from suite.libraries.known import deviations as known
 from suite.libraries.known.deviations import KINDS, SHARED, deviations, library_readings, library_records
+from suite.libraries.summary import SHOWN
 from suite.tests.libraries.at_hand import findings_at_hand
 
 EVERY = [
@@ -80,3 +81,13 @@ def test_there_are_enough() -> None:
     assert len(own) >= 20
     assert sum(len(one.schedules) for one in own) >= 150
     assert sum(len(one.releases) >= 5 for one in own) >= len(own) // 2
+
+
+def test_the_readme_shows_defects_of_today() -> None:
+    """Each is a defect, not fixed in the newest compared release, and its case is recorded."""
+    recorded = {record.entry for records in library_records().values() for record in records}
+    for name in SHOWN:
+        entry = deviations()[name]
+        assert entry.kind == "defect", name
+        assert entry.covers(libraries()[entry.library].releases[-1]), name
+        assert name in recorded, name
