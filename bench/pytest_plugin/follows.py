@@ -53,12 +53,17 @@ def check_follows(recorder: Recorder, plan: Plans, base_lr: BaseLrs, optimizer: 
             mismatch = first_mismatch(group[0], planned.schedule, planned.base_lr)
             if mismatch is not None:
                 same = [one for one in group if by_id[id(one)] == planned]
-                failures.append(failure(same, planned.schedule, planned.base_lr, mismatch))
+                failures.append(_of_a_test(failure(same, planned.schedule, planned.base_lr, mismatch)))
     check = LrCheck("assert_lr_follows", failures)
     for one in series:
         planned = by_id[id(one)]
         check.add_curve(one.name, one.lrs, planned.schedule(one.steps, planned.base_lr))
     return check
+
+
+def _of_a_test(text: str) -> str:
+    """A failure in the words of a test, where the expected schedule is no option of a command."""
+    return text.replace("--expect", "the plan").replace("--base-lr", "base_lr")
 
 
 def _planned(

@@ -22,10 +22,12 @@ from suite.known import junit
 from suite.known.ablation import judge_on
 from suite.known.deviations import recorded_release, stale_entries
 from suite.known.findings import Finding, by_entry, judged
+from suite.known.job_summary import check_annotations, check_markdown, news_lines
 from suite.known.report import WORST, print_report
 from suite.known.severity import ranked, worst
 from suite.known.summary import print_summary
 from suite.releases.load import subject as release_subject
+from suite.shared import github
 from suite.shared.cli import AS_EXPECTED, FINDING, InputError, checked_input
 from suite.shared.console import finite, plain_console
 
@@ -38,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     printed.add_argument("--details", action="store_true", help="print each known deviation in full")
     parser.add_argument(
         "--junit", type=Path, metavar="FILE", help="also write the result to FILE as JUnit XML, for a CI system"
+    )
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="also write a summary to FILE, to paste into a pull request"
     )
     parser.add_argument(
         "--only",
@@ -94,6 +99,10 @@ def run(args: argparse.Namespace) -> int:
     if args.junit is not None:
         with checked_input():
             junit.write(args.junit, junit.as_xml(name, subject.release, findings, stale, missing))
+    if args.markdown is not None or github.in_actions():
+        lines = check_annotations(news_lines(subject.release, findings, stale, missing))
+        markdown = check_markdown(name, subject.release, findings, stale, missing)
+        github.publish(markdown, [] if args.json else lines, args.markdown)
     return code
 
 

@@ -11,6 +11,12 @@ from pathlib import Path
 from reference import Schedule, parse
 from suite.across_releases.change_report import as_record, print_changes, two_traces
 from suite.across_releases.changes import Change, change_of, changed_in
+from suite.across_releases.job_summary import (
+    factory_annotations,
+    factory_markdown,
+    upgrade_annotations,
+    upgrade_markdown,
+)
 from suite.across_releases.user_history import (
     FACTORY_HELP,
     STEPS,
@@ -29,13 +35,18 @@ from suite.cases.catalogue import all_cases
 from suite.engine.axes import Setup
 from suite.engine.case import Case
 from suite.engine.loader import load
-from suite.engine.subject import Subject
+from suite.engine.subject import Subject, installed
 from suite.known.entries.places import places
 from suite.libraries.upgrade import compare_library
-from suite.releases.cache import numbers
+from suite.releases.cache import cached, numbers
+from suite.releases.index import available
 from suite.releases.load import subject
+from suite.shared import github
 from suite.shared.cli import InputError, checked_input
 from suite.shared.console import plain_console, progress_bar
+
+#: Words for a release: that of the installed torch, and the newest one.
+INSTALLED, NEWEST = "installed", "newest"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sides",
         nargs="+",
         metavar="[LIBRARY] FROM TO",
-        help="two torch releases such as 2.8.0 2.15.0, or paths of an lr_scheduler.py; or a library and two of its "
-        "releases: transformers 4.46.3 5.24.0",
+        help="two torch releases such as 2.8.0 2.15.0, paths of an lr_scheduler.py, or the words installed and newest; "
+        "or a library and two of its releases: transformers 4.46.3 5.24.0",
     )
     only = parser.add_mutually_exclusive_group()
     only.add_argument(
@@ -57,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_factory_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print every change as JSON")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="also write a summary to FILE, to paste into a pull request"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         return compare_library(*args.sides, offline=args.offline, as_json=args.json)
     if len(args.sides) != 2:
         raise InputError(f"releases={' '.join(args.sides)!r} must be FROM and TO, or LIBRARY, FROM and TO")
-    args.before, args.after = args.sides
+    args.before, args.after = (_newest(args.offline) if text == NEWEST else text for text in args.sides)
     wanted = request(args)
     old, new = _side(args.before, args.offline), _side(args.after, args.offline)
     if args.factory is not None:
@@ -78,10 +92,27 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps([as_record(change) for change in changes], indent=1))
     else:
         _print(args, changes, len(cases), old, new)
+    names = f"from {old.name} to {new.name}"
+    _publish(args, upgrade_markdown(changes, len(cases), names), upgrade_annotations(changes, names))
     return 1 if changes else 0
 
 
+def _publish(args: argparse.Namespace, markdown: str, annotations: list[str]) -> None:
+    if args.markdown is not None or github.in_actions():
+        github.publish(markdown, [] if args.json else annotations, args.markdown)
+
+
+def _newest(offline: bool) -> str:
+    """The newest release, of those in the cache without network."""
+    known = cached() if offline else available()[0]
+    if not known:
+        raise InputError("release=newest must be in the cache when offline: python -m suite fetch")
+    return max(known, key=numbers)
+
+
 def _side(text: str, offline: bool) -> Subject:
+    if text == INSTALLED:
+        return installed()
     return load(Path(text)) if text.endswith(".py") else subject(text, offline)
 
 
@@ -113,7 +144,7 @@ def _print(args: argparse.Namespace, changes: list[Change], total: int, old: Sub
     if not changes:
         console.print(f"no change: {old.name} and {new.name} give the same learning rates, errors and warnings")
         return
-    two_releases = not any(text.endswith(".py") for text in (args.before, args.after))
+    two_releases = not any(text == INSTALLED or text.endswith(".py") for text in (args.before, args.after))
     first, last = sorted((old.release, new.release), key=numbers) if two_releases else ("", "")
 
     def since(case: Case) -> list[str]:
@@ -126,6 +157,8 @@ def _run_factory(args: argparse.Namespace, wanted: Request, old: Subject, new: S
     sides = (functools.partial(_side, text, args.offline) for text in (args.before, args.after))
     before, after = checked([run_user(wanted, side) for side in sides], args.factory)
     changes = changes_between(before, after)
+    names, lines = f"from {old.name} to {new.name}", change_lines(changes)
+    _publish(args, factory_markdown(args.factory, lines, names), factory_annotations(args.factory, lines, names))
     if args.json:
         words = changes[0].words if changes else ""
         runs = {"before": plain_run(before), "after": plain_run(after)}
@@ -133,11 +166,11 @@ def _run_factory(args: argparse.Namespace, wanted: Request, old: Subject, new: S
         return 1 if changes else 0
     console = plain_console()
     if changes:
-        console.print(f"{args.factory} changes from {old.name} to {new.name}")
-        for line in change_lines(changes):
+        console.print(f"{args.factory} changes {names}")
+        for line in lines:
             console.print(f"  {line}")
     else:
-        console.print(f"no change in {after.steps} steps of {args.factory} from {old.name} to {new.name}")
+        console.print(f"no change in {after.steps} steps of {args.factory} {names}")
         if after.error:
             console.print(f"  both end with {after.error}")
     for change in changes[:1]:

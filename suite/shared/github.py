@@ -6,7 +6,11 @@ Source: "Workflow commands for GitHub Actions" in GitHub's documentation.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+
+from .cli import checked_input
+from .files import write_whole
 
 #: Annotations of one step that GitHub shows; it drops the rest.
 MOST = 10
@@ -42,6 +46,17 @@ def add_summary(markdown: str) -> None:
     if path:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(f"{markdown.rstrip()}\n\n")
+
+
+def publish(markdown: str, annotations: Sequence[str], file: Path | None = None) -> None:
+    """Write the Markdown to a file and to the summary of the step, and print the annotations, where there are any."""
+    if file is not None:
+        with checked_input():
+            write_whole(file, f"{markdown.rstrip()}\n".encode())
+    if in_actions():
+        add_summary(markdown)
+        for line in annotations:
+            print(line)
 
 
 def cell(text: str) -> str:

@@ -52,7 +52,8 @@ def test_a_late_loop_fails_with_the_diagnosis() -> None:
 def test_a_wrong_plan_fails() -> None:
     """A right loop of another schedule, or of another base LR, does not follow."""
     for plan, base in ((f"linear4+cosine{TOTAL - 4}", LR), (SLUG, 2 * LR)):
-        assert len(check_follows(trained(), plan, base, None).failures) == 1
+        (text,) = check_follows(trained(), plan, base, None).failures
+        assert "--" not in text
 
 
 def test_optimizers_have_plans_of_their_own() -> None:
