@@ -12,6 +12,8 @@ from suite.libraries.findings import finding_of, stale
 from suite.libraries.known import deviations as known
 from suite.libraries.known.deviations import KINDS, SHARED, deviations, library_readings, library_records
 from suite.libraries.summary import SHOWN
+from suite.libraries.wheels.wanted import declared
+from suite.libraries.wheels.wanted import known as pinned
 from suite.tests.libraries.at_hand import findings_at_hand
 
 EVERY = [
@@ -91,3 +93,8 @@ def test_the_readme_shows_defects_of_today() -> None:
         assert entry.kind == "defect", name
         assert entry.covers(libraries()[entry.library].releases[-1]), name
         assert name in recorded, name
+
+
+def test_every_compared_release_is_pinned() -> None:
+    """Its files are those that were compared when the deviations were recorded, whoever serves them."""
+    assert [str(item) for item in declared(libraries().values()) if item.name not in pinned()] == []
