@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "score": "score the diagnosis on generated faulty traces",
     "sweep": "train the toy model over LRs, warmups and seeds: tables, a heat map, curves",
     "torch": "make an environment of a torch release for this CPU, without the CUDA libraries",
+    "history": "measure training in many torch releases on this CPU, and publish how it changed",
     "claim": "measure the published answers of results/claims again",
 }
 

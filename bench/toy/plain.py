@@ -14,6 +14,7 @@ from reference import Schedule
 from reference.check import integer, one_of, real
 
 from .config import Config
+from .fused import has_fused_adam
 from .model import ToyTransformer, build, seeded
 from .rates import CLOCKS, SchedulerFactory, planned
 from .task import PAD, Pairs, Task, batch_order, steps_per_epoch
@@ -56,10 +57,12 @@ def evaluate(model: ToyTransformer, pairs: Pairs) -> float:
 
 
 def adam(config: Config) -> OptimizerFactory:
-    """The default optimizer: fused Adam with the constants of the configuration."""
+    """The default optimizer: Adam with the constants of the configuration, fused where this torch has it."""
 
     def make(parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
-        return torch.optim.Adam(parameters, lr=lr, betas=config.betas, eps=config.eps, fused=True)
+        weights = list(parameters)
+        fused = has_fused_adam(weights[0].device.type)
+        return torch.optim.Adam(weights, lr=lr, betas=config.betas, eps=config.eps, fused=fused)
 
     return make
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bench.toy.fused import has_fused_adam
+
 
 class RowAdam:
     """Adam on rows [K, P], with one LR per row.
@@ -21,7 +23,7 @@ class RowAdam:
 
     def step(self, parameters: Tensor, gradient: Tensor, rates: Tensor, group: slice, t: int) -> None:
         """Apply update t in place to the rows in `group`: parameters and gradients [n, P], LRs [n]."""
-        if parameters.device.type == "cpu":
+        if parameters.device.type == "cpu" and has_fused_adam("cpu"):
             self._row_by_row(parameters, gradient, rates, group, t)
         else:
             self._together(parameters, gradient, rates, group, t)

@@ -45,6 +45,7 @@ ORDER = (
     ("bench.watch.steps", "bench.diagnose.show"),
     ("bench.watch.plans",),
     ("bench.diagnose.examples", "bench.diagnose.examples.public", "bench.watch", "bench.sweep", "bench.asv_benchmarks"),
+    ("bench.history",),
     ("bench.diverge", "bench.pytest_plugin"),
     ("bench.claims",),
     ("bench.commands",),
