@@ -235,9 +235,9 @@ def _like(usual: object, number: int) -> object:
 
 
 def _other_lengths(schedule: LibrarySchedule, numbers: Arguments, wanted: LookedFor) -> Iterator[Arguments]:
-    """One step more or less in the warmup, in all, or in both."""
+    """One step more or less in the warmup, in all, or in both; or no warmup."""
     takes = schedule.takes
-    warmups = {wanted.warmup_steps + change for change in (-1, 0, 1)} if "warmup_steps" in takes else {0}
+    warmups = {0, *(wanted.warmup_steps + change for change in (-1, 0, 1))} if "warmup_steps" in takes else {0}
     totals = {wanted.total_steps + change for change in (-1, 0, 1)}
     for warmup, total in itertools.product(sorted(warmups), sorted(totals)):
         if warmup >= 0 and total >= 1:

@@ -52,7 +52,14 @@ def _is_default(node: ast.expr, default: ast.expr | None) -> bool:
 
 
 class _Simplifier(ast.NodeTransformer):
-    """Writes x for 0.0 + x and for 1.0 * x."""
+    """Writes x for 0.0 + x, for 1.0 * x, and for the warmup of no steps in ``t / 0 if t < 0 else x``."""
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        """What holds from step 0 on, where no step is before it."""
+        match node.test:
+            case ast.Compare(left=ast.Name(), ops=[ast.Lt()], comparators=[ast.Constant(value=0)]):
+                return self.visit(node.orelse)  # type: ignore[no-any-return]
+        return self.generic_visit(node)
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         """The sum or product without a part that does nothing."""
