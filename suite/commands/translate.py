@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import math
 from pathlib import Path
@@ -38,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--total-steps", type=int, metavar="N", help="updates, where the call does not say how many")
     parser.add_argument("--release", metavar="R", help="the release of the library that the call is written for")
     parser.add_argument("--all", action="store_true", help="every declared schedule in every library, as a table")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="with --all: also write each pair into FILE")
+    parser.add_argument(
+        "--csv", type=Path, metavar="FILE", help="with --all: write each pair into FILE (.csv, .csv.gz)"
+    )
     parser.add_argument("--offline", action="store_true", help="use what the cache has, and fetch nothing")
     parser.add_argument("--json", action="store_true", help="print every LR of every run as JSON")
 
@@ -87,7 +90,8 @@ def _run_all(args: argparse.Namespace) -> int:
         pairs, failed = all_pairs(shelf, names, lambda: progress.advance(task))
     if args.csv is not None:
         with checked_input():
-            write_whole(args.csv, pairs_csv(pairs).encode())
+            content = pairs_csv(pairs).encode()
+            write_whole(args.csv, gzip.compress(content, mtime=0) if args.csv.suffix == ".gz" else content)
     if args.json:
         print(json.dumps({**pair_counts(pairs), "failed": failed, "table": [pair.row() for pair in pairs]}, indent=1))
     else:
