@@ -35,13 +35,12 @@ class CollectedChecks:
             if not self.report.absolute().parent.is_dir():
                 raise pytest.UsageError(f"warmup-bench-report={report} must be a file in an existing folder")
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    @pytest.hookimpl(hookwrapper=True)  # the older form: every pytest since 7 has it
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
         """Add the checks of a test to its report."""
-        report = yield
+        outcome = yield
         if call.when == "call":
-            report.warmup_bench = item.stash.get(self.key, [])
-        return report
+            outcome.get_result().warmup_bench = item.stash.get(self.key, [])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the checks of a test that has run, here or in another process."""
