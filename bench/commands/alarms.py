@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Publish the results; exit code 1 if a target is not met."""
     if args.out == RESULTS:
-        needs_clone("alarms", "results/alarms", "--out FOLDER")
+        needs_clone("alarms", "it writes results/alarms", "--out FOLDER")
     with checked_input():
         for part in args.parts:
             if part not in PARTS:

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Publish the claims; exit code 2 for fewer than 5 seeds or a folder that is not writable."""
     if args.out == RESULTS:
-        needs_clone("claim", "results/claims", "--out FOLDER")
+        needs_clone("claim", "it writes results/claims", "--out FOLDER")
     with checked_input():
         seeds = integer("seeds", args.seeds, 5)
         try:

@@ -12,7 +12,7 @@ from bench.history.publish import publish
 from bench.history.table import changes, label, tabulate, words
 from bench.releases import environment
 from suite.shared import user_cache
-from suite.shared.cli import InputError, checked_input
+from suite.shared.cli import InputError, checked_input, needs_clone
 from suite.shared.console import printable, progress_bar
 from suite.shared.release import canonical, numbers
 
@@ -49,6 +49,7 @@ def say(line: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the environments, measure, publish; exit code 0 whether something changed or not."""
+    needs_clone("history", "it runs asv's benchmarks from there")
     releases = chosen(args.releases)
     if args.rounds < FEWEST:
         raise InputError(f"rounds={args.rounds} must be >= {FEWEST}")

@@ -7,6 +7,7 @@ import json
 import sys
 
 from bench.releases import environment
+from suite.shared.cli import needs_clone
 from suite.shared.console import printable
 from suite.shared.release import canonical
 
@@ -26,6 +27,7 @@ def say(line: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make and check each release; exit code 2 for one that cannot be made."""
+    needs_clone("torch", "the environment runs its checks from there")
     for release in map(canonical, args.releases):
         if args.remove:
             gone = environment.remove(release)

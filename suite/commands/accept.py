@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write known_cases.csv; exit code 2, and nothing written, if a deviation has no entry in a table."""
-    needs_clone("accept", "the tables of known cases")
+    needs_clone("accept", "it writes the tables of known cases")
     if args.libraries:
         print(accept_libraries(args.offline))
         return 0

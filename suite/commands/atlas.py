@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if uninstalled:  # before a minute of work, not after it
         raise InputError(f"atlas needs {' and '.join(uninstalled)}: pip install '.[atlas]'")
     if args.out is None:
-        needs_clone("atlas", "results/atlas", "--out FOLDER")
+        needs_clone("atlas", "it writes results/atlas", "--out FOLDER")
     out: Path = args.out or RESULTS
     if args.partial and out.resolve() == RESULTS.resolve():
         raise InputError("partial must come with --out FOLDER, other than results/atlas: that one is complete")

@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fetch and print the table; raises InputError where a release could not be fetched."""
     if args.write_hashes:
-        needs_clone("fetch --write-hashes", "the lists of known files")
+        needs_clone("fetch --write-hashes", "it writes the lists of known files")
     if args.libraries is None:
         return _torch(args)
     if args.releases:

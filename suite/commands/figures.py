@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Draw the charts and print the file names; exit code 2 if the folder is not writable or matplotlib is missing."""
     if args.out == FIGURES:
-        needs_clone("figures", "results/figures", "--out FOLDER")
+        needs_clone("figures", "it writes results/figures", "--out FOLDER")
     with checked_input(extra="plot"):
         try:
             written = draw_all(args.out)

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _refuse_partial(args: argparse.Namespace) -> None:
     if args.out == RESULTS:
-        needs_clone("libraries --publish", "results/libraries", "--out FOLDER")
+        needs_clone("libraries --publish", "it writes results/libraries", "--out FOLDER")
     if args.names and args.out.resolve() == RESULTS.resolve():
         raise InputError(f"names={' '.join(args.names)} must come with --out FOLDER: results/libraries has them all")
     missing = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]

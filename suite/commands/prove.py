@@ -60,7 +60,7 @@ def _report_library(own: Library, release: str, python: Path | None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Prove each release in turn; exit code 1 for a difference without an explanation."""
-    needs_clone("prove", "results/")  # the environment imports us from there
+    needs_clone("prove", "it writes results/")  # the environment imports us from there
     named = [text.partition("==") for text in dict.fromkeys(args.releases) if "==" in text]
     releases = list(dict.fromkeys(map(canonical, (text for text in args.releases if "==" not in text))))
     if args.python is not None and len(releases) + len(named) != 1:

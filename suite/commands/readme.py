@@ -94,7 +94,7 @@ def updated(text: str, seconds: int | None = None) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Check every case, timing it, and rewrite README.md and results/deviations.md."""
-    needs_clone("readme", "README.md and results/")
+    needs_clone("readme", "it writes README.md and results/")
     start = time.perf_counter()
     all_findings()
     seconds = math.ceil(time.perf_counter() - start)

@@ -37,14 +37,14 @@ class InputError(Exception):
     """The command cannot use what it was given; the text is the one line that says why."""
 
 
-def needs_clone(command: str, writes: str, instead: str = "") -> None:
-    """Raise InputError in an installed package: it has no `results/` and no tables that a command may write.
+def needs_clone(command: str, why: str, instead: str = "") -> None:
+    """Raise InputError in an installed package: it has no `results/`, and other interpreters cannot import it.
 
-    `writes`: what the command writes; `instead`: what to add to the command to run it here all the same.
+    `why`: what the command needs the clone for; `instead`: what to add to the command to run it here all the same.
     """
     if not is_clone():
         rest = f", or with {instead}" if instead else ""
-        raise InputError(f"command={command} must be run in a clone of warmup-bench, where it writes {writes}{rest}")
+        raise InputError(f"command={command} must be run in a clone of warmup-bench{rest}: {why}")
 
 
 @contextlib.contextmanager

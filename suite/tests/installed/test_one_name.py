@@ -155,27 +155,52 @@ def test_libraries_run_elsewhere(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "arguments", "writes"),
+    ("program", "arguments", "rest"),
     [
-        ("suite", ["readme"], "README.md and results/"),
-        ("suite", ["accept"], "the tables of known cases"),
-        ("suite", ["prove", "2.8.0"], "results/"),
-        ("suite", ["figures"], "results/figures, or with --out FOLDER"),
-        ("suite", ["libraries", "--publish"], "results/libraries, or with --out FOLDER"),
-        ("suite", ["fetch", "--write-hashes"], "the lists of known files"),
-        ("bench", ["claim", "noam"], "results/claims, or with --out FOLDER"),
-        ("bench", ["alarms"], "results/alarms, or with --out FOLDER"),
+        ("suite", ["readme"], ": it writes README.md and results/"),
+        ("suite", ["accept"], ": it writes the tables of known cases"),
+        ("suite", ["prove", "2.8.0"], ": it writes results/"),
+        ("suite", ["atlas"], ", or with --out FOLDER: it writes results/atlas"),
+        ("suite", ["figures"], ", or with --out FOLDER: it writes results/figures"),
+        ("suite", ["libraries", "--publish"], ", or with --out FOLDER: it writes results/libraries"),
+        ("suite", ["fetch", "--write-hashes"], ": it writes the lists of known files"),
+        ("bench", ["claim", "noam"], ", or with --out FOLDER: it writes results/claims"),
+        ("bench", ["alarms"], ", or with --out FOLDER: it writes results/alarms"),
+        ("bench", ["history"], ": it runs asv's benchmarks from there"),
+        ("bench", ["torch", "2.4.1"], ": the environment runs its checks from there"),
     ],
 )
-def test_what_writes_into_the_repository_needs_a_clone(
-    program: str, arguments: list[str], writes: str, site: Path
-) -> None:
+def test_what_needs_a_clone_says_so(program: str, arguments: list[str], rest: str, site: Path) -> None:
     """Elsewhere such a command is bad input, in one line, and writes nothing."""
     done = run_elsewhere(site, "-m", f"warmup_bench.{program}", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"command={arguments[0]}")
-    assert done.stderr.endswith(f" must be run in a clone of warmup-bench, where it writes {writes}\n")
+    assert done.stderr.endswith(f" must be run in a clone of warmup-bench{rest}\n")
     assert list((site.parent / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_every_installed_module_can_be_imported(site: Path) -> None:
+    """No module imports what is left out of the package."""
+    code = """
+import importlib, pkgutil, sys, warmup_bench
+names = [m.name for m in pkgutil.walk_packages(warmup_bench.__path__, "warmup_bench.")]
+alone = ("__main__", "preload", "pytest_plugin.collected", "hypothesis_profiles", "strategies", "sandbox.")
+chosen = [name for name in names if not any(word in name for word in alone)]
+failed = []
+for name in chosen:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        failed.append((name, str(error)))
+print(len(chosen), failed)
+print({name.partition(".")[0] for name in sys.modules} & {"reference", "suite", "bench"})
+"""
+    done = run_elsewhere(site, "-c", code)
+    number, _, failed = done.stdout.splitlines()[0].partition(" ")
+    assert int(number) > 300
+    assert failed == "[]"
+    assert done.stdout.splitlines()[1] == "set()"
 
 
 def test_help_names_the_installed_program(site: Path) -> None:
