@@ -20,6 +20,7 @@ from suite.shared import user_cache, user_pip
 from suite.shared.release import ReleaseError, canonical, numbers
 
 from .absent import write_stubs
+from .elf import BadLibrary
 from .wheel import Say, fetch, unpack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +138,10 @@ def _build(release: str, work: Path, say: Say) -> None:
     traffic = fetch(release, wheel, say)
     size = unpack(release, wheel, site)
     wheel.unlink()
-    symbols = write_stubs(site)
+    try:
+        symbols = write_stubs(site)
+    except BadLibrary as error:
+        raise ReleaseError(f"release={release} could not be read: {error}") from None
     (site / f"{_HOOK}.py").write_text(_HOOK_TEXT, encoding="utf-8")
     (site / f"{_HOOK}.pth").write_text(_PTH, encoding="utf-8")
     metadata = next(site.glob("torch-*.dist-info")) / "METADATA"

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from suite.shared import user_pip
 from suite.shared.release import ReleaseError
 from suite.shared.remote_file import NoRanges, RemoteFile, Traffic, opener
-from suite.shared.user_pip import NoWheel, Unreachable, parse_links
+from suite.shared.user_pip import NoWheel, Unreachable, parse_links, parse_versions
 
 #: What pip calls a Linux of this machine, the oldest first; each release has a wheel for one of them.
 PLATFORMS = ("manylinux1_x86_64", "manylinux2014_x86_64", "manylinux_2_28_x86_64")
@@ -71,27 +71,39 @@ def plan(archive: zipfile.ZipFile, size: int) -> WheelParts:
     return WheelParts(tuple(spans), size)
 
 
-def link(release: str) -> str:
-    """Where the index has the release's wheel for this Python; raises ReleaseError."""
-    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+def _target() -> tuple[str, ...]:
+    """pip's options for a wheel of this Python on Linux."""
     platforms = (word for platform in PLATFORMS for word in ("--platform", platform))
-    target = ("--only-binary=:all:", "--python-version", python, "--implementation", "cp", *platforms)
-    done = user_pip.run(("-vv", "index", "versions", "torch", *target))
-    links = parse_links(done.stdout)
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return ("--only-binary=:all:", "--python-version", python, "--implementation", "cp", *platforms)
+
+
+def link(release: str) -> str | None:
+    """Where the index has the release's wheel for this Python; None where pip does not show its links.
+
+    Raises ReleaseError where there is no such wheel, or no index.
+    """
+    done = user_pip.run(("-vv", "index", "versions", "torch", *_target()))
+    links, versions = parse_links(done.stdout), parse_versions(done.stdout)
     if release in links:
         return links[release]
-    if not links:
+    if release in versions:
+        return None
+    if not versions:
         raise user_pip.failure(release, done.stdout + done.stderr)
-    have = ", ".join(sorted(links, key=lambda text: tuple(map(int, text.split(".")))))
-    raise NoWheel(f"release={release} has no Linux wheel for Python {python}; there are {have}")
+    python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    raise NoWheel(f"release={release} has no Linux wheel for Python {python}; there are {', '.join(versions)}")
 
 
 def fetch(release: str, target: Path, say: Say, pause: Callable[[float], object] = time.sleep) -> Traffic:
     """Copy the needed parts of the release's wheel to the file `target`, each at its place; raises ReleaseError.
 
     The copy has the wheel's size and holes where the CUDA libraries are: `zipfile` reads the other members from it.
+    Where the index does not send parts of a file, it is the whole wheel.
     """
     url, traffic = link(release), Traffic()
+    if url is None:
+        return _whole(release, target, say, "pip shows no link to it", traffic)
     if url.startswith("file:"):
         target.symlink_to(urllib.request.url2pathname(urlsplit(url).path))
         return traffic
@@ -99,9 +111,10 @@ def fetch(release: str, target: Path, say: Say, pause: Callable[[float], object]
         remote = RemoteFile(url, opener(user_pip.network_settings()), traffic)
         with zipfile.ZipFile(io.BufferedReader(remote)) as archive:
             parts = plan(archive, remote.size)
-    except (NoRanges, zipfile.BadZipFile) as error:
-        reason = user_pip.without_credentials(str(error))
-        raise ReleaseError(f"release={release} cannot be read in parts, which torch's wheel needs: {reason}") from None
+    except (NoRanges, urllib.error.HTTPError) as error:  # pip may know a password that we do not
+        return _whole(release, target, say, _reason(error), traffic)
+    except zipfile.BadZipFile as error:
+        raise ReleaseError(f"release={release} could not be unpacked, its wheel is damaged: {error}") from None
     except (OSError, http.client.HTTPException) as error:
         raise Unreachable(f"release={release} could not be fetched: {_reason(error)}") from None
     say(f"torch {release}: {parts.megabytes:.0f} MB of its wheel's {remote.size / 1e6:.0f} MB")
@@ -111,6 +124,19 @@ def fetch(release: str, target: Path, say: Say, pause: Callable[[float], object]
             for at in range(start, end, CHUNK):
                 file.seek(at)
                 file.write(_part(remote, release, at, min(at + CHUNK, end), pause))
+    return traffic
+
+
+def _whole(release: str, target: Path, say: Say, reason: str, traffic: Traffic) -> Traffic:
+    """Let pip download the whole wheel to `target`."""
+    say(f"torch {release}: its wheel cannot be read in parts ({reason}): downloading all of it, 500 to 920 MB")
+    folder = target.with_name("whole")
+    words = ("download", "--no-deps", *_target(), "--dest", str(folder), f"torch=={release}")
+    done = user_pip.run(words, scratch=target.parent)
+    if done.returncode != 0:
+        raise user_pip.failure(release, done.stdout + done.stderr)
+    next(folder.glob("*.whl")).rename(target)
+    traffic.add(target.stat().st_size)
     return traffic
 
 

@@ -14,7 +14,7 @@ from bench.releases import wheel
 from bench.releases.wheel import fetch, unpack
 from suite.shared import user_cache
 from suite.shared.release import ReleaseError
-from suite.tests.fake_server import Index, serving
+from suite.tests.fake_server import PASSWORD, Index, serving
 
 RELEASE = "9.0.0"
 #: More than the gap over which needed members are read together.
@@ -87,13 +87,11 @@ def test_needed_members_arrive_and_cuda_stays(mode: str, tmp_path: Path, monkeyp
 @pytest.mark.parametrize(
     ("mode", "message"),
     [
-        ("whole", "cannot be read in parts, which torch's wheel needs: the server answered a range request with"),
-        ("broken", "could not be fetched: HTTP Error 500"),
         ("short", "could not be fetched: the server sent"),
     ],
 )
 def test_each_failure_is_one_line(mode: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server without ranges, one that fails, and one that sends less than it says."""
+    """A server that sends less than it says."""
     with serving(fake_wheel()) as server:
         monkeypatch.setenv("PIP_INDEX_URL", server.url)
         server.mode = mode
@@ -102,6 +100,21 @@ def test_each_failure_is_one_line(mode: str, message: str, tmp_path: Path, monke
     text = str(raised.value)
     assert text.startswith(f"release={RELEASE} {message}")
     assert "\n" not in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mode", "private"), [("whole", False), ("broken", False), ("ranges", True)])
+def test_else_the_whole_wheel_comes(mode: str, private: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a server without ranges, one that fails at them, and one with a password; a line says so first."""
+    lines: list[str] = []
+    with serving(fake_wheel(), mode, private) as server:
+        monkeypatch.setenv("PIP_INDEX_URL", server.url)
+        traffic = fetch(RELEASE, tmp_path / "copy", lines.append)
+    assert unpack(RELEASE, tmp_path / "copy", tmp_path / "site") > 50_000
+    assert traffic.bytes > BIG
+    assert len(lines) == 1
+    assert PASSWORD not in lines[0]
+    assert lines[0].endswith("downloading all of it, 500 to 920 MB")
 
 
 @pytest.mark.slow
