@@ -14,22 +14,24 @@ from bench.diagnose.plan.construction import Constructions
 from bench.diagnose.plan.plan import read_plan
 from reference import ReduceLROnPlateau, Schedule, parse
 from reference.check import Rates, Steps
+from reference.schedule import arg, schedule
 from suite.engine.user_factory import optimizer_of, required, schedulers_in, short_repr
 
 #: What a test may give as its plan.
 AnyPlan = str | Schedule | Callable[..., Any]
 
 
-@dataclasses.dataclass(frozen=True)
+@schedule
 class MeasuredSchedule(Schedule):
-    """The LRs that a scheduler without a closed form gives when it is stepped once for each update."""
+    """The LRs that a scheduler without a closed form gives when it is stepped once for each update.
 
-    name: str
-    lrs: tuple[float, ...]
+    `name`: what a failure calls it.
+    """
 
-    @property
-    def slug(self) -> str:
-        """What a failure calls it."""
+    name: str = arg()
+    lrs: tuple[float, ...] = arg("l")
+
+    def _render(self) -> str:
         return self.name
 
     def _values(self, t: Steps, base: float) -> Rates:
@@ -53,8 +55,8 @@ def planned_groups(plan: AnyPlan, base_lrs: Sequence[float] | None, groups: int,
         return _built(plan, base_lrs, groups, steps)
     if base_lrs is None:
         raise ValueError("base_lr=None must be the learning rate that the plan is a factor of")
-    schedule = plan if isinstance(plan, Schedule) else _read(plan, base_lrs[0], steps)
-    return [PlannedGroup(schedule, base) for base in base_lrs]
+    one = plan if isinstance(plan, Schedule) else _read(plan, base_lrs[0], steps)
+    return [PlannedGroup(one, base) for base in base_lrs]
 
 
 def _read(text: object, base_lr: float, steps: int) -> Schedule:
@@ -115,5 +117,5 @@ def _built(
             lrs = () if group.lrs is None else tuple(group.lrs.tolist())
             if not lrs:
                 raise ValueError(f"plan={short_repr(factory)} must be readable, but: {group.why_not}")
-            result.append(PlannedGroup(MeasuredSchedule(plan.words, lrs), 1.0))
+            result.append(PlannedGroup(MeasuredSchedule(f"{plan.scheduler}, stepped once for each update", lrs), 1.0))
     return result

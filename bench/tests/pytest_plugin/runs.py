@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch.optim import SGD, AdamW, Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, OneCycleLR, SequentialLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, OneCycleLR, SequentialLR
 
 LR, WARMUP, TOTAL = 0.1, 4, 24
 #: The schedule of `sequential` as a slug.
@@ -23,6 +23,14 @@ def sequential(optimizer: Optimizer) -> SequentialLR:
 def one_cycle(optimizer: Optimizer) -> OneCycleLR:
     """A schedule that moves the momentum too."""
     return OneCycleLR(optimizer, LR, total_steps=TOTAL)
+
+
+class HalvingLR(LRScheduler):
+    """A scheduler of somebody's own."""
+
+    def get_lr(self) -> list[float | torch.Tensor]:
+        """Half the LR before, from the second update on."""
+        return [group["lr"] * (0.5 if self.last_epoch else 1.0) for group in self.optimizer.param_groups]
 
 
 class SmallRun:

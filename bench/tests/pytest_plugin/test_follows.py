@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from torch.optim import SGD, AdamW
-from torch.optim.lr_scheduler import CosineAnnealingLR
+from torch.optim import SGD, AdamW, Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR
 
 from bench.pytest_plugin.follows import check_follows, check_total_steps, recorded
-from bench.tests.pytest_plugin.runs import LR, SLUG, TOTAL, SmallRun, sequential
+from bench.tests.pytest_plugin.runs import LR, SLUG, TOTAL, HalvingLR, SmallRun, sequential
 
 
 def trained(run: SmallRun | None = None, **changes: Any) -> Any:
@@ -54,6 +54,18 @@ def test_a_wrong_plan_fails() -> None:
     for plan, base in ((f"linear4+cosine{TOTAL - 4}", LR), (SLUG, 2 * LR)):
         (text,) = check_follows(trained(), plan, base, None).failures
         assert "--" not in text
+
+
+def test_schedulers_without_a_closed_form_are_diagnosed() -> None:
+    """A class of somebody's own, and a function: a right loop follows, a late one is called late."""
+
+    def function(optimizer: Optimizer) -> LambdaLR:
+        return LambdaLR(optimizer, lambda t: min(1.0, (t + 1) / 10))
+
+    for scheduler in (HalvingLR, function):
+        assert check_follows(trained(SmallRun(scheduler)), scheduler, LR, None).failures == []
+        (text,) = check_follows(trained(SmallRun(scheduler), late=1), scheduler, LR, None).failures
+        assert "diagnosis: Every LR comes 1 step late" in text
 
 
 def test_optimizers_have_plans_of_their_own() -> None:

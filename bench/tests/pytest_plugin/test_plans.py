@@ -15,23 +15,14 @@ from torch.optim.lr_scheduler import (
     ExponentialLR,
     LambdaLR,
     LinearLR,
-    LRScheduler,
     ReduceLROnPlateau,
     SequentialLR,
 )
 
 from bench.pytest_plugin.plans import MeasuredSchedule, called_schedule, planned_groups
-from bench.tests.pytest_plugin.runs import LR, SLUG, TOTAL, sequential
+from bench.tests.pytest_plugin.runs import LR, SLUG, TOTAL, HalvingLR, sequential
 from reference import CosineDecay, LinearWarmup, family, parse
 from suite.releases.cache import ReleaseError
-
-
-class HalvingLR(LRScheduler):
-    """A scheduler of somebody's own."""
-
-    def get_lr(self) -> list[float | torch.Tensor]:
-        """Half the LR before, from the second update on."""
-        return [group["lr"] * (0.5 if self.last_epoch else 1.0) for group in self.optimizer.param_groups]
 
 
 def with_its_optimizer() -> tuple[Optimizer, SequentialLR]:
