@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "alarms": "measure how reliable each warning sign is, and whether the advice works",
     "score": "score the diagnosis on generated faulty traces",
     "sweep": "train the toy model over LRs, warmups and seeds: tables, a heat map, curves",
+    "stability": "measure the edge of stability under each warmup; compare two commits; prove that faults are reported",
     "torch": "make an environment of a torch release for this CPU, without the CUDA libraries",
     "history": "measure training in many torch releases on this CPU, and publish how it changed",
     "claim": "measure the published answers of results/claims again",

@@ -17,6 +17,8 @@ from reference.check import Rates, real
 FAILED_LOSS = 1.0
 #: A run below this loss has learned the task: the right token has a probability above e^−0.1 = 0.9 (geometric mean).
 STABLE_LOSS = 0.1
+#: The edge of stability is where the loss crosses this limit: between learned and failed, on the steep part.
+EDGE_LOSS = 0.5
 CONFIDENCE = 0.95
 
 Flags = NDArray[np.bool_]
@@ -98,6 +100,32 @@ def max_stable_lr(losses: ArrayLike, lrs: ArrayLike, limit: float = STABLE_LOSS)
     """
     values, rates = _curves(losses, lrs)
     return np.asarray(np.where(stable(values, limit), rates, 0.0).max(-1))
+
+
+def interpolated_edge(losses: ArrayLike, lrs: ArrayLike, limit: float = EDGE_LOSS) -> Rates:
+    """The LR at which the loss crosses `limit`, [...]: above the largest LR of the curve whose loss is below it.
+
+    log ℓ is interpolated linearly in log LR between that LR and the next; a loss that is not finite there means
+    that the crossing is at the LR below. Outside the grid the edge is not known: the largest LR if that is still
+    below the limit, and the LR below the grid, lrs[0]²/lrs[1], if none is.
+    `losses`: [..., L]; `lrs`: [L], at least 2, ascending. Raises ValueError if the lengths differ.
+
+    >>> interpolated_edge([[0.25, 1.0], [0.25, 0.25], [1.0, 1.0]], [0.01, 0.04]).round(4).tolist()
+    [0.02, 0.04, 0.0025]
+    """
+    values, rates = _curves(losses, lrs)
+    if len(rates) < 2 or not (np.diff(rates) > 0).all():
+        raise ValueError(f"lrs={rates.tolist()} must be at least 2, ascending")
+    below = values < limit
+    last = np.where(below.any(-1), len(rates) - 1 - below[..., ::-1].argmax(-1), -1)
+    left = last.clip(0, len(rates) - 2)
+    here, after = (np.take_along_axis(values, side[..., None], -1)[..., 0] for side in (left, left + 1))
+    tiny = np.finfo(np.float64).tiny
+    low = np.log(np.where(here < limit, np.maximum(here, tiny), limit))
+    rise = np.log(np.where(after >= limit, after, np.inf)) - low  # inf after a loss that is not finite
+    crossing = np.exp(np.log(rates[left]) + (np.log(limit) - low) / rise * np.log(rates[left + 1] / rates[left]))
+    outside = np.where(last < 0, rates[0] ** 2 / rates[1], rates[-1])
+    return np.asarray(np.where((last < 0) | (last == len(rates) - 1), outside, crossing))
 
 
 def share(flags: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:

@@ -16,13 +16,16 @@ pytestmark = pytest.mark.slow  # asv discovers benchmarks in separate processes
 CONFIG = ROOT / "asv.conf.json"
 #: Every benchmark, by asv's name. Any function called time_…, mem_… or track_… would be added.
 BENCHMARKS = [
+    "lr_trace.LearningRates.track_steps_off",
     "scheduler_step.SchedulerConstruction.time_construct",
     "scheduler_step.SchedulerStep.time_state_dict",
     "scheduler_step.SchedulerStep.time_step",
-    "stability.Stability.track_failed_share",
-    "stability.Stability.track_inverse_max_stable_lr",
-    "stability.Stability.track_loss",
+    "stability.Stability.track_early_loss",
+    "stability.Stability.track_inverse_edge",
+    "stability.Stability.track_inverse_edge_error",
     "stability.Stability.track_lr_sensitivity",
+    "stability.Stability.track_lr_sensitivity_error",
+    "stability.Stability.track_steps_off",
     "tensor_lr.TensorStep.time_step",
     "training.DeviceMemory.track_peak",
     "training.HostMemory.peakmem_train",

@@ -133,3 +133,31 @@ def test_bad_numbers_are_named(call, message: str) -> None:  # type: ignore[no-u
     with pytest.raises(ValueError, match="must") as raised:
         call()
     assert str(raised.value) == message
+
+
+def test_edge_is_interpolated_in_log_loss_and_log_lr() -> None:
+    """A power law ℓ = (LR/0.02)^3 is a line in logs: its crossing of any limit is exact, whatever the grid."""
+    lrs = np.array([0.004, 0.011, 0.03, 0.2])
+    for limit in (0.1, 0.5, 1.0):
+        edge = measures.interpolated_edge((lrs / 0.02) ** 3, lrs, limit)
+        assert float(edge) == pytest.approx(0.02 * limit ** (1 / 3), rel=ROUNDING)
+
+
+def test_edge_outside_the_grid_and_after_a_loss_that_is_not_finite() -> None:
+    """The last crossing counts; NaN and infinity are above every limit; a perfect loss is below."""
+    losses = [
+        [1.0, NAN, 1.0, 2.0],
+        [0.0, 0.0, 0.0, 0.0],
+        [0.1, INF, 9.0, 9.0],
+        [0.1, 0.2, NAN, 0.3],
+        [0.9, 0.1, 0.1, NAN],
+    ]
+    edges = measures.interpolated_edge(losses, LRS)
+    assert edges == pytest.approx([1e-5, 1e-1, 1e-4, 1e-1, 1e-2])
+
+
+@pytest.mark.parametrize("lrs", [[0.1], [0.2, 0.1]])
+def test_edge_needs_an_ascending_grid(lrs: list[float]) -> None:
+    """One LR, or LRs out of order, have no crossing."""
+    with pytest.raises(ValueError, match="lrs="):
+        measures.interpolated_edge([0.1] * len(lrs), lrs)
