@@ -68,7 +68,7 @@ def key() -> str:
     digest = hashlib.sha256()
     folders = ("bench/asv_benchmarks", "bench/toy", "reference")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py") if "tests" not in path.parts]
-    for path in sorted([*files, *(ROOT / "bench/history").glob("[ip]*.py")]):
+    for path in sorted([*files, *(ROOT / "bench/history" / name for name in ("inside.py", "plan.py"))]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -109,11 +109,11 @@ def run(
     releases: Sequence[str], rounds: int, done: Callable[[str], object], runner: Runner = in_environment
 ) -> list[dict[str, Any]]:
     """Measure all rounds, and return their records; finished ones are read from the cache."""
-    records = []
-    home().mkdir(parents=True, exist_ok=True)
+    records, folder = [], home()
+    folder.mkdir(parents=True, exist_ok=True)
     for number in range(rounds):
         for arm in order(arms(releases), number):
-            path = home() / f"{arm.label.replace(' ', '-')}-{number}.json"
+            path = folder / f"{arm.label.replace(' ', '-')}-{number}.json"
             record = read(path)
             if record is None:
                 values, share = runner(arm.release, requests(number, arm.again))
