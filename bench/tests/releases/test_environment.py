@@ -71,8 +71,14 @@ def test_an_environment_is_made_once_and_removed(
 
 @pytest.mark.slow
 def test_a_failure_leaves_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where pip cannot install the other packages, one line says so, and the cache holds no half environment."""
+    """Where pip cannot install the other packages, one line says so, and the cache holds no half environment.
+
+    What a killed process left is removed too.
+    """
     fake(monkeypatch, pip=1)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (cache / f".work-{ended.pid}-{'0' * 8}-cpu-{RELEASE}-left").mkdir(parents=True)
     with pytest.raises(ReleaseError, match=r"^release=9\.0\.0 could not be fetched; pip said: no such package$"):
         environment.make(RELEASE, lambda line: None)
     assert list(cache.iterdir()) == []
