@@ -92,8 +92,8 @@ def _in_rows(case: LibraryCase, actual: Rates, low: Rates, high: Rates, offset: 
         wrong = ~((actual >= low - allowed) & (actual <= high + allowed))
     if not wrong.any():
         return
-    first, group = int(np.argmax(wrong.any(axis=1))), int(np.argmax(wrong.any(axis=0)))
-    here = int(np.argmax(wrong[:, group]))
+    first = here = int(np.argmax(wrong.any(axis=1)))
+    group = int(np.argmax(wrong[first]))
     shape, words = shape_of(actual[:, group], high[:, group], here, case.precision)
     distance = np.maximum(low - actual, actual - high)
     size = float(np.nan_to_num(distance[wrong] / _peaks(case, wrong), nan=np.inf).max())

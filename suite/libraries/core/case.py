@@ -11,6 +11,7 @@ from reference.check import Rates
 
 from .arguments import Arguments
 from .library import Library, LibrarySchedule
+from .unusual import unusual
 
 WARMUP, TOTAL, BEYOND = 4, 12, 4
 BASE_LR, SMALL_LR = 1.0, 3e-4
@@ -18,8 +19,9 @@ BASE_LR, SMALL_LR = 1.0, 3e-4
 GROUPS = (0.1, 1.0)
 #: Warmups of no, one, all but one, all and more steps than the run has; and a fraction.
 LENGTHS = {"w0": 0, "w1": 1, f"w{TOTAL - 1}": TOTAL - 1, f"w{TOTAL}": TOTAL, f"w{TOTAL + 2}": TOTAL + 2, "w4.5": 4.5}
-#: In the middle of the warmup, and of the decay.
+#: In the middle of the warmup, and of the decay; and the same again, with the state loaded twice.
 CHECKPOINTS = (2, 7)
+TWICE = 7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +29,9 @@ class LibraryCase:
     """One run of one schedule of a library.
 
     `lrs`: the LR of each group.  `tensor`: the LR is a tensor.  `resume`: the update before which a checkpoint is
-    saved and loaded, and whether the optimizer's state is loaded before the scheduler is built.  `rule`: how it is
-    judged: ``follows`` the reference, stays ``within`` bounds, or ``between`` the references of the two warmups
-    next to a fractional one.
+    saved and loaded, and whether the optimizer's state is loaded before the scheduler is built.  `loads`: how often the
+    scheduler's state is loaded then.  `rule`: how it is judged: ``follows`` the reference, stays ``within`` bounds, or
+    ``between`` the references of the two warmups next to a fractional one.
     """
 
     library: Library
@@ -39,6 +41,7 @@ class LibraryCase:
     lrs: tuple[float, ...] = (BASE_LR,)
     tensor: bool = False
     resume: tuple[int, bool] | None = None
+    loads: int = 1
     rule: str = "follows"
 
     @property
@@ -92,12 +95,20 @@ def _crossed(plain: LibraryCase) -> Iterator[LibraryCase]:
             yield dataclasses.replace(plain, axis=name, arguments=usual.but(warmup_steps=length), rule=rule)
     for name, numbers in schedule.edges.items():
         yield dataclasses.replace(plain, axis=name, arguments=usual.but(**numbers), rule="within")
+    for name, call, numbers in unusual(schedule):
+        arguments = usual.but(**numbers)
+        lrs = (arguments["base_lr"],)
+        other = dataclasses.replace(schedule, call=call)
+        yield dataclasses.replace(plain, axis=name, schedule=other, arguments=arguments, lrs=lrs, rule="within")
+    yield dataclasses.replace(plain, axis="integer-lr", arguments=usual.but(base_lr=int(BASE_LR)), lrs=(int(BASE_LR),))
     if schedule.rate:
         return
     yield dataclasses.replace(plain, axis="tensor", tensor=True)
     for at in CHECKPOINTS:
         yield dataclasses.replace(plain, axis=f"resume{at}", resume=(at, False))
         yield dataclasses.replace(plain, axis=f"optimizerfirst{at}", resume=(at, True))
+    if schedule.state:
+        yield dataclasses.replace(plain, axis=f"resume{TWICE}-twice", resume=(TWICE, False), loads=2)
 
 
 def _with_lrs(case: LibraryCase) -> Iterator[LibraryCase]:

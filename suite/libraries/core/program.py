@@ -101,7 +101,7 @@ def _checkpoint(case: LibraryCase) -> list[str]:
         *([f"saved = copy.deepcopy({save})"] if save else []),
         "optimizer = new_optimizer()",
         *([restore, build] if optimizer_first else [build, restore]),
-        *([load] if load else []),
+        *([load] * case.loads if load else []),
         *_lines(case.arguments.filled(case.schedule.resumed)),
     ]
     return [f"if t == {at}:  # a checkpoint is saved, and loaded by a new process", *_indented(lines)]

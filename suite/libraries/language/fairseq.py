@@ -50,11 +50,11 @@ def _imports(file: str, name: str, before: str = "") -> str:
     return f"from argparse import Namespace\nfrom fairseq.optim.fairseq_optimizer import FairseqOptimizer\n{line}"
 
 
-def _setup(config: str, lr: str = "{base_lr}") -> str:
+def _setup(config: str, lr: str = "[{base_lr}]") -> str:
     return (
         "wrapped = FairseqOptimizer.__new__(FairseqOptimizer)\n"
         "wrapped._optimizer = optimizer\n"
-        f"config = Namespace(lr=[{lr}], {config})"
+        f"config = Namespace(lr={lr}, {config})"
     )
 
 
@@ -78,6 +78,14 @@ def _fixed(a: Arguments) -> Schedule:
         return np.asarray(base * np.minimum((t + 1) / max(a.warmup_steps, 1), 1) * np.power(a.shrink, late))
 
     return Formula(lr)
+
+
+def _polynomial(a: Arguments) -> Schedule:
+    """The LR of the first epoch, or `later` times as much in all others, on its way to end_lr."""
+    falling = family("A", LinearWarmup(a.warmup_steps), PolynomialDecay(a.decay_steps, a.power, a.end_lr))
+    if a.later == 1:
+        return falling
+    return Formula(lambda t, base: np.where(t < a.epoch, falling(t, base), falling(t, base * a.later)))
 
 
 def _triangular(a: Arguments) -> Schedule:
@@ -172,16 +180,23 @@ LIBRARY = Library(
             "polynomial-decay",
             _imports("polynomial_decay_schedule", "PolynomialDecayLRSchedule", "PolynomialDecaySchedule"),
             "PolynomialDecayLRSchedule(config, wrapped)",
-            lambda a: family("A", LinearWarmup(a.warmup_steps), PolynomialDecay(a.decay_steps, a.power, a.end_lr)),
+            _polynomial,
             setup=_setup(
-                WARMUP + ", force_anneal=None, end_learning_rate={end_lr}, power={power}, "
-                "total_num_update={total_steps}"
+                WARMUP + ", force_anneal={anneal}, end_learning_rate={end_lr}, power={power}, "
+                "total_num_update={total_steps}",
+                "{[base_lr] if later == 1 else [base_lr, base_lr * later]}",
             ),
             first=FIRST,
             step=EPOCHS,
             resumed=RESUMED,
-            fields={"end_lr": 0.0, "power": 1.0, "epoch": 3},
-            variants={"end-lr": {"end_lr": 1e-4}, "power2": {"power": 2.0}},
+            fields={"end_lr": 0.0, "power": 1.0, "epoch": 3, "anneal": None, "later": 1.0},
+            variants={
+                "end-lr": {"end_lr": 1e-4},
+                "power2": {"power": 2.0},
+                "anneal": {"anneal": 3},
+                "two": {"later": 0.5},
+            },
+            left_out={"zero-later": "an LR of 0"},
             docs="help: warmup for the first N updates; total number of updates over which to decay; LR to decay to",
         ),
         LibrarySchedule(
@@ -244,7 +259,8 @@ LIBRARY = Library(
             "TriangularLRSchedule(config, wrapped)",
             _triangular,
             setup=_setup(
-                "max_lr={base_lr}, lr_period_updates={period}, lr_shrink={shrink}, shrink_min={shrink_min}", "{low_lr}"
+                "max_lr={base_lr}, lr_period_updates={period}, lr_shrink={shrink}, shrink_min={shrink_min}",
+                "[{low_lr}]",
             ),
             first="scheduler.step_update(0)",
             step=STEP,

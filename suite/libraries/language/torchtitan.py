@@ -26,6 +26,8 @@ except ImportError:  # before 0.3.0
                 training = types.SimpleNamespace(steps=training_steps)
                 return build_lr_schedulers(optimizers, types.SimpleNamespace(training=training, lr_scheduler=self))
 """
+#: A call without them is another one in each release.
+OTHERS = dict.fromkeys(("defaults", "defaults-base3e-4"), "the config has no defaults of its own before 0.3.0")
 
 
 def _stable(a: Arguments) -> Schedule:
@@ -50,6 +52,7 @@ def _shape(name: str) -> LibrarySchedule:
             "stable-floor": {"decay_ratio": 0.25, "min_lr_factor": 0.1},
         },
         edges={"longer": {"decay_ratio": 0.9}},
+        left_out=OTHERS,
         docs="Config: a decay in the last decay_ratio of the steps, or right after the warmup, to min_lr_factor times "
         "the LR; the warmup reaches the LR at its last step, and one more step keeps it, so that the last is not 0",
         reading="after-total",
@@ -73,6 +76,7 @@ LIBRARY = Library(
                 "B", LinearWarmup(a.warmup_steps), StableDecay(0, a.decay_steps, min_lr=a.min_lr_factor * a.base_lr)
             ),
             fields={"min_lr_factor": 0.1},
+            left_out=OTHERS,
             docs="Config: total_steps allows decoupling the LR schedule from the actual training steps",
             reading="after-total",
         ),

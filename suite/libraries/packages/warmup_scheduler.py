@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from reference import CosineAnnealingLR, LinearWarmup, Schedule, StepDecay, family
+from reference import CosineAnnealingLR, LinearWarmup, Schedule, StepDecay, WarmRestartsDecay, family
 from suite.libraries.core.arguments import Arguments
 from suite.libraries.core.formula import Formula, then
 from suite.libraries.core.library import Library, LibrarySchedule
@@ -68,6 +68,24 @@ LIBRARY = Library(
             variants={"floor": {"eta_min": 1e-5}},
             peak=8.0,
             docs="docstring: after target_epoch, use this scheduler; target learning rate = base_lr * multiplier",
+        ),
+        dataclasses.replace(
+            ALONE,
+            name="then-steps",
+            setup="steps = torch.optim.lr_scheduler.StepLR(optimizer, step_size=3, gamma=0.1)",
+            call=CALL + ", after_scheduler=steps)",
+            reference=lambda a: then(_rising(a), a.warmup_steps, StepDecay(3)),
+            fields={"multiplier": 1.0},
+            docs="docstring: after target_epoch, use this scheduler",
+        ),
+        dataclasses.replace(
+            ALONE,
+            name="then-restarts",
+            setup="waves = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=4)",
+            call=CALL + ", after_scheduler=waves)",
+            reference=lambda a: then(_rising(a), a.warmup_steps, WarmRestartsDecay(4)),
+            fields={"multiplier": 1.0},
+            docs="docstring: after target_epoch, use this scheduler",
         ),
         dataclasses.replace(
             ALONE,

@@ -122,6 +122,7 @@ def _schedule(
         fields=fields,
         variants=variants,
         docs=f"docstring: {docs}",
+        left_out={"zero-ssr": "a run without a length"},
         reading="composer-post-warmup",
     )
 

@@ -20,11 +20,12 @@ from reference import (
     Schedule,
     StepDecay,
     StepLR,
+    WarmRestartsDecay,
     WarmupDecay,
 )
 from reference.check import Rates, Steps
 from suite.libraries.core.arguments import Arguments
-from suite.libraries.core.formula import Formula
+from suite.libraries.core.formula import Formula, then
 from suite.libraries.core.library import Library, LibrarySchedule
 
 #: As on Events.ITERATION_STARTED, where the documentation attaches every handler.
@@ -35,6 +36,8 @@ STARTS = {"start": {"start_value": 1e-5}}
 #: Absolute LRs, whatever the optimizer's is.
 ABSOLUTE = {"low": 0.05, "high": 0.5}
 LINE = "create_lr_scheduler_with_warmup, example: 0.0, 0.05, 0.1, 0.1 * 0.98, ... with warmup_duration=3"
+#: Of an axis that gives the optimizer another LR.
+NOT_ITS_OWN = {"defaults-base3e-4": "it has LRs of its own, which are not those of the optimizer"}
 FEW = dict.fromkeys(("w0", "w1"), "warmup_duration must be at least 2")
 
 
@@ -50,6 +53,12 @@ def _import(*names: str) -> str:
 def _warmed(a: Arguments, decay: Decay) -> Schedule:
     """The last value of the warmup is the first of the schedule."""
     return WarmupDecay(LinearWarmup(a.warmup_steps, a.start_value / a.base_lr), decay, Convention("linspace", "closed"))
+
+
+def _ending_elsewhere(a: Arguments) -> Schedule:
+    """The warmup has a last value of its own, and the schedule starts in the step after it."""
+    rising = WarmupDecay(LinearWarmup(a.warmup_steps, 0.0), ConstantDecay(), Convention("linspace"))
+    return then(lambda t, base: rising(t, a.end_value), a.warmup_steps, StepDecay(3, 0.5))
 
 
 def _cycles(a: Arguments, share: Callable[[Rates], Rates], warmup: int = 0) -> Schedule:
@@ -135,6 +144,23 @@ LIBRARY = Library(
             fields=START, variants=STARTS, left_out=FEW, docs=LINE, reading="ignite-last-of-the-warmup", **STARTED,
         ),
         LibrarySchedule(
+            "warmup-step-end-value",
+            "from torch.optim.lr_scheduler import StepLR\n" + _import("create_lr_scheduler_with_warmup"),
+            "create_lr_scheduler_with_warmup(StepLR(optimizer, step_size=3, gamma=0.5), warmup_start_value=0.0, "
+            "warmup_duration={warmup_steps}, warmup_end_value={end_value})",
+            _ending_elsewhere,
+            fields={"end_value": 2e-5}, left_out=FEW,
+            docs="docstring: warmup_end_value, by default the base LR", reading="ignite-last-of-the-warmup", **STARTED,
+        ),
+        LibrarySchedule(
+            "warmup-restarts",
+            "from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts\n"
+            + _import("create_lr_scheduler_with_warmup"),
+            f"create_lr_scheduler_with_warmup(CosineAnnealingWarmRestarts(optimizer, T_0=4), {WARMED}",
+            lambda a: _warmed(a, WarmRestartsDecay(4)),
+            fields=START, left_out=FEW, docs=LINE, reading="ignite-last-of-the-warmup", **STARTED,
+        ),
+        LibrarySchedule(
             "warmup-cosine-of-ignite",
             _import("CosineAnnealingScheduler", "create_lr_scheduler_with_warmup"),
             'create_lr_scheduler_with_warmup(CosineAnnealingScheduler(optimizer, "lr", {base_lr}, 0.0, '
@@ -160,14 +186,15 @@ LIBRARY = Library(
             _import("LinearCyclicalScheduler"),
             f"LinearCyclicalScheduler{CYCLE}end_value_mult={{end_mult}})",
             lambda a: _cycles(a, lambda p: np.abs(p - 0.5) * 2.0),
-            fields=CYCLES, variants=GROWING, docs="docstring: to end_value for half a cycle, then back", **STARTED,
+            fields=CYCLES, variants=GROWING, left_out=NOT_ITS_OWN,
+            docs="docstring: to end_value for half a cycle, then back", **STARTED,
         ),
         LibrarySchedule(
             "linear-monotonic",
             _import("LinearCyclicalScheduler"),
             f"LinearCyclicalScheduler{CYCLE}end_value_mult={{end_mult}}, warmup_duration={{warmup}}, monotonic=True)",
             lambda a: _cycles(a, lambda p: 1.0 - p, a.warmup),
-            fields=CYCLES | {"warmup": 0}, variants=GROWING | {"warmup": {"warmup": 3}},
+            fields=CYCLES | {"warmup": 0}, variants=GROWING | {"warmup": {"warmup": 3}}, left_out=NOT_ITS_OWN,
             docs="docstring: one half of the cycle only", **STARTED,
         ),
         LibrarySchedule(
@@ -175,14 +202,15 @@ LIBRARY = Library(
             _import("CosineAnnealingScheduler"),
             f"CosineAnnealingScheduler{CYCLE}end_value_mult={{end_mult}})",
             lambda a: _cycles(a, _half_cosine),
-            fields=CYCLES, variants=GROWING, docs="docstring: from start_value to end_value over each cycle", **STARTED,
+            fields=CYCLES, variants=GROWING, left_out=NOT_ITS_OWN,
+            docs="docstring: from start_value to end_value over each cycle", **STARTED,
         ),
         LibrarySchedule(
             "cosine-cyclical-warmup",
             _import("CosineAnnealingScheduler"),
             f"CosineAnnealingScheduler{CYCLE}end_value_mult={{end_mult}}, warmup_duration={{warmup}})",
             lambda a: _cycles(a, _half_cosine, a.warmup),
-            fields=CYCLES | {"warmup": 2}, variants=GROWING | {"long": {"warmup": 5}},
+            fields=CYCLES | {"warmup": 2}, variants=GROWING | {"long": {"warmup": 5}}, left_out=NOT_ITS_OWN,
             docs="warmup_duration: a line from the last cycle's end value to the next cycle's start value", **STARTED,
         ),
         LibrarySchedule(
@@ -191,7 +219,8 @@ LIBRARY = Library(
             'PiecewiseLinear(optimizer, "lr", milestones_values=[(0, {low}), ({warmup_steps}, {high}), '
             "({total_steps}, {low})])",
             _lines,
-            fields=ABSOLUTE, docs="docstring: linear between the milestones, constant before and after", **STARTED,
+            fields=ABSOLUTE, left_out=NOT_ITS_OWN,
+            docs="docstring: linear between the milestones, constant before and after", **STARTED,
         ),
         LibrarySchedule(
             "param-groups",
@@ -214,7 +243,8 @@ LIBRARY = Library(
                     a.low + (a.high - a.low) * _half_cosine((t - a.warmup_steps) / 100),
                 )
             ),
-            fields=ABSOLUTE, docs="docstring: durations, the number of events of each but the last", **STARTED,
+            fields=ABSOLUTE, left_out=NOT_ITS_OWN,
+            docs="docstring: durations, the number of events of each but the last", **STARTED,
         ),
     ),
 )  # fmt: skip

@@ -109,6 +109,7 @@ LIBRARY = Library(
             "PiecewiseConstantDecay([3, 8], [{base_lr}, {0.5 * base_lr}, {0.1 * base_lr}])",
             lambda a: PiecewiseDecay((4, 9), (0.5, 0.1)),
             rate=RATE, precision="float32",
+            left_out={"integer-lr": "the backend decides what an integer among floats becomes"},
             docs="docstring: values[0] when step <= boundaries[0], 100001 steps for a boundary of 100000",
         ),
         LibrarySchedule(

@@ -256,5 +256,17 @@ LIBRARY = Library(
             left_out=STATELESS,
             docs="docstring: init_value * decay_factor ^ floor((1 + epoch) / decay_drop), the first epoch being 0",
         ),
+        LibrarySchedule(
+            "step-half-life",
+            FROM + "StepScheduler, update_learning_rate",
+            "StepScheduler({base_lr}, half_life={half_life})",
+            lambda a: Clocked(ExponentialDecay(gamma=0.5 ** (1 / a.half_life)), every=a.epoch, ahead=1),
+            step=PER_EPOCH,
+            state=(),
+            fields={"half_life": 3, "epoch": 2},
+            variants={"epoch1": {"epoch": 1}},
+            left_out=STATELESS,
+            docs="as step with decay_drop 1; docstring: half the value at the epoch half_life, the first being 1",
+        ),
     ),
 )

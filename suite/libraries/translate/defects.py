@@ -11,6 +11,9 @@ from suite.libraries.core.case import LENGTHS, TOTAL, LibraryCase, cases_of
 from suite.libraries.core.library import Library, LibrarySchedule
 from suite.libraries.known.deviations import LibraryDeviation, deviations
 
+#: Axes whose call, or whose LR, is another one: a call that is translated has its own.
+OTHER_CALLS = ("defaults", "integer-lr", "below-")
+
 
 def defects_of(
     library: Library, schedule: LibrarySchedule, numbers: Arguments, release: str
@@ -37,6 +40,8 @@ def _any(patterns: Iterable[str], texts: Iterable[str]) -> bool:
 def _is_like(case: LibraryCase, schedule: LibrarySchedule, numbers: Arguments) -> bool:
     """Whether the case has its lengths, and no argument out of the usual that the call does not have either."""
     warmup, total = numbers["warmup_steps"], numbers["total_steps"]
+    if case.axis.startswith(OTHER_CALLS):
+        return False
     if case.axis in LENGTHS:
         length: float = LENGTHS[case.axis]
         if length > TOTAL:
