@@ -31,7 +31,9 @@ def channels(schedule: str) -> dict[str, list[str]]:
 #: What torch does to every scheduler that it builds after the optimizer was loaded.
 BY_TORCH = {"optimizerfirst2": ["lr"], "optimizerfirst7": ["lr"]}
 #: Such a scheduler has no state, so it starts again.
-AGAIN = {key: ["lr", "after-end"] for key in ("resume2", "resume7", "optimizerfirst2", "optimizerfirst7")}
+AGAIN = {
+    key: ["lr", "after-end"] for key in ("resume2", "resume7", "resume7-twice", "optimizerfirst2", "optimizerfirst7")
+}
 #: Where half a wave is over, it rises again.
 RISES = {key: ["after-end"] for key in ("plain", "base3e-4", "w1", "w11", "integer-lr")}
 
