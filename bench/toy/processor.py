@@ -38,16 +38,19 @@ def cpu_model(text: str | None = None) -> str:
 
 def free_share(seconds: float = PROBE_SECONDS) -> float:
     """The share of our cores that other programs leave to us: CPU time over wall time while all of them compute."""
-    count = cores()
+    count, threads = cores(), torch.get_num_threads()
     end = time.perf_counter() + seconds
-    matrix = torch.ones(64, 64)
+    matrix = torch.ones(256, 256)
 
     def compute(_: int) -> float:
         torch.set_num_threads(1)
         start, used = time.perf_counter(), time.thread_time()
         while time.perf_counter() < end:
-            torch.mm(matrix, matrix)  # leaves Python's lock, so that all cores compute
+            torch.mm(matrix, matrix)  # half a millisecond without Python's lock, so that all cores compute
         return (time.thread_time() - used) / max(time.perf_counter() - start, 1e-9)
 
-    with ThreadPoolExecutor(count) as pool:
-        return min(1.0, sum(pool.map(compute, range(count))) / count)
+    try:
+        with ThreadPoolExecutor(count) as pool:
+            return min(1.0, sum(pool.map(compute, range(count))) / count)
+    finally:
+        torch.set_num_threads(threads)

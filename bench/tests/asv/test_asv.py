@@ -17,6 +17,7 @@ CONFIG = ROOT / "asv.conf.json"
 #: Every benchmark, by asv's name. Any function called time_…, mem_… or track_… would be added.
 BENCHMARKS = [
     "lr_trace.LearningRates.track_steps_off",
+    "machine_load.MachineLoad.track_seconds_per_cpu_second",
     "scheduler_step.SchedulerConstruction.time_construct",
     "scheduler_step.SchedulerStep.time_state_dict",
     "scheduler_step.SchedulerStep.time_step",
