@@ -19,10 +19,22 @@ import os
 
 from bench.toy.batched.stability import FULL, QUICK, Numbers, numbers_of, schedules, train
 from bench.toy.config import named
+from bench.toy.processor import platform_checksum
 from bench.toy.promised import TOTAL_STEPS, TRACKED, WARMUP_STEPS
 
 #: 4 seeds and 5 LRs, to see that it runs: another version, which asv does not compare with the full one.
 PROFILE = QUICK if os.environ.get("WARMUP_BENCH_STABILITY") == "quick" else FULL
+
+
+class Platform:
+    """What decides how the numbers round: where it is the same, an unchanged training gives the same bits."""
+
+    def track_checksum(self) -> int:
+        """Checksum of the CPU's model, the instructions that torch uses on it, and the versions: not a quality."""
+        return platform_checksum()
+
+    track_checksum.unit = "checksum"  # type: ignore[attr-defined]
+    track_checksum.version = "1"  # type: ignore[attr-defined]
 
 
 class Stability:

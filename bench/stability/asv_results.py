@@ -19,18 +19,21 @@ from typing import Any
 
 #: The benchmarks whose numbers do not depend on time or load.
 TRACKS = re.compile(r"(stability\.Stability|lr_trace\.LearningRates)\.track_")
+#: What must be equal for numbers to be equal to the last bit: a checksum of CPU model, torch and NumPy.
+PLATFORM = "stability.Platform.track_checksum"
 #: asv's own threshold for a benchmark that no pattern names.
 DEFAULT_THRESHOLD = 0.05
-#: What must be equal for numbers to be equal to the last bit.
-SAME = ("cpu", "arch", "torch", "numpy")
 
 
 @dataclasses.dataclass(frozen=True)
 class AsvResults:
-    """The numbers of one commit: by name with parameters, the number and the version of its benchmark."""
+    """The numbers of one commit: by name with parameters, the number and the version of its benchmark.
+
+    `platform`: a checksum of what decides how they round; None if it was not recorded.
+    """
 
     commit: str
-    setting: dict[str, str]
+    platform: float | None
     numbers: dict[str, tuple[float | None, str]]
 
 
@@ -55,12 +58,12 @@ def read(path: Path) -> AsvResults:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         columns = content["result_columns"]
-        setting = {name: str(content["params"].get(name, "")) for name in SAME}
         numbers = {}
         for name, row in content["results"].items():
             if TRACKS.match(name):
                 numbers.update(_unrolled(name, dict(zip(columns, row, strict=False))))
-        return AsvResults(str(content["commit_hash"])[:8], setting, numbers)
+        (platform,) = content["results"].get(PLATFORM, [[None]])[0] or [None]
+        return AsvResults(str(content["commit_hash"])[:8], platform, numbers)
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(f"results={path.name} must be a result file of asv, but: {error}") from error
 
@@ -102,7 +105,7 @@ def threshold_of(name: str, patterns: Mapping[str, float]) -> float:
 
 def same_bits(old: AsvResults, new: AsvResults) -> bool:
     """Whether an unchanged training gives both the same bits: one CPU model and release of torch and NumPy."""
-    return old.setting == new.setting and all(old.setting[name] for name in ("cpu", "torch"))
+    return old.platform is not None and old.platform == new.platform
 
 
 def is_beyond(old: float, new: float, threshold: float) -> bool:

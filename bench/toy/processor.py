@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from .machine import cores
@@ -34,6 +36,11 @@ def cpu_model(text: str | None = None) -> str:
     numbers = [f"{name.split()[-1]} {found[name]}" for name in ("cpu family", "model", "stepping") if name in found]
     model = ", ".join(part for part in (found.get("model name", "unknown"), " ".join(numbers)) if part)
     return f"{model}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def platform_checksum() -> int:
+    """A number, 1 … 2³², of the processor's model, its instructions, and the versions of torch and NumPy."""
+    return 1 + zlib.crc32(f"{cpu_model()}, torch {torch.__version__}, NumPy {np.__version__}".encode())
 
 
 def free_share(seconds: float = PROBE_SECONDS) -> float:

@@ -21,6 +21,7 @@ BENCHMARKS = [
     "scheduler_step.SchedulerConstruction.time_construct",
     "scheduler_step.SchedulerStep.time_state_dict",
     "scheduler_step.SchedulerStep.time_step",
+    "stability.Platform.track_checksum",
     "stability.Stability.track_early_loss",
     "stability.Stability.track_inverse_edge",
     "stability.Stability.track_inverse_edge_error",

@@ -15,13 +15,13 @@ COLUMNS = ["result", "params", "version"]
 ENVIRONMENT = "virtualenv-py3.11-numpy2.3.5-torch2.13.0"
 
 
-def content(commit: str, rows: Mapping[str, list[Any]], **setting: str) -> dict[str, Any]:
+def content(commit: str, rows: Mapping[str, list[Any]]) -> dict[str, Any]:
     """A result file: `rows` by benchmark, in the order of `COLUMNS`."""
     return {
         "commit_hash": commit,
         "env_name": ENVIRONMENT,
         "date": 1,
-        "params": {**SETTING, "python": "3.11", "torch": "2.13.0", "numpy": "2.3.5", **setting},
+        "params": {**SETTING, "python": "3.11", "torch": "2.13.0", "numpy": "2.3.5"},
         "python": "3.11",
         "requirements": {"torch": "2.13.0", "numpy": "2.3.5"},
         "env_vars": {},
@@ -37,13 +37,20 @@ def rows(numbers: Mapping[str, float | None], version: str = "1", parameter: str
     return {f"stability.Stability.track_{name}": [[value], [[parameter]], version] for name, value in numbers.items()}
 
 
-def write(folder: Path, commit: str, numbers: Mapping[str, float | None], version: str = "1", **setting: str) -> Path:
+def write(
+    folder: Path,
+    commit: str,
+    numbers: Mapping[str, float | None],
+    version: str = "1",
+    platform: float | None = 7.0,
+) -> Path:
     """Write the result file of a commit where asv looks for it."""
     machine = folder / SETTING["machine"]
     machine.mkdir(parents=True, exist_ok=True)
     (machine / "machine.json").write_text(json.dumps({**SETTING, "version": 1}))
     path = machine / f"{commit[:8]}-{ENVIRONMENT}.json"
-    path.write_text(json.dumps(content(commit, rows(numbers, version), **setting)))
+    checksum = {} if platform is None else {"stability.Platform.track_checksum": [[platform], [], "1"]}
+    path.write_text(json.dumps(content(commit, {**rows(numbers, version), **checksum})))
     return path
 
 
