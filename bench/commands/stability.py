@@ -141,15 +141,11 @@ def compare(old: AsvResults, new: AsvResults, patterns: Mapping[str, float], *, 
         print(json.dumps({"old": old.commit, "new": new.commit, "same_bits_expected": exact, "changed": rows}))
         return int(bool(reported))
     console = plain_console()
-    table = plain_table()
-    for head in ("number", "old", "new", "new/old", "threshold", ""):
-        table.add_column(head)
     for change in reported:
-        cells = [f"{value:.6g}" if value is not None else "missing" for value in (change.old, change.new, change.ratio)]
-        note = "" if change.beyond else "within the spread between CPUs"
-        table.add_row(change.name, *cells, f"±{change.threshold:.2%}", note)
-    if reported:
-        console.print(table)
+        before, after = (f"{value:.6g}" if value is not None else "missing" for value in (change.old, change.new))
+        ratio = "" if change.ratio is None else f", ×{change.ratio:.6g}"
+        limit = f"beyond ±{change.threshold:.2%}" if change.beyond else f"within ±{change.threshold:.2%}, but not equal"
+        console.print(f"{change.name}: {before} → {after}{ratio}, {limit}")
     count = len(old.numbers.keys() & new.numbers.keys())
     rule = (
         "the CPU, torch and NumPy are the same, so that any difference is a change of the training"

@@ -3,6 +3,16 @@
 Each fault is trained as the asv benchmark trains, and so is the unchanged schedule, again and again, with every
 initial weight moved by at most a unit in its last place: as much as another CPU or torch release does by rounding.
 On one CPU and release an unchanged schedule gives the same bits, which is an easier test.
+
+Which number can report which fault (the measured values are in results/stability/faults.csv):
+
+* `steps_off` has no noise and reports every fault of a schedule; it sees nothing else.
+* `early_loss` moves by some 1e-6 between CPUs: it reports whatever changes the first 10 steps (also of the model, the
+  data or the optimizer), so a warmup halved, dropped or one step late, and no fault of the decay.
+* `inverse_edge` and `lr_sensitivity` move by 1 to 2 % between CPUs: they report a warmup halved or dropped and a decay
+  that never starts. A decay of twice the run is just beyond the threshold of the sensitivity alone. A schedule one
+  step late of 200 moves them by 3 to 4 %, which no number of this size can tell from rounding between CPUs.
+* On one CPU and release every number is compared exactly, and each fault changes at least one.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +12,14 @@ import pytest
 from bench.asv_benchmarks.stability import Stability
 from bench.commands.stability import CONFIGURATION
 from bench.stability import asv_results
+from bench.stability.faults import FAULTS, WATCHED, Power, full_name
 from bench.tests.stability.asv_files import write
+from suite.tests.house.tree import ROOT
 
 OLD = {"inverse_edge": 25.0, "early_loss": 2.0, "steps_off": 1.0}
 PATTERNS = {r"stability\.Stability\.track_inverse_edge": 0.1, r"stability\.": 0.01}
+#: Fewer repeats say too little about the spread.
+FEWEST_REPEATS = 7
 A, B = "a" * 40, "b" * 40
 
 
@@ -91,3 +96,39 @@ def test_committed_thresholds_name_every_tracked_number() -> None:
     assert Config.load(str(CONFIGURATION)).regressions_thresholds == patterns
     for name in (name for name in dir(Stability) if name.startswith("track_")):
         assert sum(bool(re.match(pattern, f"stability.Stability.{name}")) for pattern in patterns) == 1, name
+
+
+def published() -> Power:
+    """The committed run of `python -m bench stability --faults`."""
+    with (ROOT / "results" / "stability" / "faults.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row.pop("run"): {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)}
+    repeats = [row for name, row in rows.items() if "repeat" in name]
+    return Power(rows["unchanged"], {fault: rows[fault] for fault in FAULTS}, repeats)
+
+
+def test_committed_thresholds_follow_from_the_published_spread() -> None:
+    """Each threshold is at least four standard deviations of the difference of two runs, and at most twice that.
+
+    Of what hardly moves, at least: the early loss has room for other CPUs, and the count of steps is exact.
+    """
+    power, patterns = published(), asv_results.thresholds(CONFIGURATION)
+    assert len(power.repeats) >= FEWEST_REPEATS
+    for name in WATCHED:
+        threshold = asv_results.threshold_of(full_name(name), patterns)
+        assert power.needed(name) <= threshold, name
+        if name in ("inverse_edge", "lr_sensitivity"):
+            assert threshold <= 2 * power.needed(name), name
+
+
+def test_published_faults_are_reported_under_the_committed_thresholds() -> None:
+    """No fault is missed and no unchanged schedule reported; which number reports what is as `faults.py` says."""
+    power, patterns = published(), asv_results.thresholds(CONFIGURATION)
+    assert (power.missed(patterns), power.false_reports(patterns)) == ([], 0)
+    reported = {fault: power.reports(row, patterns) for fault, row in power.faults.items()}
+    assert reported == {
+        "warmup halved": list(WATCHED),
+        "warmup dropped": list(WATCHED),
+        "one step late": ["steps_off", "early_loss"],
+        "decay of twice the run": ["steps_off", "lr_sensitivity"],
+        "decay that never starts": ["steps_off", "inverse_edge", "lr_sensitivity"],
+    }
