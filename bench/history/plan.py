@@ -10,8 +10,6 @@ import dataclasses
 #: When the first wheel of each release was uploaded. The last of each minor release, from the first on that all of
 #: this runs on.
 DATES = {
-    "1.13.1": "2022-12-15",
-    "2.0.1": "2023-05-08",
     "2.1.2": "2023-12-14",
     "2.2.2": "2024-03-27",
     "2.3.1": "2024-06-05",
@@ -28,8 +26,8 @@ DATES = {
     "2.14.1": "2026-09-30",
     "2.15.0": "2026-10-28",
 }
-#: Before 2.2 Python 3.12 and NumPy 2 are not supported; these are measured on request.
-DEFAULT = tuple(release for release in DATES if not release.startswith(("1.", "2.0.", "2.1.")))
+#: 2.1 is measured on request.
+DEFAULT = tuple(release for release in DATES if not release.startswith("2.1."))
 ROUNDS = 5
 
 

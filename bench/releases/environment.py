@@ -147,6 +147,8 @@ def _build(release: str, work: Path, say: Say) -> None:
     metadata = next(site.glob("torch-*.dist-info")) / "METADATA"
     say(f"torch {release}: {size / 1e6:.0f} MB unpacked, {symbols} symbols of absent CUDA libraries defined")
     needs = (*requirements(metadata.read_text(encoding="utf-8")), *PACKAGES, *NUMPY)
+    if numbers(release) < (2, 2):
+        needs = (*needs, "setuptools<81")  # these releases import pkg_resources
     installed = user_pip.run(("--python", str(interpreter(folder)), "install", "--quiet", *needs), scratch=work)
     if installed.returncode != 0:
         raise user_pip.failure(release, installed.stdout + installed.stderr)
