@@ -19,7 +19,7 @@ from suite.tests.house.tree import ROOT
 OLD = {"inverse_edge": 25.0, "early_loss": 2.0, "steps_off": 1.0}
 PATTERNS = {r"stability\.Stability\.track_inverse_edge": 0.1, r"stability\.": 0.01}
 #: Fewer repeats say too little about the spread.
-FEWEST_REPEATS = 7
+FEWEST_REPEATS = 20
 A, B = "a" * 40, "b" * 40
 
 
