@@ -30,7 +30,7 @@ QUIET = 0.9
 #: Programs that wait for a core, on average over the last minute, above which no measurement starts.
 LOAD = 0.5
 #: One release and round takes about this long on a quiet core; the stability benchmark this much more, once.
-SECONDS, ONCE_SECONDS = 40, 40
+SECONDS, ONCE_SECONDS = 40, 175
 
 #: Measures a release in its environment: requests → values by benchmark, and the share of a core that it had.
 Runner = Callable[[str, list[Any]], tuple[dict[str, Any], float]]
