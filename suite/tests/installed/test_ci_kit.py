@@ -167,7 +167,11 @@ def test_the_example_workflow(project: Path, site: Path) -> None:
                     yaml.safe_load((ACTIONS / action / "action.yml").read_text(encoding="utf-8"))["inputs"]
                 )
                 continue
-            plugin = {"PYTEST_PLUGINS": "warmup_bench.bench.pytest_plugin.plugin"}  # as its entry point would
+            # As its entry point would; an installed copy must not register a second time.
+            plugin = {
+                "PYTEST_PLUGINS": "warmup_bench.bench.pytest_plugin.plugin",
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            }
             done = run_script(step["run"], project, site, **environment, **plugin)
             assert done.returncode == 0, (step["name"], done.stdout, done.stderr)
     assert {"learning_rates.xml", "learning_rates.html", "check.xml"} <= set(os.listdir(project))
