@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from suite.libraries.core.arguments import Arguments
+from suite.libraries.core.syntax import expression
 
 from .signatures import ReadParameters, Signatures
 from .written import NotPlainError, called, value_of
@@ -58,7 +59,7 @@ def template_of(call: str) -> CallTemplate | None:
     places = tuple(_PLACE.findall(call))
     numbers = iter(range(len(places)))
     try:
-        node = ast.parse(_PLACE.sub(lambda place: f"_place_{next(numbers)}_", call), mode="eval").body
+        node = expression(_PLACE.sub(lambda place: f"_place_{next(numbers)}_", call))
     except SyntaxError:
         return None
     return CallTemplate(node, places)

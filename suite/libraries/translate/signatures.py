@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from suite.libraries.core.library import Library
+from suite.libraries.core.syntax import statements
 
 #: The file of the installed torch that has its schedulers, and the module that they are imported from.
 TORCH_FILE, TORCH_MODULE = "torch/optim/lr_scheduler.py", "torch.optim.lr_scheduler"
@@ -45,7 +46,7 @@ class Signatures:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # old escapes in old docstrings
                 try:
-                    body = ast.parse(self._files[path]).body
+                    body = statements(self._files[path]).body
                 except SyntaxError:
                     body = []
             self._trees[path] = {node.name: node for node in _nested(body)}

@@ -8,6 +8,7 @@ from typing import Any
 
 from suite.libraries.core.arguments import Arguments
 from suite.libraries.core.library import LibrarySchedule
+from suite.libraries.core.syntax import expression, statements
 
 from .signatures import Signatures
 from .written import NotPlainError, called, value_of
@@ -19,7 +20,7 @@ def call_text(schedule: LibrarySchedule, numbers: Arguments, signatures: Signatu
     """The call, without arguments that have their default value."""
     text = numbers.filled(schedule.call)
     try:
-        node = ast.parse(text, mode="eval").body
+        node = expression(text)
     except SyntaxError:
         return text
     shorter: ast.expr = _Simplifier().visit(_Shortener(signatures).visit(node))
@@ -73,8 +74,8 @@ class _Simplifier(ast.NodeTransformer):
 def import_lines(imports: str, used: str, signatures: Signatures) -> list[str]:
     """The imports that these lines use, and of this release alone where the declaration tries one after another."""
     try:
-        body = ast.parse(imports).body
-        words = _used(ast.parse(used))
+        body = statements(imports).body
+        words = _used(statements(used))
     except SyntaxError:
         return imports.splitlines()
     for node in reversed(body):  # what a helper uses is imported before it

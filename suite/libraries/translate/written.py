@@ -9,6 +9,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from suite.libraries.core.syntax import statements
 from suite.shared.cli import InputError
 
 EXAMPLE = "get_cosine_schedule_with_warmup(opt, 500, 10000)"
@@ -69,7 +70,7 @@ def written(text: str) -> WrittenCall:
     'get_linear_schedule_with_warmup'
     """
     try:
-        body = ast.parse(text.strip()).body
+        body = statements(text.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else "it has a null byte or is nested too deeply"
         raise InputError(f"call={text.strip()!r} must be one call in Python, such as {EXAMPLE}: {reason}") from None
