@@ -30,7 +30,8 @@ def run_elsewhere(site: Path, *arguments: str, **environment: str) -> subprocess
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env=clean | {"PYTHONPATH": str(site)} | environment,
+        # Where the package is installed too, its entry point would register the plugin a second time.
+        env=clean | {"PYTHONPATH": str(site), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | environment,
         capture_output=True,
         text=True,
         check=False,
