@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from suite.libraries.findings import LibraryFinding
-from suite.libraries.known.deviations import SHARED, LibraryDeviation, deviations, library_readings
+from suite.libraries.known.deviations import SHARED, deviations, library_readings
 from suite.libraries.releases import changes_of
 from suite.libraries.report import by_library_entry, example_of
 
@@ -63,18 +63,23 @@ def _library_rows(findings: Findings, newest: Sequence[LibraryFinding]) -> list[
     return rows
 
 
-def _entry(findings: Findings, entry: LibraryDeviation) -> dict[str, object]:
-    counts = tables.shown_in(findings).get(entry.id, {})
-    groups = [by_library_entry(findings[release]).get(entry, []) for release in list(counts)[-1:]]
-    example = None
-    if groups and groups[0]:
-        found, deviation = example_of(groups[0], entry)
-        example = {"case": found.case.id, "detail": deviation.detail}
-    if entry.library == SHARED:
-        shown = f"{len({name for name, _ in counts})} libraries"
-    else:
-        shown = ", ".join(f"{release} ({count})" for (_, release), count in counts.items()) or "none"
-    return {"known": entry, "example": example, "shown": shown}
+def _entries(findings: Findings, library: str) -> list[dict[str, object]]:
+    """The entries of a library's table: the releases that show each, and an example from the last of them."""
+    shown = tables.shown_in(findings)
+    groups = {release: by_library_entry(group) for release, group in findings.items()}
+    rows: list[dict[str, object]] = []
+    for entry in deviations().values():
+        if entry.library != library:
+            continue
+        counts, example = shown.get(entry.id, {}), None
+        for release in list(counts)[-1:]:
+            found, deviation = example_of(groups[release][entry], entry)
+            example = {"case": found.case.id, "detail": deviation.detail}
+        words = ", ".join(f"{release} ({count})" for (_, release), count in counts.items()) or "none"
+        if library == SHARED:
+            words = f"{len({name for name, _ in counts})} libraries"
+        rows.append({"known": entry, "example": example, "shown": words})
+    return rows
 
 
 def _changes(findings: Findings) -> list[dict[str, object]]:
@@ -108,7 +113,10 @@ def _page(findings: Findings, newest: Sequence[LibraryFinding]) -> bytes:
 
     rows = _library_rows(findings, newest)
     names = [str(row["name"]) for row in rows]
-    by_name = {name: [e for e in deviations().values() if e.library == name] for name in [*names, SHARED]}
+    of_library = {
+        name: {release: group for release, group in findings.items() if name in (release[0], SHARED)}
+        for name in [*names, SHARED]
+    }
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         title=headline(newest),
@@ -117,7 +125,7 @@ def _page(findings: Findings, newest: Sequence[LibraryFinding]) -> bytes:
         cases=sum(found.verdict.kind != "absent" for found in newest),
         releases=len(findings),
         torch=torch.__version__.split("+")[0],
-        entries=[(name, [_entry(findings, entry) for entry in group]) for name, group in by_name.items()],
+        entries=[(name, _entries(group, name)) for name, group in of_library.items()],
         readings=library_readings(),
         changes=_changes(findings),
     )
