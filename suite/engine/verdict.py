@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reference.check import Rates
+from suite.shared.words import without_addresses
 
 from . import tolerances
 from .bookkeeping import out_of_bounds
@@ -263,8 +263,7 @@ def _in_the_rest(case: Case, run: CaseRun) -> Iterator[Verdict]:
     for check, actual, target in run.checks:
         if actual != target and check.channel not in channels:
             channels.add(check.channel)
-            # Where a function lies in memory is another in each run.
-            detail = re.sub(r" at 0x[0-9a-f]+", "", f"{check.what} is {actual!r}, expected {target!r}")
+            detail = without_addresses(f"{check.what} is {actual!r}, expected {target!r}")
             yield Verdict("deviates", check.shape, detail=detail, channel=check.channel)
 
 

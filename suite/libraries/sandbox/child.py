@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
+from suite.shared.words import without_addresses
+
 from .stubs import SCRIPT, LibraryFinder, Stub
 
 #: Events of `sys.audit` that a schedule has no reason for.
@@ -79,7 +81,7 @@ def run_script(imports: str, body: str) -> LibraryRun:
 
 
 def _words(error: Exception) -> tuple[str, str]:
-    return type(error).__name__, " ".join(str(error).split())[:300]
+    return type(error).__name__, without_addresses(" ".join(str(error).split()))[:300]
 
 
 def _rows(scope: Mapping[str, Any]) -> tuple[tuple[float, ...], ...]:
