@@ -13,7 +13,8 @@ from suite.libraries.findings import LibraryFinding
 #: What a reader asks → the axes that answer it, and the channel where it is a channel of its own.
 QUESTIONS: dict[str, tuple[str, ...]] = {
     "the usual call": ("plain",),
-    "another base LR": ("base3e-4", "*-base3e-4", "integer-lr", "below-*"),
+    "another base LR": ("base3e-4", "*-base3e-4", "integer-lr"),
+    "an LR below the floor": ("below-*",),
     "two groups": ("groups", "*-groups"),
     "a tensor LR": ("tensor", "*-tensor"),
     "W = 0": ("w0",),
