@@ -15,11 +15,13 @@ from suite.known.deviations import entry_for
 from suite.tests import broken
 from suite.tests.test_broken_schedulers import FAULTS
 
-#: Every fault but the two that 300 examples miss: ConstantLR is never given a wrong factor here, and phases that
+#: Every fault but the two that the examples miss: ConstantLR is never given a wrong factor here, and phases that
 #: start from another base LR mostly stand in a composition whose known deviations are as large.
 CHOSEN = tuple(row[0] for row in FAULTS if row[0] not in ("accepts", "wrong_base"))
+#: A fault shows in about one example of 80, at worst of 150 (16 seeds each). Hypothesis also draws the constants of
+#: whatever modules are loaded, so each selection of tests draws other examples: 2 000 miss a fault in one draw of 10^5.
 #: No shrinking, which takes most of the time.
-DRAWN = settings(budget(300), phases=[Phase.generate])
+DRAWN = settings(budget(2000), phases=[Phase.generate])
 FAULT = {row[0]: row[1:3] for row in FAULTS}
 #: Any known release: entries must not excuse the fault because they do not cover a made-up one.
 RELEASE = "2.13.0"
@@ -35,7 +37,7 @@ def is_news(case: Case, subject: Subject) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "fault"), [FAULT[name] for name in CHOSEN], ids=CHOSEN)
 def test_random_cases_find_a_planted_fault(name: str, fault: object) -> None:
-    """Within as many examples as the suite draws, one deviates in a way that no entry explains."""
+    """One of the random cases deviates in a way that no entry explains."""
     assert callable(fault)
     subject = broken.subject(name, fault if isinstance(fault, type) else broken.hooked(getattr(lrs, name), fault))
     found = find(cases(), lambda case: is_news(case, subject), settings=DRAWN)
