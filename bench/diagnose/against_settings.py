@@ -12,10 +12,13 @@ from bench.diagnose.core.causes import CAUSES
 from bench.diagnose.core.diagnosis import Diagnosis, Explanation
 from bench.diagnose.core.trace import Trace
 from bench.diagnose.fit.describe import kinds
-from bench.diagnose.hypotheses.anatomy import Anatomy, as_pair
+from bench.diagnose.hypotheses.anatomy import Anatomy, anatomy, as_pair
 
 from .rank import difference
 from .without_schedule import HEALTHY, without_schedule
+
+#: Floors that differ by less than this share of the base LR are the same, rounded.
+SAME_FLOOR = 1e-3
 
 
 def against_settings(trace: Trace, expected: Anatomy) -> Diagnosis | None:
@@ -36,13 +39,19 @@ def against_settings(trace: Trace, expected: Anatomy) -> Diagnosis | None:
             sentence = f"Only the settings of the expected schedule match, not its convention. {explanation.sentence}"
             return dataclasses.replace(explanation, sentence=sentence)
         cause = CAUSES["other-convention"]
-        sentence = f"{cause.sentence}: {explanation.sentence.removeprefix(HEALTHY)}"
+        base = float(explanation.parameters.get("base_lr", expected.base))
+        own = None if explanation.schedule is None else anatomy(explanation.schedule, base, total)
+        says, fix = cause.sentence, cause.fix
+        if own is not None:
+            fix = fix.replace("--expect", f"--expect to {own.schedule.slug}")
+            if abs(own.floor - expected.floor) > SAME_FLOOR * expected.base:
+                says = f"{cause.sentence}, and its floor is {own.floor:.4g}, not {expected.floor:.4g}"
         return dataclasses.replace(
             explanation,
             cause=cause.id,
             title=cause.title,
-            fix=cause.fix,
-            sentence=sentence,
+            fix=fix,
+            sentence=f"{says}: {explanation.sentence.removeprefix(HEALTHY)}",
             first_step=first,
             size=size,
         )

@@ -30,7 +30,7 @@ class CollectedChecks:
             missing = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
             if missing:
                 raise pytest.UsageError(
-                    f"warmup-bench-report={report} needs {' and '.join(missing)}: pip install '.[bench]'"
+                    f"warmup-bench-report={report} needs {' and '.join(missing)}: pip install '.[atlas]'"
                 )
             if not self.report.absolute().parent.is_dir():
                 raise pytest.UsageError(f"warmup-bench-report={report} must be a file in an existing folder")

@@ -19,6 +19,9 @@ from .lr_series import LrMismatch, LrSeries
 from .plans.verdict import notes_of
 from .steps.step_log import WatchedOptimizer, column
 
+#: The fix of every mistake in when scheduler.step() is called, for a loop that has no scheduler.
+BY_HAND = "no torch scheduler was stepped: compute the LR from the number of updates made so far, 0 for the first"
+
 
 def usual(counts: Iterable[int]) -> str:
     """How often something happened per update.
@@ -119,11 +122,17 @@ def names(group: Sequence[LrSeries]) -> str:
     return ", ".join(result) if len(result) < 4 else f"{result[0]} … {result[-1]} ({len(result)} alike)"
 
 
+def by_hand(diagnosis: Diagnosis) -> bool:
+    """Whether the loop was seen to set the LR without any of torch's schedulers."""
+    counts = diagnosis.trace.counts
+    return counts is not None and not counts.schedulers and not counts.moves.any()
+
+
 def fix(diagnosis: Diagnosis) -> list[str]:
     """The line with the fix, or with where to look, if the diagnosis has one."""
     best = diagnosis.best
     if diagnosis.verdict == "fault" and best is not None and best.fix:
-        return [f"  fix: {best.fix}"]
+        return [f"  fix: {BY_HAND if 'scheduler.step()' in best.fix and by_hand(diagnosis) else best.fix}"]
     return [f"  look at {diagnosis.look}"] if diagnosis.look else []
 
 

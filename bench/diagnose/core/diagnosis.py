@@ -94,7 +94,7 @@ class Explanation:
         return record
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Diagnosis:
     """The verdict on a trace, with its explanations, best first.
 
@@ -112,6 +112,11 @@ class Diagnosis:
     tied: int
     base_lr: float | None = None
     facts: tuple[Fact, ...] = ()
+
+    def __repr__(self) -> str:
+        """The verdict in words: people print diagnoses, and the arrays of a trace fill a screen."""
+        name = f"{self.trace.name}: " if self.trace.name else ""
+        return f"<Diagnosis: {name}{self.verdict}. {self.sentence()}>"
 
     @property
     def best(self) -> Explanation | None:

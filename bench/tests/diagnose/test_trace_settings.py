@@ -45,3 +45,11 @@ def test_settings_do_not_explain_noise() -> None:
     lrs = BASE * np.random.default_rng(0).uniform(0.5, 1.0, T)
     diagnosis = diagnose(Trace(np.arange(T), lrs), parse(f"linear{W}+cosine{T - W}"), base_lr=BASE)
     assert (diagnosis.verdict, diagnosis.best) == ("fault", None)
+
+
+def test_a_diagnosis_prints_as_its_verdict() -> None:
+    """People print diagnoses: the verdict in words, and no array."""
+    text = repr(against_linear_cosine(parse(f"familyb.linear{W}+cosine{T - W}")))
+    assert text.startswith("<Diagnosis: ")
+    assert "another convention" in text
+    assert "array" not in text

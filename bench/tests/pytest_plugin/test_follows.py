@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
 
 import pytest
+import torch
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR
 
 from bench.pytest_plugin.follows import check_follows, check_total_steps, recorded
 from bench.tests.pytest_plugin.runs import LR, SLUG, TOTAL, HalvingLR, SmallRun, sequential
+from reference import CosineDecay, LinearWarmup, family
 
 
 def trained(run: SmallRun | None = None, **changes: Any) -> Any:
@@ -120,3 +124,43 @@ def test_a_schedule_of_another_length_fails() -> None:
     (text,) = check_total_steps(trained(long), TOTAL, None).failures
     assert text.startswith(f"AdamW makes {TOTAL} updates, but: ")
     assert "fix: " in text
+
+
+def by_hand(ahead: int, floor: float) -> Any:
+    """A recording of a loop without a scheduler, as nanoGPT writes it: (t + 1)/(W + 1), then a cosine to a floor."""
+    optimizer = AdamW([torch.nn.Parameter(torch.ones(1))])
+
+    def rate(t: int) -> float:
+        if t < 10:
+            return LR * (t + 1) / 11
+        return floor + 0.5 * (1 + math.cos(math.pi * (t - 10) / (TOTAL - 10))) * (LR - floor)
+
+    def train() -> None:
+        for t in range(TOTAL):
+            for group in optimizer.param_groups:
+                group["lr"] = rate(t + ahead)
+            optimizer.step()
+
+    return recorded(train)
+
+
+def test_a_plan_in_another_convention_is_answered_with_the_right_one() -> None:
+    """The failure says the plan that the loop follows; given that, the loop passes. A wrong floor is named."""
+    recorder = by_hand(0, 0.1 * LR)
+    (text,) = check_follows(recorder, f"linear10+cosine{TOTAL - 10}", LR, None).failures
+    assert f"its floor is {0.1 * LR:g}, not 0: linear warmup" in text
+    slug = re.search(r"change the plan to (\S+), or", text)
+    assert slug is not None
+    assert check_follows(recorder, slug[1], LR, None).failures == []
+    (text,) = check_follows(recorder, f"linear10+cosine{TOTAL - 10}_m{0.1 * LR:g}".replace(".", "p"), LR, None).failures
+    assert "floor" not in text
+
+
+def test_a_loop_without_a_scheduler_is_not_told_to_step_it() -> None:
+    """One update early, by the LR that the loop sets: the line to change is where it computes the LR."""
+    plan = family("C", LinearWarmup(11), CosineDecay(TOTAL - 10))
+    assert check_follows(by_hand(0, 0.0), plan, LR, None).failures == []
+    (text,) = check_follows(by_hand(1, 0.0), plan, LR, None).failures
+    assert "Every LR comes 1 step early" in text
+    assert "scheduler.step()" not in text
+    assert "from the number of updates made so far" in text
