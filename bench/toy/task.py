@@ -6,6 +6,7 @@ Numbers are encoded once, as two token tables with one row per number; a batch i
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -156,12 +157,22 @@ def batch_order(numbers: Tensor, batch_size: int, steps: int, seed: int) -> Tens
     Each epoch is a new permutation drawn by `seed`; no number occurs twice in an epoch.
     A longer run starts with the batches of a shorter one.
     """
+    return batch_orders(numbers, batch_size, steps, [seed])[0]
+
+
+def batch_orders(numbers: Tensor, batch_size: int, steps: int, seeds: Sequence[int]) -> Tensor:
+    """The numbers of every batch of every seed, int64 [seeds, steps, batch_size]: `batch_order` for many seeds."""
     length = steps_per_epoch(len(numbers), batch_size)
-    generator = _generator("seed", seed)
-    epochs = -(-integer("steps", steps) // length)
-    drawn = [torch.randperm(len(numbers), generator=generator)[: length * batch_size] for _ in range(epochs)]
-    rows = torch.cat(drawn) if drawn else torch.empty(0, dtype=torch.int64)
-    return numbers[rows].view(-1, batch_size)[:steps]
+    count = integer("steps", steps) * batch_size
+    drawn = torch.empty(-(-steps // length), len(numbers), dtype=torch.int64)
+    used = drawn[:, : length * batch_size]  # an incomplete last batch is dropped
+    orders = torch.empty(len(seeds), count, dtype=torch.int64)
+    for order, seed in zip(orders.unbind(), seeds, strict=True):
+        generator = _generator("seed", seed)
+        for epoch in drawn.unbind():
+            torch.randperm(len(numbers), generator=generator, out=epoch)
+        torch.index_select(numbers, 0, used.reshape(-1)[:count], out=order)
+    return orders.view(len(seeds), steps, batch_size)
 
 
 def _generator(name: str, seed: int) -> torch.Generator:

@@ -14,7 +14,7 @@ from torch import Tensor
 from bench.toy.config import Config
 from bench.toy.model import build
 from bench.toy.rates import checked
-from bench.toy.task import Pairs, Task, batch_order
+from bench.toy.task import Pairs, Task, batch_orders
 from reference.check import integer
 
 from .adam import RowAdam
@@ -36,7 +36,8 @@ def _filled(rows: Tensor, empty: int) -> Tensor:
 
     The numbers of every replica then start at the same offset in a cache line and fill whole vectors.
     """
-    return torch.nn.functional.pad(rows, (0, -rows.shape[-1] % ALIGNED), value=empty)
+    missing = -rows.shape[-1] % ALIGNED
+    return torch.nn.functional.pad(rows, (0, missing), value=empty) if missing else rows
 
 
 class Batched:
@@ -96,9 +97,10 @@ class Batched:
         self.validation = _filled(task.validation, config.limit).to(self.device)
         distinct = list(dict.fromkeys(seeds))
         steps = rates.shape[1]
-        orders = [batch_order(task.train, config.batch_size, steps, seed) for seed in distinct]
-        self.orders = _filled(torch.stack(orders), config.limit).to(self.device)
-        self.order_of = torch.tensor([distinct.index(seed) for seed in seeds], device=self.device)
+        orders = batch_orders(task.train, config.batch_size, steps, distinct)
+        self.orders = _filled(orders, config.limit).to(self.device)
+        place = {seed: i for i, seed in enumerate(distinct)}
+        self.order_of = torch.tensor([place[seed] for seed in seeds], device=self.device)
 
         model = build(config, seed=0, dtype=dtype)
         self.layout = Layout.of(model)

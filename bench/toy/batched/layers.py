@@ -46,7 +46,7 @@ class Model:
         x: Tensor,
         weight: str,
         bias: str,
-        part: slice = EVERYTHING,
+        part: slice | None = None,
         *,
         from_columns: bool = False,
         to_columns: bool = False,
@@ -55,6 +55,7 @@ class Model:
 
         `from_columns`, `to_columns`: the input or the output is stored feature by feature.
         """
+        part = EVERYTHING if part is None else part  # torch 2.11 cannot compile a slice as a default
         w, b = self.weights[weight][:, part], self.weights[bias][:, part]
         y = torch.baddbmm(b[:, :, None], w, x.mT).mT if to_columns else torch.baddbmm(b[:, None], x, w.mT)
 
