@@ -58,16 +58,19 @@ class Captured:
     """A function without arguments, captured in a CUDA graph; each call replays it and returns the same tensor.
 
     `work` is called `WARMUP_CALLS` times first, then once for the capture itself, which does no arithmetic.
+    `undo`, if there is one, is called after each of the first calls: it must take back what they changed.
     Source: torch 2.13, "CUDA semantics", section "CUDA Graphs", whole-network capture.
     """
 
-    def __init__(self, work: Callable[[], Tensor]) -> None:
+    def __init__(self, work: Callable[[], Tensor], undo: Callable[[], None] | None = None) -> None:
         require("cuda")
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(WARMUP_CALLS):
                 work()
+                if undo is not None:
+                    undo()
         torch.cuda.current_stream().wait_stream(side)
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):

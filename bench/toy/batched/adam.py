@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 from torch import Tensor
 
 from bench.toy.fused import has_fused_adam
+
+from . import row_kernel
+
+
+@dataclasses.dataclass(frozen=True)
+class StepSizes:
+    """What the update number t depends on, for every step, in the parameters' dtype and on their device.
+
+    `sizes`: −lr/(1−β1^(t+1)), [T, n]; `roots`: √(1−β2^(t+1)), [T]; both computed in float64.
+    """
+
+    sizes: Tensor
+    roots: Tensor
+
+    @classmethod
+    def of(cls, rates: Tensor, betas: tuple[float, float], like: Tensor) -> StepSizes:
+        """The numbers for the LRs [n, T] of n rows, float64 on the CPU, and parameters like the given ones."""
+        beta1, beta2 = betas
+        counts = range(1, rates.shape[1] + 1)
+        falls = torch.tensor([beta1**s - 1 for s in counts], dtype=torch.float64)
+        roots = torch.tensor([(1 - beta2**s) ** 0.5 for s in counts], dtype=torch.float64)
+        sizes = (rates / falls).T.contiguous()
+        return cls(sizes.to(like.dtype).to(like.device), roots.to(like.dtype).to(like.device))
 
 
 class RowAdam:
@@ -50,15 +75,32 @@ class RowAdam:
             )
 
     def _together(self, parameters: Tensor, gradient: Tensor, rates: Tensor, group: slice, t: int) -> None:
-        """Update all rows in each operation: on a GPU the number of calls dominates the cost."""
+        """Update all rows in each operation."""
         beta1, beta2 = self.betas
-        root = (1 - beta2 ** (t + 1)) ** 0.5
-        sizes = (rates.double() / (beta1 ** (t + 1) - 1)).to(parameters.device, parameters.dtype)[:, None]
+        root = parameters.new_tensor((1 - beta2 ** (t + 1)) ** 0.5)
+        sizes = (rates.double() / (beta1 ** (t + 1) - 1)).to(parameters.device, parameters.dtype)
+        self._update(parameters, gradient, sizes, root, group)
+
+    def _update(self, parameters: Tensor, gradient: Tensor, sizes: Tensor, root: Tensor, group: slice) -> None:
+        """Update rows [n, P] by −sizes [n], on the device: on a GPU the number of calls dominates the cost."""
+        beta1, beta2 = self.betas
         mean, square = self.mean[group], self.square[group]
         mean.lerp_(gradient, 1 - beta1)
         square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         scaled = square.sqrt().div_(root).add_(self.eps)
-        parameters.addcmul_(torch.div(mean, scaled, out=scaled), sizes)
+        parameters.addcmul_(torch.div(mean, scaled, out=scaled), sizes[:, None])
+
+    def step_on_device(self, parameters: Tensor, gradient: Tensor, steps: StepSizes, t: Tensor) -> None:
+        """Apply update t, an int64 [1] on the device, in place to all rows, without waiting for the device.
+
+        On a GPU with Triton one kernel does it, which moves 28·P bytes for a row of float32 instead of about 80·P.
+        """
+        if parameters.device.type == "cuda" and row_kernel.available():
+            state = self.mean, self.square
+            row_kernel.update(parameters, gradient, *state, steps.sizes, steps.roots, t, self.betas, self.eps)
+        else:
+            sizes, root = steps.sizes.index_select(0, t)[0], steps.roots.index_select(0, t)
+            self._update(parameters, gradient, sizes, root, slice(None))
 
     def keep(self, rows: Tensor) -> None:
         """Keep only these rows; `rows`: int64 [kept]."""

@@ -11,19 +11,25 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from bench.toy.captured import Captured
 from bench.toy.config import Config
 from bench.toy.model import build
 from bench.toy.rates import checked
 from bench.toy.task import Pairs, Task, batch_orders
-from reference.check import integer
+from reference.check import integer, one_of
 
 from .adam import RowAdam
 from .compiled import Compiled
 from .forward import Pass
 from .layers import Model
 from .parameters import ALIGNED, Layout, initial
-from .records import Peaks, update_ratio
+from .records import MEASURED, Peaks, StepRecords, update_ratio
+from .resident import Resident
 from .workers import Workers
+
+#: How steps are taken. groups: one group of replicas after another, with a step number and LRs on the host;
+#: resident: all replicas in each operation, without waiting for the device; graph: the same, in one CUDA graph.
+EXECUTIONS = ("groups", "resident", "graph")
 
 #: Features times replicas of a group, which goes through the model together on a CPU: more would overflow its caches.
 GROUP = 1024
@@ -40,6 +46,17 @@ def _filled(rows: Tensor, empty: int) -> Tensor:
     return torch.nn.functional.pad(rows, (0, missing), value=empty) if missing else rows
 
 
+class _Record:
+    """A record as an attribute, with all steps so far."""
+
+    def __set_name__(self, owner: type[Batched], name: str) -> None:
+        self.name = name
+
+    def __get__(self, runs: Batched, owner: type[Batched]) -> Tensor:
+        runs.records.fetch(runs.alive, runs.step_count)
+        return runs.records.columns[self.name]
+
+
 class Batched:
     """Trains K replicas of one configuration, each for at most T steps.
 
@@ -49,7 +66,9 @@ class Batched:
       it rounds the same way for every K (results do not depend on `threads`);
     * `compiled`: compile the forward and backward pass; the first step takes minutes, and results are then
       no longer identical to the last bit;
-    * `instruments`: also keep the last three records; the training stays identical to the last bit.
+    * `instruments`: also keep the last three records; the training stays identical to the last bit;
+    * `execution`: how steps are taken, one of `EXECUTIONS`; None: graph on a GPU, else groups. All round alike
+      except for Adam's update. On a GPU the number of replicas may change the rounding, their values do not.
 
     The records, float64 [K, T] on the CPU, keep one row per replica, retired ones included; NaN where it did not run:
     `lrs` and `losses`, the LR used and the training loss before the step;
@@ -66,6 +85,12 @@ class Batched:
     [[0.0, 0.5], [0.0, 0.25]]
     """
 
+    lrs = _Record()
+    losses = _Record()
+    attention_logits = _Record()
+    gradient_norms = _Record()
+    update_ratios = _Record()
+
     def __init__(
         self,
         config: Config,
@@ -77,6 +102,7 @@ class Batched:
         threads: int = 1,
         compiled: bool = False,
         instruments: bool = False,
+        execution: str | None = None,
     ) -> None:
         if config.dropout:
             raise ValueError(f"dropout={config.dropout:g} must be 0: random numbers would depend on other replicas")
@@ -85,12 +111,14 @@ class Batched:
         if rates.ndim != 2 or len(rates) != len(seeds) or not len(seeds):
             raise ValueError(f"rates={list(rates.shape)} must be [{len(seeds)}, steps], one row per seed, at least 1")
         self.config, self.device = config, torch.device(device)
+        self.execution = execution or ("graph" if self.device.type == "cuda" else "groups")
+        if one_of("execution", self.execution, EXECUTIONS) == "graph" and self.device.type != "cuda":
+            raise ValueError(f"device={device} must be cuda for execution=graph")
         self.rates = torch.from_numpy(checked(rates.double().cpu().numpy()))
         self.step_count = 0
         self.alive = torch.arange(len(seeds))
-        self.lrs = torch.full(rates.shape, torch.nan, dtype=torch.float64)
-        self.losses, self.attention_logits = self.lrs.clone(), self.lrs.clone()
-        self.gradient_norms, self.update_ratios = self.lrs.clone(), self.lrs.clone()
+        self.records = StepRecords(self.rates)
+        self.resident: Resident | None = None
 
         task = Task.make(config.limit, config.validation_share, config.split_seed)
         self.pairs = task.pairs.with_empty().to(self.device)
@@ -117,7 +145,7 @@ class Batched:
 
     def _size(self, rows: int) -> int:
         """The group size for this many rows."""
-        if self.device.type != "cpu":
+        if self.device.type != "cpu" or self.execution != "groups":
             return rows
         return min(max(GROUP // self.config.d_model, SMALLEST_GROUP), -(-rows // self.workers.threads))
 
@@ -137,7 +165,7 @@ class Batched:
 
         self.workers.run(partial(without_graph, group) for group in self.groups)
 
-    def _pass(self, group: slice, batch: Pairs) -> tuple[Tensor, Tensor, Tensor]:
+    def pass_through(self, group: slice, batch: Pairs) -> tuple[Tensor, Tensor, Tensor]:
         """Losses [n], gradients [n, P] and, with instruments, largest attention logits [n] of a group."""
         rows, gradient = self.parameters[group], self.gradients[group]
         if self.compiled is not None:
@@ -152,39 +180,53 @@ class Batched:
     def step(self) -> Tensor:
         """Take one optimizer step of every replica alive; return their losses before it: float64 [alive], on the CPU.
 
-        Raises RuntimeError after the last step of the schedules.
+        Raises RuntimeError after the last step of the schedules. On a GPU, `run` does not wait after each step.
         """
-        t = self.step_count
-        if t == self.rates.shape[1]:
-            raise RuntimeError(f"step={t} must be < {t}, the length of the schedules")
+        self._take()
+        return self.losses[self.alive, self.step_count - 1]
+
+    def _take(self) -> None:
+        """Take one step."""
+        if self.step_count == self.rates.shape[1]:
+            raise RuntimeError(f"step={self.step_count} must be < {self.step_count}, the length of the schedules")
+        if self.execution == "groups":
+            self._take_in_groups(self.step_count)
+        elif len(self.alive):
+            self._take_on_device()
+        self.step_count += 1
+
+    def _take_on_device(self) -> None:
+        """Take a step of all replicas at once; on a GPU, return before it is done."""
+        if self.device.type == "cpu":
+            self.resident = self.resident or Resident(self)
+            self.workers.run([self.resident.take])
+            return
+        with torch.cuda.device(self.device):
+            self.resident = self.resident or Resident(self, Captured if self.execution == "graph" else None)
+            self.resident.take()
+
+    def _take_in_groups(self, t: int) -> None:
+        """Take step t, one group of replicas after another, and write its records."""
         rates = self.rates[self.alive, t]
-        losses = self.parameters.new_empty(len(self.alive))
-        readings = self.parameters.new_empty(3, len(self.alive))
+        measured = self.parameters.new_empty(len(MEASURED) if self.instruments else 1, len(self.alive))
 
         def job(group: slice) -> None:
             rows, batch = self.parameters[group], self.pairs.take(self.orders[self.order_of[group], t])
-            losses[group], gradient, peaks = self._pass(group, batch)
+            measured[0, group], gradient, peaks = self.pass_through(group, batch)
             before = rows.clone() if self.instruments else None
             self.adam.step(rows, gradient, rates[group], group, t)
             if before is not None:
-                readings[0, group] = peaks
-                readings[1, group] = torch.linalg.vector_norm(gradient, dim=1)
-                readings[2, group] = update_ratio(before, rows)
+                measured[1, group] = peaks
+                measured[2, group] = torch.linalg.vector_norm(gradient, dim=1)
+                measured[3, group] = update_ratio(before, rows)
 
         self._each(job)
-        if self.instruments:
-            records = (self.attention_logits, self.gradient_norms, self.update_ratios)
-            for record, values in zip(records, readings.double().cpu(), strict=True):
-                record[self.alive, t] = values
-        self.lrs[self.alive, t] = rates
-        self.losses[self.alive, t] = losses.double().cpu()
-        self.step_count += 1
-        return self.losses[self.alive, t]
+        self.records.write(self.alive, t, measured)
 
     def run(self, steps: int | None = None) -> None:
         """Take `steps` steps, or all remaining ones."""
         for _ in range(self.rates.shape[1] - self.step_count if steps is None else integer("steps", steps)):
-            self.step()
+            self._take()
 
     def evaluate(self) -> Tensor:
         """Validation loss of every replica alive: [alive], on the CPU, float64."""
@@ -205,6 +247,8 @@ class Batched:
         """
         if failed.dtype != torch.bool or failed.shape != self.alive.shape:
             raise ValueError(f"failed={list(failed.shape)} must be bool [{len(self.alive)}], one per replica alive")
+        self.records.fetch(self.alive, self.step_count)
+        self.resident, self.records.buffer = None, None  # a graph is of one number of replicas
         kept = torch.nonzero(~failed.cpu())[:, 0]
         self.alive = self.alive[kept]
         on_device = kept.to(self.device)

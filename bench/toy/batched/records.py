@@ -1,4 +1,4 @@
-"""The instruments of a run: largest attention logit, update ratio, and the first step at a target loss."""
+"""The records and the instruments of runs: losses, largest attention logit, update ratio, first step at a target."""
 
 from __future__ import annotations
 
@@ -8,6 +8,45 @@ from torch import Tensor
 from bench.toy.task import PAD, Pairs
 
 from .attention import LogitHook
+
+#: The measurements of a step in the order of a device's records: the last three need instruments.
+MEASURED = ("losses", "attention_logits", "gradient_norms", "update_ratios")
+
+
+class StepRecords:
+    """One row per replica and one column per step for the LRs and each measurement: float64 [K, T], on the CPU.
+
+    NaN where a replica did not run, or nothing was measured. Steps taken on a device leave their numbers there, in
+    `buffer`, until `fetch` copies them.
+    """
+
+    def __init__(self, rates: Tensor) -> None:
+        self.rates = rates
+        self.columns = {name: torch.full_like(rates, torch.nan) for name in ("lrs", *MEASURED)}
+        self.buffer: Tensor | None = None
+        self.fetched = 0
+
+    def write(self, alive: Tensor, t: int, measured: Tensor) -> None:
+        """Write the measurements [m, n] of step t, the first m of `MEASURED`, for the replicas alive [n]."""
+        self.columns["lrs"][alive, t] = self.rates[alive, t]
+        for name, values in zip(MEASURED, measured.double().cpu(), strict=False):
+            self.columns[name][alive, t] = values
+        self.fetched = t + 1
+
+    def on_device(self, alive: int, measurements: int, like: Tensor) -> Tensor:
+        """A buffer for the steps taken on a device: [measurements, T, alive], like the given tensor."""
+        self.buffer = like.new_full((measurements, self.rates.shape[1], alive), torch.nan)
+        return self.buffer
+
+    def fetch(self, alive: Tensor, end: int) -> None:
+        """Copy the steps before `end` that are still on the device; this waits for them."""
+        if self.buffer is None or end == self.fetched:
+            return
+        new = slice(self.fetched, end)
+        self.columns["lrs"][alive, new] = self.rates[alive, new]
+        for name, values in zip(MEASURED, self.buffer[:, new].double().cpu(), strict=False):
+            self.columns[name][alive, new] = values.T
+        self.fetched = end
 
 
 class Peaks:
