@@ -6,124 +6,191 @@ Measured at two run lengths, to distinguish a share of the run from a number of 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.sweep.options import rates
-from bench.sweep.spec import Setting, Spec
+from bench.sweep.spec import Spec
 from bench.toy.config import named
-from bench.toy.measures import STABLE_LOSS, Estimate, mean, paired_difference
+from bench.toy.measures import (
+    STABLE_LOSS,
+    Estimate,
+    geometric_mean,
+    mean,
+    paired_difference,
+    paired_factor,
+)
 from suite.shared.plots import BLUE, ORANGE
 
-from .grid import Curves, about, caption, measured, median
-from .publish import INTERVALS, SENSITIVITY, STABILITY, Claim, figure, interval
+from .core.grid import COLUMNS as COLUMNS
+from .core.grid import Curves, Numbers, about, caption, from_table, one_edge, trained
+from .core.paired import compared, shown
+from .core.publish import EDGE, INTERVALS, SENSITIVITY, STABILITY, Claim, Headline, figure, interval
+from .core.runs import seeds_of, source_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 LENGTHS = {200: BLUE, 800: ORANGE}
 SHARES = (0.0, 0.025, 0.05, 0.1, 0.2, 0.4)
-#: A fine grid around the edge of stability, which is between 0.01 and 0.06.
-LRS = rates(4e-3, 0.128, 16)
+#: From a quarter to four times 0.025, near the edge without warmup at both lengths.
+LRS = rates(0.00625, 0.1, 9)
 ADVISED = (0.05, 0.1)
-#: A slope below this counts as none: doubling the warmup would raise the peak by less than 1 %.
-LEAST_SLOPE = 0.01
+LONGEST = SHARES[-1]
+#: Peaks within 10 % of each other count as equal.
+MARGIN = 1.1
+#: A number of doublings above this is given as a bound: nobody lengthens a warmup a thousandfold.
+MOST = 10.0
 
 
-def _settings(curves: Curves) -> dict[float, Setting]:
-    """The settings of one run length, by the share of the warmup."""
-    return {setting.warmup_steps / curves.spec.steps: setting for setting in curves.spec.settings()}
+def specs(seeds: Sequence[int]) -> list[Spec]:
+    """The two grids, 200 and 800 steps: 54 runs of each length per seed."""
+    return [
+        Spec(
+            named("small16"),
+            "small16",
+            steps,
+            tuple(round(share * steps) for share in SHARES),
+            LRS,
+            tuple(seeds),
+            match=("steps",),
+        )
+        for steps in LENGTHS
+    ]
 
 
-def slopes(curves: Curves) -> NDArray[np.float64]:
-    """The slope of log(max stable LR) against log(W) over the warmups with W > 0, [seeds].
+def train(seeds: Sequence[int], folder: Path) -> DataFrame:
+    """The runs of the claim; finished ones are read from the folder."""
+    return trained(specs(seeds), folder)
+
+
+def edges(curves: Curves) -> dict[float, Numbers]:
+    """Warmup as a share of the run → the edge of stability of each seed, [seeds]."""
+    return {share: curves.edge(curves.setting(round(share * curves.spec.steps))) for share in SHARES}
+
+
+def slopes(curves: Curves) -> Numbers:
+    """The slope of log(edge) against log(W) over the warmups with W > 0, [seeds].
 
     A warmup c times as long allows a peak c^slope times as high.
     """
-    settings = [setting for share, setting in _settings(curves).items() if share]
-    x = np.log([setting.warmup_steps for setting in settings])
-    edges = np.log([curves.edge(setting) for setting in settings])
-    return np.asarray(np.polyfit(x, edges, 1)[0])
+    x = np.log([share * curves.spec.steps for share in SHARES if share])
+    y = np.log([values for share, values in edges(curves).items() if share])
+    return np.asarray(np.polyfit(x, y, 1)[0])
 
 
 def rescue(curves: Curves) -> dict[float, float | None]:
     """LR → the shortest warmup, as a share of the run, with which most seeds learn the task; None if there is none."""
     stable = {
-        share: (curves.losses(setting) < STABLE_LOSS).mean(0) > 0.5 for share, setting in _settings(curves).items()
+        share: (curves.losses(curves.setting(round(share * curves.spec.steps))) < STABLE_LOSS).mean(0) > 0.5
+        for share in SHARES
     }
     return {lr: next((share for share in SHARES if stable[share][i]), None) for i, lr in enumerate(LRS)}
 
 
 def _enough(curves: Curves) -> str:
-    settings = _settings(curves)
-    values = {share: curves.sensitivity(setting) for share, setting in settings.items()}
-    longest = paired_difference(values[SHARES[-1]], values[0.0]).value
-    comparisons = []
+    by_share = edges(curves)
+    longest = float(np.log(by_share[LONGEST] / by_share[0.0]).mean())
+    parts = []
     for share in ADVISED:
-        gain, more = paired_difference(values[share], values[0.0]), paired_difference(values[0.4], values[share])
-        effect = f" ({gain.value / longest:.0%} of the effect of 40%)" if longest else ""
-        better = "is measurably better still" if more.high < 0 else "is not measurably better"
-        comparisons.append(
-            f"{share:.0%} changes the LR sensitivity by {interval(gain)} nats{effect}, "
-            f"and 40% {better} (difference {interval(more)})"
+        gain = float(np.log(by_share[share] / by_share[0.0]).mean())
+        part = f" ({gain / longest:.0%} of the gain of 40%, in logarithms)" if longest > 0 else ""
+        more = paired_factor(by_share[LONGEST], by_share[share])
+        parts.append(
+            f"{share:.0%} allows a peak {interval(paired_factor(by_share[share], by_share[0.0]))} times as high"
+            f"{part}, and 40% another {interval(more)} times"
         )
-    edges = [median(curves.edge(settings[share])).value for share in (0.0, *ADVISED, 0.4)]
-    return (
-        f"* {curves.spec.steps} steps: relative to no warmup, "
-        + "; ".join(comparisons)
-        + ". Max stable LR at 0, 5, 10 and 40%: "
-        + ", ".join(f"{edge:.3g}" for edge in edges)
-        + "."
-    )
+    return f"* {curves.spec.steps} steps: relative to no warmup, {'; '.join(parts)}."
+
+
+def doubling(curves: Curves) -> Estimate:
+    """How many times as high the peak may be with a warmup twice as long."""
+    return Estimate(*(2**number for number in mean(slopes(curves))))
+
+
+def _length_worth_half(slope: Estimate) -> str:
+    """The warmup that is worth half the peak, over the present one; bounds where it is out of all proportion."""
+    least = 2 ** (1 / slope.high) if slope.high > 0 else math.inf
+    if slope.low <= 1 / MOST:
+        return f"more than {least:.3g} times as long"
+    return f"{interval(Estimate(2 ** (1 / slope.value), least, 2 ** (1 / slope.low)))} times as long"
 
 
 def _exchange(curves: Curves) -> str:
     slope = mean(slopes(curves))
-    factor = Estimate(*(2**number for number in slope))
-    text = f"doubling the warmup allows a peak {interval(factor)} times as high"
-    if slope.low > LEAST_SLOPE:
-        longer = Estimate(*(2 ** (1 / number) for number in (slope.value, slope.high, slope.low)))
-        text += f", so halving the peak is worth a warmup {interval(longer)} times as long"
+    text = f"a warmup twice as long allows a peak {interval(doubling(curves))} times as high"
+    if slope.low > 0:
+        text += f", so halving the peak is worth a warmup {_length_worth_half(slope)}"
     else:
         text += ", which is not a measurable gain: only a lower peak helps"
     rescues = {lr: share for lr, share in rescue(curves).items() if share != 0.0}
-    cases = ", ".join(f"{lr:.3g}: {'none' if share is None else f'{share:.3g}'}" for lr, share in rescues.items())
+    saved = [f"{lr:.3g} with {share:.3g}" for lr, share in rescues.items() if share is not None]
     return (
-        f"* {curves.spec.steps} steps: {text}. LRs at which most seeds fail without warmup, each with the shortest "
-        f"warmup (as a share of the run) that prevents it: {cases or 'no such LR'}."
+        f"* {curves.spec.steps} steps: {text}. Of the {len(rescues)} LRs at which most seeds do not learn the task "
+        f"without warmup, {len(saved)} can be rescued by one, with this share of the run: {', '.join(saved) or 'none'}."
     )
 
 
-def _rows(curves: Curves) -> list[dict[str, object]]:
-    settings = _settings(curves)
-    return [
-        {
-            "steps": curves.spec.steps,
-            "warmup": f"{share:.1%}",
-            "W": setting.warmup_steps,
-            "LR sensitivity": mean(curves.sensitivity(setting)),
-            "against none": None
-            if not share
-            else paired_difference(curves.sensitivity(setting), curves.sensitivity(settings[0.0])),
-            "max stable LR": median(curves.edge(setting)),
-            "best loss": mean(curves.best(setting)),
-            "failed": mean(curves.failed(setting)),
-        }
-        for share, setting in settings.items()
-    ]
-
-
-def _picture(all_curves: list[Curves]) -> Figure:
-    picture = figure(
-        4.4, "The largest stable LR against the warmup, as a share of the run and in steps", caption(*all_curves)
+def _lengths(short: Curves, long: Curves) -> str:
+    """Whether the gain of a warmup goes with its share of the run or with its steps."""
+    by_share, longer = edges(short), edges(long)
+    same_share = paired_factor(longer[0.1] / longer[0.0], by_share[0.1] / by_share[0.0])
+    same_steps = paired_factor(longer[0.1] / longer[0.0], by_share[0.4] / by_share[0.0])
+    ratio = LENGTHS_RATIO
+    return (
+        f"* Share or steps? A run {ratio} times as long gains from the same share of warmup (10%) "
+        f"{interval(same_share)} times as much, from the same number of steps (80) {interval(same_steps)} times as "
+        f"much. The gain of a doubling at {long.spec.steps} steps minus that at {short.spec.steps}, as an exponent: "
+        f"{interval(paired_difference(slopes(long), slopes(short)))}."
     )
+
+
+LENGTHS_RATIO = max(LENGTHS) // min(LENGTHS)
+
+
+def _rows(grids: Sequence[Curves]) -> list[dict[str, object]]:
+    keys = [(curves, share) for curves in grids for share in SHARES if share]
+    judged = iter(compared([edges(curves)[share] / edges(curves)[0.0] for curves, share in keys], MARGIN))
+    rows = []
+    for curves in grids:
+        without = curves.sensitivity(curves.setting(0))
+        for share in SHARES:
+            setting, row = curves.setting(round(share * curves.spec.steps)), next(judged) if share else None
+            change = paired_difference(curves.sensitivity(setting), without)
+            rows.append(
+                {
+                    "steps": curves.spec.steps,
+                    "warmup": f"{share:.1%}",
+                    "W": setting.warmup_steps,
+                    "edge": geometric_mean(curves.edge(setting)),
+                    "factor on the peak": row and row.factor,
+                    "p": row and shown(row.p),
+                    "LR sensitivity": mean(curves.sensitivity(setting)),
+                    "its change": change if share else None,
+                    "best loss": mean(curves.best(setting)),
+                    "failed share": mean(curves.failed(setting)),
+                    "edges outside": int(curves.outside(setting).sum()),
+                }
+            )
+    return rows
+
+
+def _title(grids: Sequence[Curves]) -> str:
+    gains = [doubling(curves).value - 1 for curves in grids]
+    low, high = (f"{gain:.0%}".replace("%", " %") for gain in (min(gains), max(gains)))
+    return f"A warmup twice as long allows a peak LR {low} to {high} higher"
+
+
+def _picture(grids: Sequence[Curves]) -> Figure:
+    picture = figure(4.4, _title(grids), caption(*grids))
     left, right = picture.subplots(1, 2, sharey=True)
-    for curves in all_curves:
-        edges = {share: median(curves.edge(setting)) for share, setting in _settings(curves).items()}
-        value, low, high = np.array(list(edges.values())).T
+    for curves in grids:
+        value, low, high = np.array([geometric_mean(values) for values in edges(curves).values()]).T
         error = np.array((value - low, high - value))
         style = {
             "color": LENGTHS[curves.spec.steps],
@@ -131,57 +198,61 @@ def _picture(all_curves: list[Curves]) -> Figure:
             "marker": "o",
             "capsize": 3,
         }
-        shares = np.array(list(edges))
+        shares = np.array(SHARES)
         left.errorbar(100 * shares, value, error, **style)
         right.errorbar(shares[1:] * curves.spec.steps, value[1:], error[:, 1:], **style)
     left.axvspan(5, 10, color="#E3E3E3", zorder=0)
     left.annotate("advised", (7.5, 0.02), xycoords=("data", "axes fraction"), ha="center", fontsize=9)
-    left.set(xlabel="warmup, % of the run", ylabel="max stable LR", yscale="log")
+    left.set(xlabel="warmup, % of the run", ylabel="highest peak LR (edge of stability)", yscale="log")
+    ticks = (0.02, 0.03, 0.04, 0.06)
+    left.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    left.minorticks_off()
     right.set(xlabel="warmup, steps (without a warmup: see left)", xscale="log", xlim=(4, 400))
     right.legend(loc="lower right")
     return picture
 
 
-def claim(seeds: int, folder: Path) -> Claim:
-    """Measure the claim: 96 runs of 200 steps and 96 of 800 per seed."""
+def claim(runs: DataFrame) -> Claim:
+    """The claim, from its runs."""
     import pandas
 
-    all_curves = [
-        measured(
-            Spec(
-                named("small16"),
-                "small16",
-                steps,
-                tuple(round(share * steps) for share in SHARES),
-                LRS,
-                tuple(range(seeds)),
-                match=("steps",),
-            ),
-            folder,
-        )
-        for steps in LENGTHS
-    ]
+    seeds = seeds_of(runs)
+    grids = [from_table(spec, runs) for spec in specs(seeds)]
+    headlines = []
+    for curves in grids:
+        by_share, steps = edges(curves), curves.spec.steps
+        headlines += [
+            Headline(f"factor on the peak, warmup of {share:.0%}, {steps} steps", paired_factor(values, by_share[0.0]))
+            for share, values in by_share.items()
+            if share in (*ADVISED, LONGEST)
+        ]
+        headlines.append(Headline(f"factor of a doubling, {steps} steps", doubling(curves)))
     return Claim(
         "advice",
-        seeds,
+        len(seeds),
         "Is 5-10% warmup enough, and how do a longer warmup and a lower peak LR compare?",
         [
             "Is 5-10% enough?",
             "",
-            *map(_enough, all_curves),
+            *map(_enough, grids),
+            _lengths(*grids),
             "",
             "What helps if a run fails early?",
             "",
-            *map(_exchange, all_curves),
+            *map(_exchange, grids),
+            one_edge(*grids),
         ],
         {
-            "Runs": about(*all_curves),
+            "Runs": f"{len(runs)} in total: {about(*grids)}",
+            "Edge": EDGE,
+            "Gain of a doubling": "2 to the slope of log(edge) against log(W), fitted per seed over the warmups, W > 0",
             "LR sensitivity": SENSITIVITY,
             "Stability": STABILITY,
-            "Longer warmup or lower peak": "the slope of log(max stable LR) against log(W), fitted per seed, W > 0",
             "Intervals": INTERVALS,
         },
-        pandas.DataFrame([row for curves in all_curves for row in _rows(curves)]),
-        lambda: _picture(all_curves),
-        "Max stable LR against the warmup as a share of the run (left) and in steps (right), for runs of two lengths",
+        pandas.DataFrame(_rows(grids)),
+        lambda: _picture(grids),
+        "Highest peak LR against the warmup as a share of the run (left) and in steps (right), for runs of two lengths",
+        headlines=headlines,
+        source=source_of(runs),
     )

@@ -14,7 +14,7 @@ from bench.toy.measures import STABLE_LOSS, share
 from suite.shared.plots import BLUE, GREY, ORANGE
 
 from .alarm_quality import COMMAND, percent
-from .publish import Claim, figure
+from .core.publish import Claim, figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

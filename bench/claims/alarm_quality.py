@@ -15,7 +15,7 @@ from bench.toy.measures import Estimate
 from bench.watch.thresholds import HIGH_SHARE, WINDOW
 from suite.shared.plots import BLUE, GREEN, GREY, ORANGE
 
-from .publish import Claim, figure, interval
+from .core.publish import Claim, figure, interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,6 +6,7 @@ All rules take turns step by step in one process, so that other load on the mach
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,23 +15,30 @@ import torch
 from numpy.typing import NDArray
 
 from bench.toy.config import named
-from bench.toy.measures import Estimate, mean
+from bench.toy.measures import Estimate, geometric_mean, mean
 from bench.toy.plain import PlainLoop
 from bench.toy.rules import WARMUPS, WAYS, Rule, by_warmup, by_way
 from bench.toy.stopwatch import FIRST_STEPS, Stopwatch
 from suite.shared.console import progress_bar
 from suite.shared.plots import BLUE, GREY, ORANGE
 
-from .publish import Claim, figure, interval
+from .core.paired import HIGHER, RatioVerdict, compared
+from .core.publish import Claim, Headline, figure, interval
+from .core.runs import seeds_of, source_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 #: The smallest model, where a schedule costs the largest share of a step, and the tutorial's model.
 CONFIGS = {"small16": BLUE, "tutorial": ORANGE}
 WARMUP_STEPS, TOTAL_STEPS = 20, 40
 #: The rule that all others are compared with: the reference's values, set in the loop.
 BASELINE = "linear, values set in the loop"
+#: Steps whose lengths differ by less than 5 % count as equal.
+MARGIN = 1.05
+#: Of the table of runs: the medians of one rule with one seed.
+COLUMNS = ["config", "schedule", "seed", "step_seconds", "lr_seconds"]
 TITLES = {"sequential": "linear, SequentialLR", "chained": "linear, ChainedScheduler", "lambda": "linear, LambdaLR"}
 
 
@@ -79,24 +87,53 @@ def one_seed(config: str, seed: int) -> dict[str, tuple[float, float]]:
     return {name: trainer.medians() for name, trainer in timed.items()}
 
 
-def measured(seeds: int) -> list[Cost]:
-    """All rules on all models, on one thread."""
-    costs = []
+def train(seeds: Sequence[int], folder: Path) -> DataFrame:
+    """Time all rules on all models, on one thread: one row per seed, about half a minute each; nothing is cached."""
+    import pandas
+
+    rows = []
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     with progress_bar() as bar:
-        task = bar.add_task("seeds", total=seeds * len(CONFIGS))
+        task = bar.add_task("seeds", total=len(seeds) * len(CONFIGS))
         for config in CONFIGS:
-            rounds = []
-            for seed in range(seeds):
-                rounds.append(one_seed(config, seed))
+            for seed in seeds:
+                rows += [(config, rule, seed, *seconds) for rule, seconds in one_seed(config, seed).items()]
                 bar.advance(task)
-            for rule in rounds[0]:
-                step, schedule = np.array([seconds[rule] for seconds in rounds]).T
-                ratio = step / np.array([seconds[BASELINE][0] for seconds in rounds])
-                costs.append(Cost(config, rule, step, schedule, ratio))
     torch.set_num_threads(before)
+    return pandas.DataFrame(rows, columns=COLUMNS)
+
+
+def from_table(runs: DataFrame) -> list[Cost]:
+    """The measurements out of a table; ValueError if it lacks any."""
+    costs = []
+    for config in CONFIGS:
+        here = runs[runs["config"] == config]
+        step = here.pivot(index="seed", columns="schedule", values="step_seconds")
+        schedule = here.pivot(index="seed", columns="schedule", values="lr_seconds")
+        for rule in rules(config):
+            if rule not in step or step[rule].isna().any():
+                raise ValueError(f"runs={rule!r} must be timed with every seed on {config}")
+            costs.append(
+                Cost(
+                    config,
+                    rule,
+                    step[rule].to_numpy(),
+                    schedule[rule].to_numpy(),
+                    (step[rule] / step[BASELINE]).to_numpy(),
+                )
+            )
     return costs
+
+
+def _title(costs: list[Cost]) -> str:
+    worst = max(costs, key=lambda cost: float(np.mean(cost.schedule / cost.step)))
+    share = 100 * float(np.mean(worst.schedule / worst.step))
+    return f"Setting the LR takes at most {share:.2g} % of a training step"
+
+
+def _longer(row: RatioVerdict) -> bool:
+    return row.verdict == HIGHER and not row.within
 
 
 def _answer(costs: list[Cost]) -> list[str]:
@@ -108,13 +145,14 @@ def _answer(costs: list[Cost]) -> list[str]:
             f"{shares[rule]:.2g}% with {rule.removeprefix('linear, ')}" for rule in (*TITLES.values(), BASELINE)
         )
         most = max(shares, key=lambda rule: shares[rule])
-        slower = [
-            f"{cost.rule} ({interval(mean(cost.ratio))} times as long)" for cost in here if mean(cost.ratio).low > 1.05
-        ]
+        others = [cost for cost in here if cost.rule != BASELINE]
+        judged = list(zip(others, compared([cost.ratio for cost in others], MARGIN), strict=True))
+        slower = [f"{cost.rule} ({interval(row.factor)} times as long)" for cost, row in judged if _longer(row)]
+        equal = sum(row.within for _, row in judged)
         lines.append(
             f"* {config}: the share of a step spent on setting the LR is {ways}; the maximum is {shares[most]:.2g}% "
-            f"({most}). Schedules with steps measurably more than 5% longer than with values set in the loop: "
-            f"{', '.join(slower) or 'none'}."
+            f"({most}). Of {len(judged)} schedules, {equal} have steps as long as those with values set in the loop, "
+            f"within 5%. Measurably longer by more: {', '.join(slower) or 'none'}."
         )
     return [
         *lines,
@@ -138,7 +176,7 @@ def _row(cost: Cost) -> dict[str, object]:
 
 def _picture(costs: list[Cost], seeds: int) -> Figure:
     caption = f"CPU, one thread, {TOTAL_STEPS} steps in turn, {seeds} seeds; bars: 95 % intervals over seeds."
-    picture = figure(5.2, "The share of a training step that goes into the learning rate", caption)
+    picture = figure(5.2, _title(costs), caption)
     share, ratio = picture.subplots(1, 2, sharey=True)
     names = list(dict.fromkeys(cost.rule for cost in costs))
     for i, (config, color) in enumerate(CONFIGS.items()):
@@ -160,11 +198,12 @@ def _picture(costs: list[Cost], seeds: int) -> Figure:
     return picture
 
 
-def claim(seeds: int, folder: Path) -> Claim:
-    """Measure the claim: about half a minute per seed."""
+def claim(runs: DataFrame) -> Claim:
+    """The claim, from its runs."""
     import pandas
 
-    costs = measured(seeds)
+    costs, seeds = from_table(runs), len(seeds_of(runs))
+    radam = next(cost for cost in costs if cost.rule == "radam")
     return Claim(
         "cost",
         seeds,
@@ -174,9 +213,13 @@ def claim(seeds: int, folder: Path) -> Claim:
             "Runs": f"the plain trainer (nn.Transformer, fused Adam) on one CPU thread, {TOTAL_STEPS} steps, half of "
             f"them warmup; all schedules take turns step by step in one process; {seeds} seeds, median step of each",
             "Share": "time spent on setting the LR over the time of the whole step, both measured in the same step",
-            "Intervals": "95%, Student's t over seeds; the machine is shared, so compare ratios, not times",
+            "Intervals": "95%, Student's t over seeds, each by itself; as long within 5%: two one-sided paired tests, "
+            "longer: a paired t test, both at 5% and corrected for all schedules of a model (Holm). The machine is "
+            "shared, so compare ratios, not times",
         },
         pandas.DataFrame([_row(cost) for cost in costs]),
         lambda: _picture(costs, seeds),
         "Share of a training step that goes into the LR, and time of a step over the baseline, for each schedule",
+        headlines=[Headline(f"step of torch's RAdam over fused Adam, {radam.config}", geometric_mean(radam.ratio))],
+        source=source_of(runs),
     )

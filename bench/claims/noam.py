@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from concurrent.futures import as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,19 +20,21 @@ from numpy.typing import NDArray
 from bench.sweep.engine import processes
 from bench.sweep.progress import progress
 from bench.sweep.train import code_key
+from bench.toy import plain
 from bench.toy.config import named
 from bench.toy.machine import cores
-from bench.toy.measures import FAILED_LOSS, STABLE_LOSS, mean, share
-from bench.toy.plain import train
+from bench.toy.measures import FAILED_LOSS, STABLE_LOSS, mean, paired_difference, share
 from bench.toy.task import Task, steps_per_epoch
 from reference import CosineDecay, LinearWarmup, Noam, Schedule, WarmupDecay
 from suite.shared.files import write_whole
 from suite.shared.plots import BLUE, GREEN, GREY, ORANGE, PURPLE
 
-from .publish import Claim, figure, interval
+from .core.publish import Claim, Headline, figure, interval
+from .core.runs import seeds_of, source_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 EPOCHS, WARMUP, PEAK = 10, 4000, 1e-3  # from the tutorial; the peak is that of its cosine branch
 #: Past the end of the warmup; the rest of the tutorial's chart is decay.
@@ -39,6 +42,8 @@ LONG = 5000
 EVERY = 20
 CONFIG = named("tutorial")
 D = CONFIG.d_model
+#: Of the table of runs: one row per validation; `highest_lr`: of all steps of the run.
+COLUMNS = ["schedule", "seed", "step", "loss", "highest_lr"]
 
 
 class Candidate(NamedTuple):
@@ -105,7 +110,7 @@ def candidates(steps: int) -> list[Candidate]:
 def _train(candidate: Candidate, seed: int) -> tuple[dict[int, float], float]:
     torch.set_num_threads(1)
     schedule, steps, base_lr = candidate.schedule, candidate.steps, candidate.base_lr
-    run = train(CONFIG, schedule, steps=steps, seed=seed, base_lr=base_lr, validate_every=EVERY)
+    run = plain.train(CONFIG, schedule, steps=steps, seed=seed, base_lr=base_lr, validate_every=EVERY)
     return run.validation, max(run.lrs)
 
 
@@ -115,23 +120,39 @@ def _cache_file(candidate: Candidate, seed: int, folder: Path) -> Path:
     return folder / f"noam-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 
 
-def measured(chosen: list[Candidate], seeds: int, folder: Path) -> list[CandidateRuns]:
-    """Every candidate with seeds 0 … seeds − 1, one process per core; finished runs are read from the folder."""
+def train(seeds: Sequence[int], folder: Path) -> DataFrame:
+    """Every candidate with every seed, one process per core; finished runs are read from the folder.
+
+    One row per validation; about 4 minutes of one core per seed.
+    """
+    import pandas
+
     folder.mkdir(parents=True, exist_ok=True)
-    files = {
-        (i, seed): _cache_file(candidate, seed, folder) for seed in range(seeds) for i, candidate in enumerate(chosen)
-    }
+    chosen = candidates(budget())
+    files = {(i, seed): _cache_file(candidate, seed, folder) for seed in seeds for i, candidate in enumerate(chosen)}
     todo = [key for key, path in files.items() if not path.exists()]
     with progress(quiet=False) as report, processes(cores()) as pool:
         futures = {pool.submit(_train, chosen[i], seed): (i, seed) for i, seed in todo}
         for count, future in enumerate(as_completed(futures), len(files) - len(todo) + 1):
             write_whole(files[futures[future]], json.dumps(future.result()).encode())
             report(count, len(files))
+    rows = []
+    for (i, seed), path in files.items():
+        losses, highest = json.loads(path.read_bytes())
+        rows += [(chosen[i].title, seed, int(step), loss, highest) for step, loss in losses.items()]
+    return pandas.DataFrame(rows, columns=COLUMNS)
+
+
+def from_table(chosen: Sequence[Candidate], runs: DataFrame) -> list[CandidateRuns]:
+    """The runs of the candidates out of a table; ValueError if it lacks any."""
     results = []
-    for i, candidate in enumerate(chosen):
-        runs = [json.loads(files[i, seed].read_bytes()) for seed in range(seeds)]
-        losses = np.array([list(validation.values()) for validation, _ in runs])
-        results.append(CandidateRuns(candidate, [int(step) for step in runs[0][0]], losses, runs[0][1]))
+    for candidate in chosen:
+        here = runs[runs["schedule"] == candidate.title]
+        curves = here.pivot(index="seed", columns="step", values="loss")
+        expected = sorted({*range(0, candidate.steps + 1, EVERY), candidate.steps})
+        if [int(step) for step in curves.columns] != expected or curves.isna().to_numpy().any():
+            raise ValueError(f"runs={candidate.title!r} must have a loss at every {EVERY}th of {candidate.steps} steps")
+        results.append(CandidateRuns(candidate, expected, curves.to_numpy(), float(here["highest_lr"].max())))
     return results
 
 
@@ -196,25 +217,35 @@ def _picture(results: list[CandidateRuns], steps: int, seeds: int) -> Figure:
     return picture
 
 
-def claim(seeds: int, folder: Path) -> Claim:
-    """Measure the claim: about 4 minutes of one core per seed."""
+def claim(runs: DataFrame) -> Claim:
+    """The claim, from its runs."""
     import pandas
 
-    steps = budget()
-    results = measured(candidates(steps), seeds, folder)
+    steps, count = budget(), len(seeds_of(runs))
+    results = from_table(candidates(steps), runs)
+    final = {result.candidate.title: result.after(steps) for result in results}
     return Claim(
         "noam",
-        seeds,
+        count,
         "Does the tutorial's Noam schedule with warmup 4000 and factor 1 train the task, and what would?",
         _answer(results, steps),
         {
-            "Runs": f"{seeds} seeds (weights, batches, dropout) per schedule; numbers 0-999, 100 of them held out, "
+            "Runs": f"{count} seeds (weights, batches, dropout) per schedule; numbers 0-999, 100 of them held out, "
             f"batch size 32; Adam; {LONG} steps for the first row, {steps} for the others",
             "Intervals": "95%, Student's t over seeds; Wilson for shares",
             "Learned": f"validation loss below {STABLE_LOSS} nats per token, evaluated every {EVERY} steps; "
             f"failed: above {FAILED_LOSS}",
         },
         pandas.DataFrame([_row(result, steps) for result in results]),
-        lambda: _picture(results, steps, seeds),
+        lambda: _picture(results, steps, count),
         "Validation loss against optimizer step for five schedules: left over 10 epochs, right over 5000 steps",
+        headlines=[
+            Headline(
+                f"loss after {steps} steps, {result.candidate.title}, minus that of {results[-1].candidate.title}",
+                paired_difference(final[result.candidate.title], final[results[-1].candidate.title]),
+                0.0,
+            )
+            for result in results[:-1]
+        ],
+        source=source_of(runs),
     )

@@ -7,7 +7,7 @@ import functools
 import importlib
 from pathlib import Path
 
-from bench.claims.publish import publish
+from bench.claims.core.publish import publish
 from bench.diverge.populations import FRESH, TRAINING, sample
 from bench.diverge.runs import train
 from bench.sweep.progress import progress

@@ -21,4 +21,5 @@ def machine() -> str:
     import torch
 
     versions = f"Python {platform.python_version()}, torch {torch.__version__}, NumPy {np.__version__}"
-    return f"{cores()} cores of {platform.machine()} ({platform.system()}), {versions}"
+    count = cores()
+    return f"{count} core{'s' if count > 1 else ''} of {platform.machine()} ({platform.system()}), {versions}"

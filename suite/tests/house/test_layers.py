@@ -47,6 +47,7 @@ ORDER = (
     ("bench.diagnose.examples", "bench.diagnose.examples.public", "bench.watch", "bench.sweep", "bench.asv_benchmarks"),
     ("bench.history",),
     ("bench.diverge", "bench.pytest_plugin", "bench.stability"),
+    ("bench.claims.core",),
     ("bench.claims",),
     ("bench.commands",),
     ("bench.speed", "bench"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.toy.machine import machine
-from bench.toy.measures import FAILED_LOSS, STABLE_LOSS, Estimate
+from bench.toy.measures import EDGE_LOSS, FAILED_LOSS, STABLE_LOSS, Estimate
 from suite.shared.files import write_whole
 from suite.shared.markdown import markdown_table
 from suite.shared.plots import house_style, save
@@ -17,15 +17,34 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-INTERVALS = "95%, Student's t over seeds; comparisons use paired differences of the same seed"
+INTERVALS = (
+    "95%, Student's t over seeds, each by itself; comparisons use the same seed on both sides, factors are geometric "
+    "means of the seeds' ratios. p: two-sided paired t test, corrected for all comparisons of the table (Holm)"
+)
+EDGE = (
+    f"the LR at which the validation loss crosses {EDGE_LOSS:g} nats per token, log loss interpolated linearly in log "
+    "LR between two neighbours of the grid, above the largest LR whose loss is lower; geometric mean over seeds"
+)
 STABILITY = (
-    f"stable: validation loss below {STABLE_LOSS} nats per token; failed: above {FAILED_LOSS} (or not finite) at an LR "
-    "above the best one; max stable LR: median over seeds of the largest stable LR, with an order-statistic interval"
+    f"stable: validation loss below {STABLE_LOSS} nats per token; failed: above {FAILED_LOSS:g} (or not finite) at an "
+    "LR above the best one; failed share: of the LRs of the grid, mean over seeds"
 )
 SENSITIVITY = (
-    "mean over the LRs of min(loss, loss at initialisation), minus the lowest loss (Wortsman et al. 2023); "
-    "it depends on the range of LRs"
+    "mean over the LRs of min(loss, loss at initialisation), minus the lowest loss (Wortsman et al. 2023, whose name "
+    "it has); it depends on the range of LRs, so it is always quoted with the range"
 )
+
+
+class Headline(NamedTuple):
+    """A number that a claim rests on, and that a replication has to give again.
+
+    `estimate` with its 95 % interval; `neutral`: its value where there is no effect, 1 for a factor and 0 for a
+    difference.
+    """
+
+    words: str
+    estimate: Estimate
+    neutral: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,7 +56,9 @@ class Claim:
     * `how`: what was run and what the numbers mean, by heading;
     * `table`: one row per item compared, with intervals;
     * `draw`: draws the picture; `alt`: its description;
-    * `command`: the command that reproduces it, if not `claim`.
+    * `command`: the command that reproduces it, if not `claim`;
+    * `headlines`: the numbers that are compared with those of a replication;
+    * `source`: the code and the machine that measured it, if not this one now.
     """
 
     name: str
@@ -49,6 +70,8 @@ class Claim:
     draw: Callable[[], Figure]
     alt: str
     command: str = ""
+    headlines: Sequence[Headline] = ()
+    source: str = ""
 
 
 def figure(height: float, title: str, caption: str) -> Figure:
@@ -77,7 +100,8 @@ def frame_as_markdown(table: DataFrame) -> str:
     def cell(value: Any) -> str:
         if isinstance(value, Estimate):
             return interval(value)
-        return "-" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
+        missing = value is None or value != value  # pandas makes NaN of None beside text
+        return "-" if missing else f"{value:.3g}" if isinstance(value, float) else str(value)
 
     rows = [[cell(value) for value in row] for row in table.itertuples(index=False)]
     return markdown_table([str(column) for column in table.columns], rows)
@@ -98,10 +122,11 @@ def tidy(table: DataFrame) -> DataFrame:
     return pandas.DataFrame(columns)
 
 
-def text(claim: Claim) -> str:
-    """The Markdown page of a claim."""
+def text(claim: Claim, more: Sequence[str] = ()) -> str:
+    """The Markdown page of a claim; `more`: lines after its table."""
     how = [f"* **{head}**: {words}" for head, words in claim.how.items()]
     command = claim.command or f"python -m bench claim {claim.name} --seeds {claim.seeds}"
+    again = f"python -m bench claim {claim.name} --from results/claims/{claim.name}.runs.csv.gz"
     return "\n".join(
         [
             f"# {claim.question}",
@@ -112,20 +137,27 @@ def text(claim: Claim) -> str:
             "",
             frame_as_markdown(claim.table),
             "",
+            *more,
             *how,
             f"* **Command**: `{command}`",
-            f"* **Measured on**: {machine()}",
+            *([f"* **From its runs, without training**: `{again}`"] if claim.source else []),
+            f"* **Measured on**: {claim.source or machine()}",
             "",
         ]
     )
 
 
-def publish(claim: Claim, folder: Path) -> list[Path]:
-    """Write the text, the table and the picture of a claim, each file atomically."""
+def table_csv(claim: Claim) -> str:
+    """The table of a claim as CSV; six digits, which do not depend on how a machine rounds."""
+    return str(tidy(claim.table).to_csv(index=False, float_format="%.6g"))
+
+
+def publish(claim: Claim, folder: Path, more: Sequence[str] = ()) -> list[Path]:
+    """Write the text, the table and the picture of a claim, each file atomically; `more`: see `text`."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{claim.name}{kind}" for kind in (".md", ".csv", ".png")]
-    write_whole(paths[0], text(claim).encode())
-    write_whole(paths[1], tidy(claim.table).to_csv(index=False).encode())
+    write_whole(paths[0], text(claim, more).encode())
+    write_whole(paths[1], table_csv(claim).encode())
     with house_style():
         save(claim.draw(), paths[2])
     return paths

@@ -1,0 +1,1 @@
+"""What every claim needs: runs and their files, paired comparisons, replications, pages."""

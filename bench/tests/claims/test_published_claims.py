@@ -1,0 +1,90 @@
+"""Every published claim follows from its published runs: text and table are recomputed here, without training."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+import pytest
+
+from bench.claims.core.page import page
+from bench.claims.core.publish import table_csv, text
+from bench.claims.core.replication import REPLICATED, verdicts
+from bench.claims.core.runs import PUBLISHED, part_of, read_runs, runs_file, seeds_of
+from bench.commands.claim import CLAIMS, RESULTS
+from suite.tests.house.tree import ROOT
+
+pytest.importorskip("pandas")
+
+#: Measured before runs were published: their pages are checked again when they are next measured.
+WITHOUT_RUNS = {"advice", "cost", "noam", "warmup_kind"}
+#: Every other grid has a replication on these seeds.
+FRESH = tuple(range(1000, 1010))
+WITH_RUNS = [name for name in CLAIMS if name not in WITHOUT_RUNS]
+
+
+def made(name: str):  # type: ignore[no-untyped-def]
+    """A claim, its replication, and the lines that compare them, from the published runs."""
+    module = importlib.import_module(f"bench.claims.{name}")
+    return page(module.claim, read_runs(runs_file(name, RESULTS), module.COLUMNS))
+
+
+@pytest.mark.parametrize("name", WITH_RUNS)
+def test_text_and_table_follow_from_the_runs(name: str) -> None:
+    """Every number of the page is recomputed from the runs: the whole text and the whole table are equal."""
+    claim, _, more = made(name)
+    assert (RESULTS / f"{name}.md").read_text(encoding="utf-8") == text(claim, more)
+    assert (RESULTS / f"{name}.csv").read_text(encoding="utf-8") == table_csv(claim)
+
+
+@pytest.mark.parametrize("name", WITH_RUNS)
+def test_a_changed_loss_changes_the_page(name: str) -> None:
+    """The comparison can fail: other losses give another text."""
+    module = importlib.import_module(f"bench.claims.{name}")
+    runs = read_runs(runs_file(name, RESULTS), module.COLUMNS)
+    if "loss" not in runs:
+        pytest.skip("this claim is about times")
+    runs["loss"] *= 1.05
+    claim, _, more = page(module.claim, runs)
+    assert (RESULTS / f"{name}.md").read_text(encoding="utf-8") != text(claim, more)
+
+
+def test_claims_are_replicated_or_say_so() -> None:
+    """A page with a replication on fresh seeds has each verdict; no published seed is among the fresh ones."""
+    for name in WITH_RUNS:
+        claim, fresh, more = made(name)
+        if fresh is None:
+            continue
+        judged = verdicts(claim.headlines, fresh.headlines)
+        line = next(line for line in more if line.startswith("Replication on seeds"))
+        assert f"{judged.count(REPLICATED)} of {len(judged)} numbers are replicated" in line
+        runs = read_runs(runs_file(name, RESULTS))
+        assert set(seeds_of(part_of(runs, PUBLISHED))).isdisjoint(FRESH)
+        assert set(seeds_of(runs)) > set(FRESH)
+
+
+def test_claims_without_runs_have_none() -> None:
+    """The list of claims without runs is kept short: whoever publishes runs takes the name off."""
+    for name in WITHOUT_RUNS:
+        assert not runs_file(name, RESULTS).exists(), name
+
+
+@pytest.mark.parametrize("name", WITH_RUNS)
+def test_runs_are_small(name: str) -> None:
+    """Tens of kilobytes for each claim: they are part of every clone."""
+    assert runs_file(name, RESULTS).stat().st_size < 150_000
+
+
+def test_the_readme_quotes_the_claim() -> None:
+    """The factors in the README are those of the page."""
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    claim, _, _ = made("warmup_length")
+    post, pre = (
+        next(h.estimate for h in claim.headlines if h.words == f"factor on the peak, warmup of 20%, {norm}")
+        for norm in ("post-LN", "pre-LN")
+    )
+    quoted = re.search(
+        r"a warmup of 20 % of the run allows a peak ([\d.]+) times as high in post-LN and ([\d.]+) times", readme
+    )
+    assert quoted is not None
+    assert [quoted[1], quoted[2]] == [f"{estimate.value:.3g}" for estimate in (post, pre)]
