@@ -34,7 +34,8 @@ def results(spec: Spec, slope: float = 0.25, kinds: float = 1.0) -> dict[Run, Re
     """Results of a grid whose losses cross the limit at the edge."""
 
     def loss(run: Run) -> float:
-        return min(PLATEAU, max(GOOD, EDGE_LOSS * (run.lr / edge(run, slope, kinds)) ** STEEPNESS))
+        rise = math.pow(run.lr / edge(run, slope, kinds), STEEPNESS)
+        return min(PLATEAU, max(GOOD, EDGE_LOSS * rise))
 
     return {run: Result(loss(run), INITIAL, None, 7, 0.0, 0.0, 0.0) for run in spec.runs()}
 
