@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
+from bench.tests.gpu import needs_gpu
 from bench.tests.toy_models import one_thread
 from bench.toy.captured import KINDS, WARMUP_CALLS, Captured, optimizer_of
 from bench.toy.config import Config
@@ -23,7 +24,6 @@ pytestmark = pytest.mark.usefixtures(one_thread.__name__)
 #: β1 = β2 = 0 makes Adam's update lr·g/|g|; eps is far below the gradient, which is 1.
 PURE = Config(16, 16, betas=(0.0, 0.0), eps=1e-30)
 WARMUP, STEPS, PEAK = 5, 17, 0.3
-GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU: nothing can be captured")
 
 
 def sgd(kind: str) -> OptimizerFactory:
@@ -98,7 +98,7 @@ def test_capture_asks_for_a_gpu(kind: str) -> None:
         optimizer_of(kind, PURE, "cpu")
 
 
-@GPU
+@needs_gpu
 @pytest.mark.parametrize("way", ["sequential", "chained", "lambda"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_gpu_applies_the_lr_scheduled(way: str, kind: str) -> None:
@@ -112,7 +112,7 @@ def capturable_float(parameters: Iterable[Parameter], lr: float) -> Optimizer:
     return torch.optim.Adam(parameters, lr=lr, betas=PURE.betas, eps=PURE.eps, fused=True, capturable=True)
 
 
-@GPU
+@needs_gpu
 def test_graph_freezes_a_float_lr() -> None:
     """The pitfall: the scheduler changes the number in the group, but every replay applies the captured one."""
     probe = Probe(capturable_float, "cuda", captured=True)
@@ -120,7 +120,7 @@ def test_graph_freezes_a_float_lr() -> None:
     assert probe.optimizer.param_groups[0]["lr"] < PEAK / 10
 
 
-@GPU
+@needs_gpu
 def test_graph_freezes_a_tensor_that_is_replaced() -> None:
     """The pitfall's other form: a loop that assigns a new object in the group does not affect the graph."""
     probe = Probe(optimizer_of("graph", PURE, "cuda"), "cuda", captured=True)

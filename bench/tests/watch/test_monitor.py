@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bench.tests.gpu import MARKS
 from bench.tests.toy_models import ODD, one_thread
 from bench.toy.config import CONFIGS, Config, named
 from bench.toy.model import build, causal_mask
@@ -26,7 +27,7 @@ STEPS = 4
 EXACT = 1e-12
 DEVICES = [
     "cpu",
-    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")),
+    pytest.param("cuda", marks=MARKS),
 ]
 
 

@@ -12,6 +12,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim import lr_scheduler as lrs
 
 import reference as ref
+from bench.tests.gpu import needs_gpu
 from bench.tests.loops import loop, loss_of, parameters, scaled_loop
 from bench.watch import Recorder
 from bench.watch.steps.csv_journal import StepRow
@@ -142,7 +143,7 @@ def test_a_tensor_lr_is_read_when_it_is_used() -> None:
     assert len(set(rates(recorder)[0])) == STEPS
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@needs_gpu
 @pytest.mark.parametrize("fused", [False, True], ids=["capturable", "fused"])
 def test_a_tensor_lr_on_a_device_is_read_when_it_is_used(fused: bool) -> None:
     """On CUDA the LR is copied on the device and read later."""
