@@ -224,7 +224,7 @@ def _picture(post: Curves, pre: Curves) -> Figure:
     left.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     left.minorticks_off()
     left.legend()
-    right.set(title="LR sensitivity, LRs about ¼ to 4 times the edge without warmup, nats")
+    right.set(title="LR sensitivity over the LRs named below, nats")
     right.set_ylim(bottom=0)
     return made
 

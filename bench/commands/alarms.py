@@ -1,4 +1,7 @@
-"""Measure how reliable each early warning is, and whether the advised changes prevent the failure."""
+"""Measure how reliable each early warning is, and whether the advised changes prevent the failure.
+
+The runs are published beside the pages: `--from FILE` recomputes a page without training.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,20 @@ import argparse
 import functools
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.claims.core.publish import publish
+from bench.claims.core.runs import PUBLISHED, read_runs, runs_file, stamped, write_runs
 from bench.diverge.populations import FRESH, TRAINING, sample
 from bench.diverge.runs import train
 from bench.sweep.progress import progress
 from suite.shared.cli import InputError, checked_input, needs_clone
 from suite.shared.console import plain_console
-from suite.shared.files import write_whole
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from bench.claims.core.publish import Claim
 
 RESULTS = Path(__file__).parents[2] / "results" / "alarms"
 PARTS = ("alarms", "recommendation")
@@ -23,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `alarms`."""
     parser.add_argument(
         "parts", nargs="*", metavar="PART", help=f"what to measure: {' or '.join(PARTS)} (default: both)"
+    )
+    parser.add_argument(
+        "--from", dest="source", type=Path, metavar="FILE", help="recompute one part from these runs (PART.runs.csv.gz)"
     )
     parser.add_argument(
         "--out", type=Path, default=RESULTS, metavar="FOLDER", help="write the results here (default: results/alarms)"
@@ -40,10 +52,13 @@ def run(args: argparse.Namespace) -> int:
     """Publish the results; exit code 1 if a target is not met."""
     if args.out == RESULTS:
         needs_clone("alarms", "it writes results/alarms", "--out FOLDER")
+    chosen = args.parts or PARTS
     with checked_input():
         for part in args.parts:
             if part not in PARTS:
                 raise InputError(f"part={part} must be one of {', '.join(PARTS)}")
+        if args.source is not None and len(chosen) > 1:
+            raise InputError(f"from={args.source} must be used with one part: {' or '.join(PARTS)}")
         for needed in ("pandas", "matplotlib.figure"):
             importlib.import_module(needed)  # fail now, not after minutes of work
         import platformdirs
@@ -51,31 +66,45 @@ def run(args: argparse.Namespace) -> int:
         folder = args.runs or Path(platformdirs.user_cache_dir("warmup-bench", appauthor=False)) / "runs"
         args.out.mkdir(parents=True, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
-    chosen = args.parts or PARTS
     met = [_alarms(args, folder)] if "alarms" in chosen else []
     met += [_recommendation(args, folder)] if "recommendation" in chosen else []
     return int(not all(met))
 
 
 def _alarms(args: argparse.Namespace, folder: Path) -> bool:
-    from bench.claims.alarm_quality import claim, measured, runs_table
+    from bench.claims.alarm_quality import COLUMNS, claim, measured, runs_table
 
-    with progress(quiet=args.quiet) as report:
-        training, *fresh = [sample(population, folder, report) for population in (TRAINING, *FRESH)]
-    published = claim(training, fresh)
-    publish(published, args.out)
-    write_whole(args.out / "runs.csv", runs_table(fresh).to_csv(index=False, float_format="%.6g").encode())
-    plain_console().print("\n".join(published.answer))
-    return measured(training, fresh)[0].passes
+    if args.source is None:
+        with progress(quiet=args.quiet) as report:
+            training, *fresh = [sample(population, folder, report) for population in (TRAINING, *FRESH)]
+        runs = _written("alarms", stamped(runs_table(training, fresh), PUBLISHED), args.out)
+    else:
+        with checked_input():
+            runs = read_runs(args.source, COLUMNS)
+    _published(claim(runs), args)
+    return measured(runs)[0][0].passes
 
 
 def _recommendation(args: argparse.Namespace, folder: Path) -> bool:
-    from bench.claims.alarm_advice import TARGET, claim
+    from bench.claims.alarm_advice import COLUMNS, claim, from_table, meets, runs_table
     from bench.diverge.recommend import measured
 
-    with progress(quiet=args.quiet) as report:
-        advice = measured(functools.partial(train, folder=folder, report=report))
-    published = claim(advice)
-    publish(published, args.out)
-    plain_console().print("\n".join(published.answer))
-    return sum(case.succeeded for case in advice.cases) >= TARGET * len(advice.cases)
+    if args.source is None:
+        with progress(quiet=args.quiet) as report:
+            setups = measured(functools.partial(train, folder=folder, report=report))
+        runs = _written("recommendation", stamped(runs_table(setups), PUBLISHED), args.out)
+    else:
+        with checked_input():
+            runs = read_runs(args.source, COLUMNS)
+    _published(claim(runs), args)
+    return meets(from_table(runs))
+
+
+def _written(part: str, runs: DataFrame, folder: Path) -> DataFrame:
+    write_runs(runs, runs_file(part, folder))
+    return runs
+
+
+def _published(claim: Claim, args: argparse.Namespace) -> None:
+    publish(claim, args.out)
+    plain_console().print("\n".join(claim.answer))

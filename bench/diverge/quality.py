@@ -2,76 +2,156 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.toy.measures import CONFIDENCE, Estimate, share
-from reference.check import Steps, real
+from bench.toy.measures import CONFIDENCE, Estimate, Flags, share
+from reference.check import Rates, Steps, real
 
-from .alarm_rules import AlarmRule
-from .outcome import UNFINISHED
+from .outcome import COLLAPSED, FAILURES, LEARNED, NEVER, NOT_FINITE, UNFINISHED
 from .populations import Sample
 
-#: Bootstrap resamples for the interval of the median, drawn with a fixed seed.
+#: Bootstrap resamples, drawn with a fixed seed.
 DRAWS = 2000
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Endings:
+    """How K runs ended.
+
+    `populations`, `schedules`, `kinds` (see `outcome`): [K] texts; `lrs`, `seeds`, `lengths` (steps of the run): [K];
+    `steps`: the step at which the loss shows the failure, −1 for runs that did not fail, [K].
+    """
+
+    populations: NDArray[np.str_]
+    schedules: NDArray[np.str_]
+    lrs: Rates
+    seeds: Steps
+    lengths: Steps
+    kinds: NDArray[np.str_]
+    steps: Steps
+
+    def ended(self, *kinds: str) -> Flags:
+        """Which runs ended in one of these ways."""
+        return np.isin(self.kinds, kinds)
+
+    @property
+    def failed(self) -> Flags:
+        """Which runs failed."""
+        return self.ended(*FAILURES)
+
+    @property
+    def observed(self) -> Flags:
+        """Which runs failed at a definite step: those that had learned, and those with a loss that is not finite."""
+        return self.ended(COLLAPSED, NOT_FINITE)
+
+    @property
+    def never(self) -> Flags:
+        """Which runs failed by never learning, so that no step of theirs is the failure."""
+        return self.ended(NEVER)
+
+    @property
+    def good(self) -> Flags:
+        """Which runs learned the task."""
+        return self.ended(LEARNED)
+
+    @property
+    def unfinished(self) -> Flags:
+        """Which runs did neither."""
+        return self.ended(UNFINISHED)
+
+    def clusters(self, rows: Flags) -> tuple[list[str], list[str]]:
+        """Two ways in which these runs are not independent: runs of one schedule, and runs of one seed."""
+        index = np.flatnonzero(rows)
+        return (
+            [f"{self.populations[i]} {self.schedules[i]}" for i in index],
+            [f"{self.populations[i]} {self.seeds[i]}" for i in index],
+        )
+
+    def settings(self) -> list[str]:
+        """The setting of each run, [K]: its population, schedule and LR."""
+        return [f"{p} {s} {lr:g}" for p, s, lr in zip(self.populations, self.schedules, self.lrs, strict=True)]
+
+    def __getitem__(self, rows: Flags) -> Endings:
+        """Some of the runs."""
+        return Endings(*(values[rows] for values in vars(self).values()))
+
+
 class Quality(NamedTuple):
-    """How a rule performed on some runs; shares have Wilson intervals, the lead has a bootstrap interval.
+    """How a rule performed on some runs.
 
     `detected`: the share of failed runs with an alarm at least 1 step before the loss shows the failure;
     `false`: the share of runs that learned with an alarm at any step; `others`: the same for unfinished runs;
-    `lead`: median number of steps from alarm to failure over the detected runs; the other fields are counts.
+    their intervals are clustered; `lead`: median number of steps from alarm to failure over the detected runs that
+    failed at a definite step, with a bootstrap interval.
     """
 
     detected: Estimate
     false: Estimate
     others: Estimate
     lead: Estimate
-    failed_runs: int
-    good_runs: int
-    unfinished_runs: int
 
 
-def leads(alarm: AlarmRule, runs: Sample) -> Steps:
-    """Steps from the alarm to the step at which the loss shows the failure, [failed runs]; 0 or less: too late.
-
-    −T − 1, lower than any other value, where there is no alarm.
-    """
-    first = alarm.first(runs.records)
-    length = runs.population.steps
-    return np.array(
-        [
-            outcome.step - int(step) if step >= 0 else -length - 1
-            for outcome, step in zip(runs.outcomes, first, strict=True)
-            if outcome.step is not None
-        ],
-        dtype=np.int64,
+def endings(runs: Sample) -> Endings:
+    """How the runs of a sample ended."""
+    return Endings(
+        np.array([runs.population.name] * len(runs.plans)),
+        np.array([plan.schedule for plan in runs.plans]),
+        np.array([plan.base_lr for plan in runs.plans]),
+        np.array([plan.seed for plan in runs.plans], dtype=np.int64),
+        np.array([plan.steps for plan in runs.plans], dtype=np.int64),
+        np.array([outcome.kind for outcome in runs.outcomes]),
+        np.array([-1 if outcome.step is None else outcome.step for outcome in runs.outcomes], dtype=np.int64),
     )
 
 
-def judge(alarm: AlarmRule, samples: Sequence[Sample]) -> Quality:
-    """How the rule performed on all these runs together."""
-    ahead = np.concatenate([leads(alarm, runs) for runs in samples])
-    alarmed = [alarm.first(runs.records) >= 0 for runs in samples]
-    false = np.concatenate([flags[runs.good] for flags, runs in zip(alarmed, samples, strict=True)])
-    between = np.concatenate([flags[runs.ended(UNFINISHED)] for flags, runs in zip(alarmed, samples, strict=True)])
+def in_time(alarms: Steps, ends: Endings) -> Flags:
+    """Which runs failed after an alarm, [K]; `alarms`: the step of the alarm or −1, [K]."""
+    return ends.failed & (alarms >= 0) & (alarms < ends.steps)
+
+
+def leads(alarms: Steps, ends: Endings) -> Steps:
+    """Steps from the alarm to the failure, of the runs that failed at a definite step after the alarm."""
+    rows = in_time(alarms, ends) & ends.observed
+    return ends.steps[rows] - alarms[rows]
+
+
+def judge(alarms: Steps, ends: Endings) -> Quality:
+    """How a rule performed on these runs; `alarms`: the step of its alarm in each run, −1 without one, [K]."""
+    alarmed = alarms >= 0
     return Quality(
-        _share(ahead >= 1),
-        _share(false),
-        _share(between),
-        median(ahead[ahead >= 1]),
-        ahead.size,
-        false.size,
-        between.size,
+        clustered_share(in_time(alarms, ends)[ends.failed], ends.clusters(ends.failed)),
+        clustered_share(alarmed[ends.good], ends.clusters(ends.good)),
+        clustered_share(alarmed[ends.unfinished], ends.clusters(ends.unfinished)),
+        median(leads(alarms, ends)),
     )
 
 
-def _share(flags: NDArray[np.bool_]) -> Estimate:
-    return share(flags) if flags.size else Estimate(np.nan, np.nan, np.nan)
+def clustered_share(flags: Flags, clusterings: Sequence[Sequence[str]], confidence: float = CONFIDENCE) -> Estimate:
+    """The share of flagged runs, with an interval for runs that come in clusters; NaN without runs.
+
+    `flags`: [n]; `clusterings`: each has the cluster of every run, [n]. The interval is the widest of Wilson's, which
+    takes runs as independent, and one bootstrap for each clustering, which draws whole clusters.
+    Source: Davison & Hinkley 1997, section 3.8.
+
+    >>> clustered_share(np.array([True, True, False, False]), [["a", "a", "b", "b"]])
+    Estimate(value=0.5, low=0.0, high=1.0)
+    """
+    if not len(flags):
+        return Estimate(np.nan, np.nan, np.nan)
+    value, low, high = share(flags, confidence)
+    tail = (1 - confidence) / 2
+    for clusters in clusterings:
+        names, member = np.unique(clusters, return_inverse=True)
+        sizes, hits = (np.bincount(member, weights, len(names)) for weights in (None, flags.astype(np.float64)))
+        drawn = np.random.default_rng(0).multinomial(len(names), [1 / len(names)] * len(names), DRAWS)
+        below, above = np.quantile((drawn @ hits) / (drawn @ sizes), [tail, 1 - tail])
+        low, high = min(low, float(below)), max(high, float(above))
+    return Estimate(value, low, high)
 
 
 def median(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:

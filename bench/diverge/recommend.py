@@ -13,7 +13,7 @@ from bench.sweep.schedules import pair
 from bench.toy.measures import FAILED_LOSS
 from reference.check import integer
 
-from .remedy import SEARCH_SEEDS, Trainer, TrainingSetup, Trial, checked
+from .remedy import SEARCH_SEEDS, Trainer, TrainingSetup, checked
 from .sweep_table import candidates
 
 STEPS = 200
@@ -25,6 +25,7 @@ LONGEST = 30
 DRAWN = 70
 #: Setup i is run with seed FIRST_SEED + i, and its two changes with two further seeds.
 FIRST_SEED = 3000
+LONGER, LOWER = "longer warmup", "lower LR"
 
 
 class Family(NamedTuple):
@@ -54,28 +55,36 @@ FAMILIES = (
 
 
 class TriedChange(NamedTuple):
-    """A change that was advised for a failed setup; `loss`: the validation loss of the changed run."""
+    """A change that was advised for a failed setup, and the validation loss of the changed run."""
 
-    family: str
-    failed: TrainingSetup
-    seed: int
-    change: str
-    advised: Trial
+    schedule: str
+    base_lr: float
     loss: float
 
+
+class DrawnSetup(NamedTuple):
+    """A setup that was drawn, with the validation loss of its run, and the changes advised if it failed.
+
+    `longer`: a longer warmup at the same LR; `lower`: a lower LR with the same warmup; None where none was found.
+    """
+
+    family: str
+    setup: TrainingSetup
+    seed: int
+    loss: float
+    longer: TriedChange | None
+    lower: TriedChange | None
+
     @property
-    def succeeded(self) -> bool:
-        """Whether the changed run did not fail."""
-        return self.loss <= FAILED_LOSS
+    def failed(self) -> bool:
+        """Whether the run failed."""
+        return not self.loss <= FAILED_LOSS
 
-
-class Advice(NamedTuple):
-    """The result: how many setups were drawn and failed, and the changes that were advised for them."""
-
-    drawn: int
-    failed: int
-    without: int
-    cases: list[TriedChange]
+    @property
+    def changes(self) -> dict[str, TriedChange]:
+        """The changes that were advised, by kind."""
+        both = {LONGER: self.longer, LOWER: self.lower}
+        return {kind: change for kind, change in both.items() if change is not None}
 
 
 def table_of(family: Family, trainer: Trainer) -> list[Mapping[str, Any]]:
@@ -89,8 +98,8 @@ def table_of(family: Family, trainer: Trainer) -> list[Mapping[str, Any]]:
     ]
 
 
-def measured(trainer: Trainer, drawn: int = DRAWN) -> Advice:
-    """Draw setups, keep those that fail, look up a longer warmup and a lower LR, and try each with a fresh seed."""
+def measured(trainer: Trainer, drawn: int = DRAWN) -> list[DrawnSetup]:
+    """Draw setups; for those that fail look up a longer warmup and a lower LR, and try each with a fresh seed."""
     random = np.random.default_rng(0)
     tables = {family: table_of(family, trainer) for family in FAMILIES}
     setups: list[tuple[Family, TrainingSetup]] = []
@@ -99,18 +108,23 @@ def measured(trainer: Trainer, drawn: int = DRAWN) -> Advice:
             lr = float(f"{np.exp(random.uniform(*np.log(family.drawn))):.3g}")
             setups.append((family, family.setup(int(random.integers(LONGEST + 1)), lr)))
     count = len(setups)
-    finals = trainer([setup.plans([FIRST_SEED + i])[0] for i, (_, setup) in enumerate(setups)]).final
+    finals = trainer([setup.plans([FIRST_SEED + i])[0] for i, (_, setup) in enumerate(setups)]).final.tolist()
     failed = [i for i in range(count) if not finals[i] <= FAILED_LOSS]
     choices = [part for i in failed for part in candidates(setups[i][1], tables[setups[i][0]])[:2]]
     advised, _ = checked(choices, trainer)
-    plans, changes = [], []
+    plans, places = [], []
     for k, trial in enumerate(advised):
-        i, kind = failed[k // 2], ("longer warmup", "lower LR")[k % 2]
+        i = failed[k // 2]
         if trial is not None:
-            family, setup = setups[i]
-            changed = setup._replace(schedule=trial.schedule, base_lr=trial.base_lr)
+            changed = setups[i][1]._replace(schedule=trial.schedule, base_lr=trial.base_lr)
             plans.append(changed.plans([FIRST_SEED + count * (1 + k % 2) + i])[0])
-            changes.append((family.words, setup, FIRST_SEED + i, kind, trial))
-    losses = trainer(plans).final.tolist()
-    cases = [TriedChange(*change, loss) for change, loss in zip(changes, losses, strict=True)]
-    return Advice(count, len(failed), sum(trial is None for trial in advised), cases)
+            places.append((i, k % 2))
+    losses = trainer(plans).final.tolist() if plans else []
+    changes = {
+        place: TriedChange(plan.schedule, plan.base_lr, loss)
+        for place, plan, loss in zip(places, plans, losses, strict=True)
+    }
+    return [
+        DrawnSetup(family.words, setup, FIRST_SEED + i, finals[i], changes.get((i, 0)), changes.get((i, 1)))
+        for i, (family, setup) in enumerate(setups)
+    ]

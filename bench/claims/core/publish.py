@@ -58,7 +58,8 @@ class Claim:
     * `draw`: draws the picture; `alt`: its description;
     * `command`: the command that reproduces it, if not `claim`;
     * `headlines`: the numbers that are compared with those of a replication;
-    * `source`: the code and the machine that measured it, if not this one now.
+    * `source`: the code and the machine that measured it, if not this one now;
+    * `again`: the command that recomputes it from its runs, if not `claim`.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Claim:
     command: str = ""
     headlines: Sequence[Headline] = ()
     source: str = ""
+    again: str = ""
 
 
 def figure(height: float, title: str, caption: str) -> Figure:
@@ -126,7 +128,7 @@ def text(claim: Claim, more: Sequence[str] = ()) -> str:
     """The Markdown page of a claim; `more`: lines after its table."""
     how = [f"* **{head}**: {words}" for head, words in claim.how.items()]
     command = claim.command or f"python -m bench claim {claim.name} --seeds {claim.seeds}"
-    again = f"python -m bench claim {claim.name} --from results/claims/{claim.name}.runs.csv.gz"
+    again = claim.again or f"python -m bench claim {claim.name} --from results/claims/{claim.name}.runs.csv.gz"
     return "\n".join(
         [
             f"# {claim.question}",

@@ -11,7 +11,7 @@ import pytest
 from bench.diverge.alarm_rules import BUDGET, CANDIDATES, DEFAULT, WATCHED, AlarmRule, fitted
 from bench.diverge.outcome import outcome
 from bench.diverge.populations import FRESH, TRAINING, Population, Sample, sample
-from bench.diverge.quality import judge, leads, median
+from bench.diverge.quality import clustered_share, endings, in_time, judge, leads, median
 from bench.diverge.runs import PER_STEP, Plan, Records
 from bench.diverge.signals import FIRST, SIGNALS
 from bench.tests.diverge_runs import BAD, COLLAPSING, GOOD, LEARNING, MIDDLE, PLATEAU, STEPS, records
@@ -73,14 +73,37 @@ def test_an_alarm_at_the_failure_is_a_miss() -> None:
     cases += [(LEARNING, GOOD, 39), (LEARNING, GOOD, STEPS), (LEARNING, MIDDLE, 2), (LEARNING, GOOD, STEPS)]
     losses, final, steps = zip(*cases, strict=True)
     runs = sampled(records(losses, final, attention_logits=[logits(step) for step in steps]))
-    alarm = AlarmRule((("attention logit", 50.0),))
-    assert leads(alarm, runs).tolist() == [1, 0, -STEPS - 1, 26]
-    quality = judge(alarm, [runs])
-    assert quality.detected == share([True, False, False, True])
-    assert quality.false == share([True, False, False])
-    assert quality.others == share([True])
-    assert quality.lead.value == median([1, 26]).value == 13.5
-    assert (quality.failed_runs, quality.good_runs, quality.unfinished_runs) == (4, 3, 1)
+    alarms = AlarmRule((("attention logit", 50.0),)).first(runs.records)
+    ends = endings(runs)
+    assert in_time(alarms, ends).tolist() == [True, False, False, True, False, False, False, False]
+    quality = judge(alarms, ends)
+    assert (quality.detected.value, quality.false.value, quality.others.value) == (0.5, 1 / 3, 1.0)
+    assert [int(rows.sum()) for rows in (ends.failed, ends.good, ends.unfinished)] == [4, 3, 1]
+
+
+def test_only_a_collapse_has_a_lead() -> None:
+    """A run that never learned fails at no step: its alarm counts as detected, but not for the lead."""
+    losses = [PLATEAU, COLLAPSING, COLLAPSING, COLLAPSING]
+    runs = sampled(records(losses, [BAD] * 4, attention_logits=[logits(step) for step in (2, 4, 20, 35)]))
+    alarms = AlarmRule((("attention logit", 50.0),)).first(runs.records)
+    ends = endings(runs)
+    assert ends.observed.tolist() == [False, True, True, True]
+    assert leads(alarms, ends).tolist() == [26, 10]
+    assert judge(alarms, ends).lead.value == median([26, 10]).value == 18.0
+
+
+def test_a_share_of_clusters_is_less_certain() -> None:
+    """Runs that always agree within their cluster count as one: the interval is that of the clusters."""
+    flags = np.repeat([True, False, True, True], 25)
+    whole = np.repeat(["a", "b", "c", "d"], 25).tolist()
+    single = clustered_share(flags, [])
+    assert single == share(flags)
+    clustered = clustered_share(flags, [whole])
+    assert clustered.value == 0.75
+    assert clustered.high - clustered.low > 2 * (single.high - single.low)
+    apart = clustered_share(flags, [np.arange(100).astype(str).tolist()])
+    assert apart.high - apart.low < 1.1 * (single.high - single.low)
+    assert np.isnan(clustered_share(np.zeros(0, dtype=bool), [[]]).value)
 
 
 def test_thresholds_keep_to_their_budget() -> None:

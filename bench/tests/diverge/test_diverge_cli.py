@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bench.__main__ import main
+from bench.claims import alarm_quality
 from bench.commands import alarms, diverge
 from bench.diverge import sharpness
 from bench.diverge.populations import Population
@@ -150,17 +151,39 @@ def test_alarms_publishes_what_it_measures(
 
     monkeypatch.setattr("bench.diverge.populations.train", trained)
     monkeypatch.setattr(alarms, "train", trained)
-    monkeypatch.setattr(alarms, "TRAINING", population("training", 0))
-    monkeypatch.setattr(alarms, "FRESH", (population("fresh", 10),))
+    for module in (alarms, alarm_quality):
+        monkeypatch.setattr(module, "TRAINING", population("training", 0))
+        monkeypatch.setattr(module, "FRESH", (population("fresh", 10),))
     assert main(["alarms", "--out", str(tmp_path / "out"), "--runs", str(tmp_path / "runs"), "--quiet"]) == 0
     out = capsys.readouterr().out
-    assert "This meets the target of at least 90% detected" in out
+    assert "The two estimates meet the target of at least 90%" in out
+    assert "**A longer warmup rescued " in out
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    kinds = {f"{name}.{kind}" for name in ("alarms", "recommendation") for kind in ("md", "csv", "png")}
-    assert names == kinds | {"runs.csv"}
+    kinds = ("md", "csv", "png", "runs.csv.gz")
+    assert names == {f"{name}.{kind}" for name in ("alarms", "recommendation") for kind in kinds}
     page = (tmp_path / "out" / "alarms.md").read_text(encoding="utf-8")
-    assert "`python -m bench alarms`" in page
+    assert "`python -m bench alarms alarms`" in page
     assert "100 [" in page
+    monkeypatch.delattr(alarms, "train")
+    for part in ("alarms", "recommendation"):
+        file = tmp_path / "out" / f"{part}.runs.csv.gz"
+        assert main(["alarms", part, "--from", str(file), "--out", str(tmp_path / "again")]) == 0
+        for kind in ("md", "csv"):
+            again = (tmp_path / "again" / f"{part}.{kind}").read_bytes()
+            assert again == (tmp_path / "out" / f"{part}.{kind}").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--from", "x"], "from=x must be used with one part: alarms or recommendation"),
+        (["alarms", "--from", "none.csv.gz"], "from=none.csv.gz must be a file of runs: No such file or directory"),
+    ],
+)
+def test_alarms_from_no_runs(words: list[str], line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Runs belong to one part, and must exist: one line."""
+    assert main(["alarms", *words, "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"{line}\n"
 
 
 def test_alarms_refuses_other_parts(capsys: pytest.CaptureFixture[str]) -> None:

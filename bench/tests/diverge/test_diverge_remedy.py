@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from bench.diverge.alarm_rules import DEFAULT
 from bench.diverge.change import longer_warmups, lower_lrs, with_warmup
 from bench.diverge.outcome import NEVER, TOO_SLOW, Outcome
-from bench.diverge.recommend import FAMILIES, measured
+from bench.diverge.recommend import FAMILIES, LONGER, LOWER, measured
 from bench.diverge.remedy import CHECK_SEEDS, SEARCH_SEEDS, TrainingSetup, search
 from bench.diverge.sweep_table import COLUMNS, from_table, read_table
 from bench.diverge.verdict import judged, sentence, to_json
@@ -188,18 +187,16 @@ def test_a_file_that_is_not_a_table_is_refused(text: str, error: str, tmp_path: 
 def test_the_advice_is_tried_with_fresh_seeds() -> None:
     """Every case failed before, was advised by the table, and is run once with a fresh seed."""
     trainer = Ruled(lambda w, lr, seed: edge(w, lr, seed))
-    advice = measured(trainer, drawn=4)
-    assert advice.drawn == 4 * len(FAMILIES)
-    assert advice.failed > 0
-    assert len(advice.cases) + advice.without == 2 * advice.failed
-    assert all(case.succeeded for case in advice.cases)
-
-    assert all(
-        case.change == ("lower LR" if case.advised.base_lr < case.failed.base_lr else "longer warmup")
-        for case in advice.cases
-    )
+    setups = measured(trainer, drawn=4)
+    assert len(setups) == 4 * len(FAMILIES)
+    assert any(item.failed for item in setups)
+    assert all(item.failed or not item.changes for item in setups)
+    changes = [(item, kind, change) for item in setups for kind, change in item.changes.items()]
+    assert all(change.loss == GOOD for _, _, change in changes)
+    for item, kind, change in changes:
+        assert (change.base_lr < item.setup.base_lr) == (kind == LOWER)
+        assert (change.schedule != item.setup.schedule) == (kind == LONGER)
     last = [plan.seed for plan in trainer.asked[-1]]
     earlier = {plan.seed for plans in trainer.asked[:-1] for plan in plans}
-    assert len(set(last)) == len(last) == len(advice.cases)
+    assert len(set(last)) == len(last) == len(changes)
     assert not earlier & set(last)
-    assert np.isfinite([case.loss for case in advice.cases]).all()
