@@ -150,11 +150,8 @@ def _title(curves: Curves) -> str:
         return f"{' and '.join(higher).capitalize()} warmup allows a higher peak LR than linear at equal period"
     if not lower:
         return "No kind of warmup allows a measurably higher or lower peak LR than linear at equal period"
-    worst = min(judged[kind].factor.value for kind in lower)
-    return (
-        f"No kind of warmup beats linear; {' and '.join(lower)} allow{'s' if len(lower) == 1 else ''} a peak LR up to "
-        f"{1 - worst:.0%} lower"
-    )
+    parts = [f"{kind} −{100 * (1 - judged[kind].factor.value):.0f} %" for kind in lower]
+    return f"At equal period no warmup beats linear: {', '.join(parts)} in peak LR"
 
 
 def _picture(curves: Curves) -> Figure:
@@ -172,7 +169,7 @@ def _picture(curves: Curves) -> Figure:
         axes.set_xlim(-0.4, len(WARMUPS) - 0.6)
         axes.set(title=f"at {WORDS[match]}", xlabel="W of the linear warmup, steps")
     picture.axes[0].set_ylabel("peak LR over that of linear")
-    picture.axes[0].annotate(
+    picture.axes[1].annotate(
         "equal within 10 %",
         (0.01, MARGIN),
         (2, 3),
@@ -181,7 +178,7 @@ def _picture(curves: Curves) -> Figure:
         fontsize=9,
         color=GREY,
     )
-    picture.axes[1].legend(loc="lower right")
+    picture.axes[1].legend(loc="upper right")
     return picture
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,6 +34,10 @@ SENSITIVITY = (
     "mean over the LRs of min(loss, loss at initialisation), minus the lowest loss (Wortsman et al. 2023, whose name "
     "it has); it depends on the range of LRs, so it is always quoted with the range"
 )
+
+
+#: Characters of a picture's title that fit on a line.
+TITLE_WIDTH = 86
 
 
 class Headline(NamedTuple):
@@ -81,7 +86,7 @@ def figure(height: float, title: str, caption: str) -> Figure:
     from matplotlib.figure import Figure
 
     picture = Figure(figsize=(9.6, height), dpi=110, layout="constrained")
-    picture.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+    picture.suptitle("\n".join(textwrap.wrap(title, TITLE_WIDTH)), x=0.01, ha="left", fontsize=13, fontweight="bold")
     picture.supxlabel(caption, x=0.01, ha="left", fontsize=9, color="#555555")
     return picture
 
