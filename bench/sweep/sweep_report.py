@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from bench.toy.measures import FAILED_LOSS, STABLE_LOSS
+from bench.toy.measures import EDGE_LOSS, FAILED_LOSS
 from suite.shared.console import plain_table
 
 from .spec import Setting, Spec
@@ -43,6 +43,25 @@ def wilson(row: dict[str, Any], name: str) -> str:
     return f"{value:.0f} ({low:.0f}–{high:.0f})"
 
 
+def edge(row: dict[str, Any]) -> str:
+    """An edge of stability; marked where it lies outside the grid for some seed, so that it is only a bound.
+
+    >>> edge({"edge": 0.0253, "edges_outside": 0}), edge({"edge": 0.31, "edges_outside": 2})
+    ('0.025', '0.31*')
+    """
+    return "" if math.isnan(row["edge"]) else f"{row['edge']:.2g}" + ("*" if row["edges_outside"] else "")
+
+
+def factor(row: dict[str, Any]) -> str:
+    """A factor with its interval, if it has one.
+
+    >>> factor({"factor": 1.787, "factor_low": 1.661, "factor_high": 1.922})
+    '1.79 (1.7–1.9)'
+    """
+    value, low, high = (row[key] for key in ("factor", "factor_low", "factor_high"))
+    return "" if math.isnan(value) else f"{value:.3g}" + ("" if math.isnan(high) else f" ({low:.2g}–{high:.2g})")
+
+
 def print_tables(console: Console, summary: DataFrame, spec: Spec) -> None:
     """Print a sweep's comparisons; with one kind of warmup both are the same, so only one is printed."""
     rows = {Setting(*row[:6]): dict(zip(summary.columns, row, strict=True)) for row in summary.itertuples(index=False)}
@@ -69,9 +88,10 @@ def print_tables(console: Console, summary: DataFrame, spec: Spec) -> None:
         f"{spec.name}, {spec.steps} steps, {len(spec.lrs)} LRs {spec.lrs[0]:g} … {spec.lrs[-1]:g}, "
         f"{len(spec.seeds)} seeds; ±: 95 % interval over seeds; (): 95 % interval over runs.\n"
         "W: warmup length in steps; Σ(1−w): effective period, the number of full-LR steps that the warmup costs.\n"
-        "LR sensitivity: mean over these LRs of min(loss, loss at initialisation) − best loss, nats per token;\n"
-        "change: difference to the LR sensitivity without warmup, paired by seed.\n"
-        f"max LR: the largest LR with a validation loss < {STABLE_LOSS:g}, median over seeds.\n"
+        "LR sensitivity: mean over these LRs of min(loss, loss at initialisation) − best loss, nats per token.\n"
+        f"edge: the LR at which the validation loss crosses {EDGE_LOSS:g}, interpolated; *: outside these LRs for a "
+        "seed.\n"
+        "peak ×: how many times as high the edge is as without warmup, paired by seed.\n"
         f"failed: loss not finite, or > {FAILED_LOSS:g} at an LR above the best one."
     )
 
@@ -84,8 +104,8 @@ def cells(row: dict[str, Any], warmup_steps: int, spec: Spec) -> dict[str, str]:
         "length": str(row["warmup_steps"]),
         "Σ(1−w)": f"{row['effective_period']:.1f}",
         "LR sensitivity": student(row, "lr_sensitivity"),
-        "change": student(row, "change", "+.2f") if row["warmup_steps"] else "",
-        "max LR": f"{row['max_stable_lr']:.2g}" if row["max_stable_lr"] else "none",
+        "edge": edge(row),
+        "peak ×": factor(row) if row["warmup_steps"] else "",
         "failed %": wilson(row, "failed_share"),
         "best loss": f"{row['best_loss']:.2g}",
     }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Results = Mapping[Run, Result]
+NOTHING = measures.Estimate(math.nan, math.nan, math.nan)
 
 
 def curves(results: Results, setting: Setting, spec: Spec, field: str = "loss") -> NDArray[np.float64]:
@@ -32,6 +33,13 @@ def sensitivities(results: Results, setting: Setting, spec: Spec) -> NDArray[np.
     """The LR sensitivity of each seed, [seeds]."""
     initial = curves(results, setting, spec, "initial_loss")[:, 0]
     return measures.lr_sensitivity(curves(results, setting, spec), initial)
+
+
+def edges(results: Results, setting: Setting, spec: Spec) -> NDArray[np.float64] | None:
+    """The interpolated edge of stability of each seed, [seeds]; None where a single LR leaves nothing between."""
+    if len(spec.lrs) < 2:
+        return None
+    return measures.interpolated_edge(curves(results, setting, spec), spec.lrs)
 
 
 def runs_table(results: Results, spec: Spec) -> DataFrame:
@@ -58,6 +66,9 @@ def summary_table(results: Results, spec: Spec) -> DataFrame:
 
     * `lr_sensitivity` with `_low` and `_high`: mean over seeds and its 95 % interval;
     * `change` …: the same for the difference to no warmup, paired by seed; NaN if the sweep has no such setting;
+    * `edge` …: the interpolated edge of stability, geometric mean over seeds, and `factor` …: how many times as high it
+      is as without warmup, paired by seed; NaN with fewer than two LRs; an edge outside the grid counts with its end;
+    * `edges_outside`: the number of seeds whose edge is outside the grid;
     * `max_stable_lr`: low median over seeds, `_low` and `_high` its range; 0 where no LR is stable;
     * `failed_share` …: over all LRs and seeds, with Wilson's interval; `best_loss`: mean over seeds of the lowest loss.
     """
@@ -69,9 +80,13 @@ def summary_table(results: Results, spec: Spec) -> DataFrame:
 def _summary(results: Results, setting: Setting, spec: Spec) -> dict[str, Any]:
     losses, per_seed = curves(results, setting, spec), sensitivities(results, setting, spec)
     without = spec.setting(setting.norm, setting.decay, "none", 0)
-    change = measures.Estimate(math.nan, math.nan, math.nan)
+    change = factor = NOTHING
+    edge = edges(results, setting, spec)
     if without in spec.settings():
         change = measures.paired_difference(per_seed, sensitivities(results, without, spec))
+        before = edges(results, without, spec)
+        if edge is not None and before is not None:
+            factor = measures.paired_factor(edge, before)
     largest = measures.max_stable_lr(losses, spec.lrs).tolist()
     stable = measures.Estimate(median_low(largest), min(largest), max(largest))
     initial = curves(results, setting, spec, "initial_loss")[:, 0]
@@ -79,8 +94,11 @@ def _summary(results: Results, setting: Setting, spec: Spec) -> dict[str, Any]:
     for name, estimate in {
         "lr_sensitivity": measures.mean(per_seed),
         "change": change,
+        "edge": NOTHING if edge is None else measures.geometric_mean(edge),
+        "factor": factor,
         "max_stable_lr": stable,
         "failed_share": measures.share(measures.failed(losses, spec.lrs)),
     }.items():
         row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    row["edges_outside"] = 0 if edge is None else int(((edge < spec.lrs[0]) | (edge >= spec.lrs[-1])).sum())
     return {**row, "best_loss": float(measures.capped(losses, initial).min(-1).mean())}

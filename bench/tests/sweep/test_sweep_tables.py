@@ -82,6 +82,12 @@ def test_summary_contains_the_measures() -> None:
     linear, none = row_of(summary, "linear", 50), row_of(summary, "none", 0)
     assert [linear[f"max_stable_lr{end}"] for end in ("", "_low", "_high")] == [0.1, 0.1, 1.0]
     assert [none[f"max_stable_lr{end}"] for end in ("", "_low", "_high")] == [0.0, 0.0, 0.01]
+    # Between two LRs a decade apart: log(0.5/0.05)/log(2/0.05) of the way; seed 7 starts above the limit.
+    inside = 0.01 * 10 ** (math.log(10) / math.log(40))
+    assert none["edge"] == pytest.approx(math.sqrt(0.001 * inside))
+    assert none["edges_outside"] == 1
+    crossing = 0.1 * 10 ** (math.log(0.5 / 0.09) / math.log(2.0 / 0.09))
+    assert linear["factor"] == pytest.approx(math.sqrt(crossing / 0.001 * 1.0 / inside))
     assert none["failed_share"] == 4 / 6
     assert tuple(linear[["failed_share_low", "failed_share_high"]]) == measures.share([True] + [False] * 5)[1:]
     assert linear["best_loss"] == pytest.approx((0.09 + 0.04) / 2)
@@ -92,6 +98,17 @@ def test_summary_without_a_run_without_warmup_has_no_change() -> None:
     spec = dataclasses.replace(SPEC, warmups=(50,))
     summary = summary_table({run: result_of(run) for run in spec.runs()}, spec)
     assert summary["change"].isna().all()
+    assert summary["factor"].isna().all()
+
+
+def test_a_single_lr_has_no_edge() -> None:
+    """With one LR there is nothing to interpolate: the cells are empty."""
+    spec = dataclasses.replace(SPEC, lrs=(0.01,))
+    summary = summary_table({run: RESULTS[run] for run in spec.runs()}, spec)
+    assert summary["edge"].isna().all()
+    out = io.StringIO()
+    print_tables(plain_console(out), summary, spec)
+    assert "nan" not in out.getvalue()
 
 
 def test_printed_tables_compare_at_length_and_at_period() -> None:
