@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "stability": "measure the edge of stability under each warmup; compare two commits; prove that faults are reported",
     "torch": "make an environment of a torch release for this CPU, without the CUDA libraries",
     "history": "measure training in many torch releases on this CPU, and publish how it changed",
+    "cuda": "measure on a GPU, in one command: correctness, speed, memory, stability; results/cuda",
     "claim": "measure the published answers of results/claims again",
 }
 

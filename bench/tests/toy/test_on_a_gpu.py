@@ -64,7 +64,7 @@ def test_graph_is_the_step(config: Config, instruments: bool) -> None:
     graph = finished(config, list(range(7)), **options)
     assert graph.execution == "graph"
     assert graph.resident is not None
-    assert isinstance(graph.resident.call, Captured)
+    assert isinstance(graph.resident.replay, Captured)
     close(graph, finished(config, list(range(7)), execution="resident", **options))
     close(graph, finished(config, list(range(7)), device="cpu", **options))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -135,6 +137,20 @@ def test_step_returns_the_losses() -> None:
     runs = runs_of(ODD, [0, 1, 2], execution="resident")
     runs.retire(torch.tensor([True, False, False]))
     assert torch.equal(runs.step(), runs.losses[1:, 0])
+
+
+@pytest.mark.parametrize("execution", ["groups", "resident"])
+def test_memory_is_freed_at_once(execution: str) -> None:
+    """With the last reference to the runs their parameters go, without a search for circles of references."""
+    gc.disable()
+    try:
+        runs = runs_of(ODD, [0, 1], execution=execution)
+        runs.run(2)
+        parameters = weakref.ref(runs.parameters)
+        del runs
+        assert parameters() is None
+    finally:
+        gc.enable()
 
 
 def test_graph_needs_a_gpu() -> None:

@@ -79,9 +79,9 @@ class RowAdam:
         beta1, beta2 = self.betas
         root = parameters.new_tensor((1 - beta2 ** (t + 1)) ** 0.5)
         sizes = (rates.double() / (beta1 ** (t + 1) - 1)).to(parameters.device, parameters.dtype)
-        self._update(parameters, gradient, sizes, root, group)
+        self.update(parameters, gradient, sizes, root, group)
 
-    def _update(self, parameters: Tensor, gradient: Tensor, sizes: Tensor, root: Tensor, group: slice) -> None:
+    def update(self, parameters: Tensor, gradient: Tensor, sizes: Tensor, root: Tensor, group: slice) -> None:
         """Update rows [n, P] by −sizes [n], on the device: on a GPU the number of calls dominates the cost."""
         beta1, beta2 = self.betas
         mean, square = self.mean[group], self.square[group]
@@ -100,7 +100,7 @@ class RowAdam:
             row_kernel.update(parameters, gradient, *state, steps.sizes, steps.roots, t, self.betas, self.eps)
         else:
             sizes, root = steps.sizes.index_select(0, t)[0], steps.roots.index_select(0, t)
-            self._update(parameters, gradient, sizes, root, slice(None))
+            self.update(parameters, gradient, sizes, root, slice(None))
 
     def keep(self, rows: Tensor) -> None:
         """Keep only these rows; `rows`: int64 [kept]."""

@@ -180,13 +180,13 @@ class Batched:
     def step(self) -> Tensor:
         """Take one optimizer step of every replica alive; return their losses before it: float64 [alive], on the CPU.
 
-        Raises RuntimeError after the last step of the schedules. On a GPU, `run` does not wait after each step.
+        Raises RuntimeError after the last step of the schedules. On a GPU this waits, `advance` does not.
         """
-        self._take()
+        self.advance()
         return self.losses[self.alive, self.step_count - 1]
 
-    def _take(self) -> None:
-        """Take one step."""
+    def advance(self) -> None:
+        """Take one optimizer step of every replica alive, without waiting for a GPU; raises as `step` does."""
         if self.step_count == self.rates.shape[1]:
             raise RuntimeError(f"step={self.step_count} must be < {self.step_count}, the length of the schedules")
         if self.execution == "groups":
@@ -199,11 +199,11 @@ class Batched:
         """Take a step of all replicas at once; on a GPU, return before it is done."""
         if self.device.type == "cpu":
             self.resident = self.resident or Resident(self)
-            self.workers.run([self.resident.take])
+            self.workers.run([partial(self.resident.take, self)])
             return
         with torch.cuda.device(self.device):
             self.resident = self.resident or Resident(self, Captured if self.execution == "graph" else None)
-            self.resident.take()
+            self.resident.take(self)
 
     def _take_in_groups(self, t: int) -> None:
         """Take step t, one group of replicas after another, and write its records."""
@@ -226,7 +226,7 @@ class Batched:
     def run(self, steps: int | None = None) -> None:
         """Take `steps` steps, or all remaining ones."""
         for _ in range(self.rates.shape[1] - self.step_count if steps is None else integer("steps", steps)):
-            self._take()
+            self.advance()
 
     def evaluate(self) -> Tensor:
         """Validation loss of every replica alive: [alive], on the CPU, float64."""

@@ -7,6 +7,7 @@ thus the same sequence of kernels with the same arguments at every t, which a CU
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -29,12 +30,11 @@ class Resident:
     """
 
     def __init__(self, runs: Batched, capture: Capture | None = None) -> None:
-        self.runs = runs
         self.step = torch.full((1,), runs.step_count, dtype=torch.int64, device=runs.device)
         self.sizes = StepSizes.of(runs.rates[runs.alive], runs.adam.betas, runs.parameters)
         measurements = len(MEASURED) if runs.instruments else 1
         self.buffer = runs.records.on_device(len(runs.alive), measurements, runs.parameters)
-        self.call = self._work
+        self.replay: Callable[[], Tensor] | None = None
         if capture is not None:
             changed = (runs.parameters, runs.adam.mean, runs.adam.square, self.step)
             saved = [each.clone() for each in changed]
@@ -44,17 +44,22 @@ class Resident:
                     each.copy_(before)
 
             with torch.no_grad():
-                self.call = capture(self._work, undo)
+                self.replay = capture(partial(self._work, runs), undo)
 
-    def take(self) -> None:
-        """Take the next step of every replica; on a GPU this returns before the step is done."""
+    def take(self, runs: Batched) -> None:
+        """Take the next step of every replica; on a GPU this returns before the step is done.
+
+        `runs` is not kept: a circle of references would keep the device's memory until Python looks for circles.
+        """
+        if self.replay is not None:
+            self.replay()
+            return
         with torch.no_grad():
-            self.call()
+            self._work(runs)
 
-    def _work(self) -> Tensor:
+    def _work(self, runs: Batched) -> Tensor:
         """All operations of a step; returns the step number."""
-        runs, t = self.runs, self.step
-        everyone = slice(0, len(runs.alive))
+        t, everyone = self.step, slice(0, len(runs.alive))
         batch = runs.pairs.take(runs.orders.index_select(1, t)[:, 0].index_select(0, runs.order_of))
         losses, gradient, peaks = runs.pass_through(everyone, batch)
         measured = [losses]

@@ -57,7 +57,12 @@ def schedules() -> dict[str, Rates]:
 
 
 def train(
-    config: Config, factors: Mapping[str, Rates], profile: Profile = FULL, threads: int = 2, redraw: int | None = None
+    config: Config,
+    factors: Mapping[str, Rates],
+    profile: Profile = FULL,
+    threads: int = 2,
+    redraw: int | None = None,
+    device: str = "cpu",
 ) -> dict[str, Runs]:
     """Train every schedule at every peak LR with every seed, all at once; seeds are paired between the schedules.
 
@@ -67,7 +72,7 @@ def train(
     seeds, lrs = profile.seeds, np.array(profile.lrs)
     rows = [row * lr for row in factors.values() for _ in range(seeds) for lr in lrs]
     drawn = [seed for _ in factors for seed in range(seeds) for _ in lrs]
-    runs = Batched(config, torch.from_numpy(np.stack(rows)), drawn, threads=threads)
+    runs = Batched(config, torch.from_numpy(np.stack(rows)), drawn, threads=threads, device=device)
     if redraw is not None:
         generator = torch.Generator().manual_seed(redraw)
         noise = torch.rand(runs.parameters.shape, generator=generator, dtype=torch.float32) - 0.5

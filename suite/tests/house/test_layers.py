@@ -46,7 +46,7 @@ ORDER = (
     ("bench.watch.plans",),
     ("bench.diagnose.examples", "bench.diagnose.examples.public", "bench.watch", "bench.sweep", "bench.asv_benchmarks"),
     ("bench.history",),
-    ("bench.diverge", "bench.pytest_plugin", "bench.stability"),
+    ("bench.diverge", "bench.pytest_plugin", "bench.stability", "bench.cuda"),
     ("bench.claims.core",),
     ("bench.claims",),
     ("bench.commands",),

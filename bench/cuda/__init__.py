@@ -1,0 +1,1 @@
+"""What a person with a GPU measures once: correctness, speed, memory and stability of training with a warmup on it."""
