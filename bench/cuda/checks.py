@@ -43,12 +43,12 @@ def suite(sizes: CudaSizes, device: str) -> list[Row]:
     return [row | {"seconds": time.perf_counter() - start}]
 
 
-def tests(sizes: CudaSizes, device: str) -> list[Row]:
-    """The outcome of every test that needs the device, with the first line of what a failed one said."""
+def tests(arguments: tuple[str, ...]) -> list[Row]:
+    """The outcome of every test that pytest finds by the arguments, with the first line of what a failed one said."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "tests.xml"
         options = ["-q", "-p", "no:cacheprovider", f"--junit-xml={report}"]
-        _run(["pytest", *options, *sizes.tests], (0, 1))
+        _run(["pytest", *options, *arguments], (0, 1))
         return [_row_of(case) for case in ElementTree.parse(report).iter("testcase")]
 
 

@@ -39,12 +39,12 @@ class TimeIsUp(Exception):
 
 def parts(sizes: CudaSizes, device: str) -> list[GpuPart]:
     """All parts of a measurement."""
-    listed = [GpuPart("tests", "tests", 40, partial(checks.tests, sizes, device))]
+    listed = [GpuPart("tests", "tests", 40, partial(checks.tests, sizes.tests))]
     for model, counts in sizes.replicas:
         listed.append(GpuPart("batched", f"plain {model}", 6, partial(speed.plain, model, sizes, device)))
         for count in counts:
             name = f"batched {model} K={count}"
-            listed.append(GpuPart("batched", name, 10, partial(speed.batched, model, count, sizes, device)))
+            listed.append(GpuPart("batched", name, 8, partial(speed.batched, model, count, sizes, device)))
     listed.append(GpuPart("setup", "setup", 6, partial(speed.setup, sizes, device)))
     listed.append(GpuPart("update", "update", 4, partial(speed.update, sizes, device)))
     for width in sizes.widths:
@@ -54,8 +54,10 @@ def parts(sizes: CudaSizes, device: str) -> list[GpuPart]:
         listed.append(GpuPart("capture", f"capture {model}", 6, partial(speed.capture, model, sizes, device)))
     for model, count in sizes.compiled:
         measure = partial(speed.batched, model, count, sizes, device, compiled=True)
-        listed.append(GpuPart("batched", f"compiled {model} K={count}", 60, measure))
-    listed.append(GpuPart("suite", "suite", 60, partial(checks.suite, sizes, device)))
+        listed.append(GpuPart("batched", f"compiled {model} K={count}", 45, measure))
+    if sizes.compiled_tests:
+        listed.append(GpuPart("tests", "tests that compile", 45, partial(checks.tests, sizes.compiled_tests)))
+    listed.append(GpuPart("suite", "suite", 45, partial(checks.suite, sizes, device)))
     return listed
 
 

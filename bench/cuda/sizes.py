@@ -8,6 +8,8 @@ import dataclasses
 BARS = {"small16": 350_000.0, "small64": 70_000.0, "tutorial": 10_000.0}
 #: And then this share of what the matrix products alone allow.
 OF_PRODUCTS = 0.5
+#: Where the tests that need a GPU are.
+TESTS = ("bench/tests/toy", "bench/tests/watch", "bench/tests/asv")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,8 +20,8 @@ class CudaSizes:
     * `step_configs`: the models of the plain trainer's step times;
     * `replicas`: models and numbers of replicas of the batched speed; `compiled`: those to compile, a minute each;
     * `setup`: replicas and steps of the set-up, small16; `update`: replicas of the update alone, small16;
-    * `widths`, `seeds`, `lrs`, `steps`: the stability under each warmup;
-    * `tests`, `suite`: arguments of pytest, and of ``python -m suite check``.
+    * `widths`, `seeds`, `lrs`: the stability under each warmup;
+    * `tests`, `compiled_tests`, `suite`: arguments of pytest, and of ``python -m suite check``.
     """
 
     name: str
@@ -38,7 +40,8 @@ class CudaSizes:
     widths: tuple[int, ...] = (16, 64, 128)
     seeds: int = 16
     lrs: int = 9
-    tests: tuple[str, ...] = ("-m", "gpu", "bench/tests", "suite/tests")
+    tests: tuple[str, ...] = ("-m", "gpu and not slow", *TESTS)
+    compiled_tests: tuple[str, ...] = ("-m", "gpu and slow", *TESTS)
     suite: tuple[str, ...] = ()
 
 
@@ -55,6 +58,6 @@ QUICK = CudaSizes(
     widths=(16,),
     seeds=4,
     lrs=5,
-    tests=("-m", "gpu and not slow", "bench/tests", "suite/tests"),
+    compiled_tests=(),
     suite=("--only", "sequential"),
 )

@@ -148,7 +148,9 @@ def batched(name: str, count: int, sizes: CudaSizes, device: str, *, compiled: b
     ways = {EAGER: ("resident", False), GRAPH: ("graph", False), COMPILED: ("graph", True)}
     if device != "cuda":
         ways = {EAGER: ("resident", False), COMPILED: ("resident", True)}
-    if not compiled:
+    if compiled:
+        torch._dynamo.reset()  # else it gives up after eight models
+    else:
         del ways[COMPILED]
     runs, facts = {}, {}
     for way, (execution, through_compiler) in ways.items():

@@ -39,6 +39,7 @@ TINY = CudaSizes(
     seeds=2,
     lrs=3,
     tests=("bench/tests/toy/test_toy_task.py", "-k", "decode"),
+    compiled_tests=(),
     suite=("--only", "linearlr*"),
 )
 
@@ -228,7 +229,7 @@ def test_every_outcome_of_a_test_is_read(tmp_path: Path) -> None:
         "@pytest.mark.skip(reason='no reason')\n"
         "def test_left_out(): pass\n"
     )
-    rows = checks.tests(CudaSizes("tiny", tests=(str(file),)), "cpu")
+    rows = checks.tests((str(file),))
     outcomes = {str(row["test"]).rpartition("::")[2]: (row["outcome"], row["message"]) for row in rows}
     assert outcomes == {
         "test_good": ("passed", ""),
@@ -236,7 +237,7 @@ def test_every_outcome_of_a_test_is_read(tmp_path: Path) -> None:
         "test_left_out": ("skipped", "no reason"),
     }
     with pytest.raises(checks.CheckError, match="ended with exit code 5"):
-        checks.tests(CudaSizes("tiny", tests=(str(file), "-k", "none_such")), "cpu")
+        checks.tests((str(file), "-k", "none_such"))
 
 
 def test_full_run_has_every_bar_and_width() -> None:
