@@ -16,6 +16,7 @@ from bench.tests.row_updates import RowState
 from bench.tests.toy_models import ODD, one_thread
 from bench.toy.batched import adam, row_kernel
 from bench.toy.batched.batched import Batched
+from bench.toy.batched.layers import Model
 from bench.toy.batched.records import MEASURED
 from bench.toy.batched.resident import Resident
 from bench.toy.captured import WARMUP_CALLS
@@ -151,6 +152,15 @@ def test_memory_is_freed_at_once(execution: str) -> None:
         assert parameters() is None
     finally:
         gc.enable()
+
+
+def test_products_are_written_into_the_rows() -> None:
+    """Off the CPU a product goes straight into the replicas' rows, which need not be resized for it."""
+    rows = torch.empty(3, 40, device="meta")
+    weight = rows[:, 4:34].view(3, 5, 6)
+    before = weight.stride()
+    Model({}, {"w": weight}).put_product("w", slice(1, 4), rows.new_empty(3, 3, 7), rows.new_empty(3, 7, 6))
+    assert weight.stride() == before == (40, 6, 1)
 
 
 def test_graph_needs_a_gpu() -> None:

@@ -35,7 +35,9 @@ class Model:
     def put_product(self, name: str, part: slice, left: Tensor, right: Tensor) -> None:
         """Store the product of [K, o, N] and [K, N, i] as a gradient."""
         target = self.gradients[name][:, part]
-        if target.device.type != "cpu" or target[0].numel() < LARGE:
+        if target.device.type != "cpu":
+            torch.bmm(left, right, out=target)  # a GPU's batched product writes rows that are apart
+        elif target[0].numel() < LARGE:
             target.copy_(torch.bmm(left, right))
         else:
             for left_k, right_k, out in zip(left.unbind(), right.unbind(), target.unbind(), strict=True):
