@@ -84,6 +84,8 @@ def headline(value: float, low: float, high: float, neutral: float = 1.0) -> Hea
     [
         (headline(1.5, 1.2, 1.9), headline(1.7, 1.4, 2.0), "replicated"),
         (headline(1.5, 1.4, 1.6), headline(1.1, 1.05, 1.15), "not replicated: the two differ"),
+        (headline(1.5, 1.4, 1.6), headline(1.3, 1.2, 1.4), "not replicated: the two differ"),
+        (headline(1.5, 1.4, 1.6), headline(1.38, 1.28, 1.48), "replicated"),
         (
             headline(1.5, 1.2, 1.9),
             headline(1.2, 0.9, 1.6),
