@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-LENGTHS = {200: BLUE, 800: ORANGE}
-SHARES = (0.0, 0.025, 0.05, 0.1, 0.2, 0.4)
+LENGTHS = {200: BLUE, 600: ORANGE}
+SHARES = (0.0, 0.05, 0.1, 0.2, 0.4)
 #: From a quarter to four times 0.025, near the edge without warmup at both lengths.
 LRS = rates(0.00625, 0.1, 9)
 ADVISED = (0.05, 0.1)
@@ -49,7 +49,7 @@ MOST = 10.0
 
 
 def specs(seeds: Sequence[int]) -> list[Spec]:
-    """The two grids, 200 and 800 steps: 54 runs of each length per seed."""
+    """The two grids, 200 and 600 steps: 45 runs of each length per seed."""
     return [
         Spec(
             named("small16"),

@@ -36,8 +36,8 @@ def draw(rules: Sequence[MeasuredRule], ends: Endings, targets: tuple[float, flo
     _all_rules(left, rules, targets)
     length = 100 * used.alarms / ends.lengths
     groups = {
-        "never learned": (ends.never, BLUE),
-        "collapsed after learning": (ends.observed, ORANGE),
+        "never learned": (ends.undated, BLUE),
+        "collapsed": (ends.observed, ORANGE),
         "learned (false alarm)": (ends.good, PURPLE),
     }
     right.hist(

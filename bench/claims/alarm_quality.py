@@ -9,9 +9,9 @@ import numpy as np
 
 from bench.diverge.alarm_rules import BUDGET, CANDIDATES, DEFAULT, fitted
 from bench.diverge.populations import FRESH, NEAR, TRAINING, Population, Sample
-from bench.diverge.quality import Endings, Quality, in_time, judge, leads, median
+from bench.diverge.quality import Endings, Quality, endings, in_time, judge, leads, median
 from bench.diverge.verdict import definitions
-from bench.toy.measures import Estimate, Flags
+from bench.toy.measures import EDGE_LOSS, Estimate, Flags
 from bench.watch.thresholds import HIGH_SHARE, WINDOW
 from reference.check import Steps
 
@@ -27,7 +27,8 @@ DETECTED_TARGET, FALSE_TARGET = 0.9, 0.05
 COMMAND = "python -m bench alarms"
 #: Of the table of runs; each further column is a rule, with the step of its alarm. The first rule is the one in use.
 COLUMNS = [
-    *("runs", "config", "norm", "steps", "schedule", "base_lr", "seed", "validation_loss", "outcome", "failure_step")
+    *("runs", "config", "norm", "steps", "schedule", "base_lr", "seed", "validation_loss", "outcome", "failure_step"),
+    "lowest_level",
 ]
 #: With fewer runs than this in settings that ended both ways nothing is said about them.
 ENOUGH = 30
@@ -66,9 +67,10 @@ def runs_table(training: Sample, fresh: Sequence[Sample]) -> DataFrame:
     rules = [DEFAULT, *(fitted(signals, good) for signals in CANDIDATES)]
     rows = []
     for runs in (training, *fresh):
-        firsts = {rule.text: rule.first(runs.records) for rule in rules}
+        firsts, ends = {rule.text: rule.first(runs.records) for rule in rules}, endings(runs)
         for k, (plan, outcome) in enumerate(zip(runs.plans, runs.outcomes, strict=True)):
-            about = (runs.population.name, *plan, float(runs.records.final[k]), outcome.kind, outcome.step)
+            final, lowest = float(runs.records.final[k]), float(ends.lowest[k])
+            about = (runs.population.name, *plan, final, outcome.kind, outcome.step, lowest)
             steps = {text: int(first[k]) if first[k] >= 0 else None for text, first in firsts.items()}
             rows.append(dict(zip(COLUMNS, about, strict=True)) | steps)
     table = pandas.DataFrame(rows)
@@ -87,6 +89,7 @@ def endings_of(table: DataFrame) -> Endings:
         table["steps"].to_numpy(np.int64),
         np.array(table["outcome"].tolist()),
         table["failure_step"].fillna(-1).to_numpy(np.int64),
+        table["lowest_level"].to_numpy(np.float64),
     )
 
 
@@ -168,15 +171,15 @@ def _unfinished(used: MeasuredRule, ends: Endings) -> str:
 
 
 def _lead(used: MeasuredRule, ends: Endings) -> str:
-    ahead, never = leads(used.alarms, ends), ends.never & (used.alarms >= 0)
-    when = median(100 * used.alarms[never] / ends.lengths[never])
+    ahead, undated = leads(used.alarms, ends), ends.undated & (used.alarms >= 0)
+    when = median(100 * used.alarms[undated] / ends.lengths[undated])
     warned = f", a median of {interval(used.fresh.lead)} steps ahead" if ahead.size else ""
     return (
-        f"How early? {int(ends.observed.sum())} of the {int(ends.failed.sum())} failures were collapses after "
-        f"learning, which the loss shows at a definite step: the alarm was first in {ahead.size} of them{warned}. "
-        f"The other {int(ends.never.sum())} never learned. No step of theirs is the failure: in time means before "
-        f"good runs of the same schedule have learned, and the alarm was raised in {int(never.sum())} of them, after "
-        f"{interval(when)}% of the run (median)."
+        f"How early? {int(ends.observed.sum())} of the {int(ends.failed.sum())} failures were collapses, which the "
+        f"loss shows: from {EDGE_LOSS:g} or less to above 1. The alarm was first in {ahead.size} of them{warned}. The "
+        f"other {int(ends.undated.sum())} never learned or ended just above 1. No step of theirs is the failure: in "
+        "time means before good runs of the same schedule have learned, which is a definition and no lead. The alarm "
+        f"was raised in {int(undated.sum())} of them, after {interval(when)}% of the run (median)."
     )
 
 
@@ -213,18 +216,24 @@ def _twins(used: MeasuredRule, ends: Endings) -> str:
 def answer(rules: Sequence[MeasuredRule], ends: Endings) -> list[str]:
     """The result as text."""
     used = rules[0]
-    passing = [rule.name for rule in rules[1:] if rule.passes]
-    from_loss = [rule for rule in rules[1:] if rule.name.startswith("loss")]
+    texts = [_first(used, ends), _unfinished(used, ends), _lead(used, ends), _twins(used, ends), _others(rules[1:])]
+    return [line for text in texts if text for line in (text, "")][:-1]
+
+
+def _others(rules: Sequence[MeasuredRule]) -> str:
+    """The rules that are not in use; nothing where the runs have none."""
+    rate = next((rule for rule in rules if rule.name == "LR"), None)
+    from_loss = [rule for rule in rules if rule.name.startswith("loss")]
+    if rate is None or not from_loss:
+        return ""
+    passing = [rule.name for rule in rules if rule.passes]
     loss = max(from_loss, key=lambda rule: rule.fresh.detected.value)
-    rate = next(rule for rule in rules[1:] if rule.name == "LR")
-    others = (
+    return (
         f"Other rules: with fitted thresholds the target is met by {'; '.join(passing) or 'none'}. The best signal "
         f"taken from the loss itself ({loss.name}) detects {percent(loss.fresh.detected)}% with "
         f"{percent(loss.fresh.false)}% false alarms, the LR alone {percent(rate.fresh.detected)}% with "
         f"{percent(rate.fresh.false)}%."
     )
-    texts = [_first(used, ends), _unfinished(used, ends), _lead(used, ends), _twins(used, ends), others]
-    return [line for text in texts for line in (text, "")][:-1]
 
 
 def _population(population: Population, ends: Endings) -> str:
@@ -245,7 +254,7 @@ def how(training: Endings, fresh: Endings) -> dict[str, str]:
         + "; ".join(kinds),
         "Outcomes": f"{definitions()}. The loss shows a failure from this step on: after learning, the first loss "
         f"above 1 after the lowest level (median of {WINDOW} losses); for a run that never learned, the median step at "
-        "which good runs of the same schedule reach 1, which is a definition and no observation",
+        "which good runs of the same schedule reach 1",
         "Detected": "there is an alarm at least 1 step before that; false: there is an alarm at any step of a run that "
         "learned. An alarm at or after the failure counts as a miss",
         "Thresholds": f"fitted so that at most {BUDGET:.0%} of good training runs raise an alarm, half of it for each "

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.toy.measures import CONFIDENCE, Estimate, Flags, share
+from bench.toy.measures import CONFIDENCE, EDGE_LOSS, Estimate, Flags, share
+from bench.watch.thresholds import levels
 from reference.check import Rates, Steps, real
 
-from .outcome import COLLAPSED, FAILURES, LEARNED, NEVER, NOT_FINITE, UNFINISHED
+from .outcome import COLLAPSED, FAILURES, LEARNED, NOT_FINITE, UNFINISHED
 from .populations import Sample
 
 #: Bootstrap resamples, drawn with a fixed seed.
@@ -24,7 +25,8 @@ class Endings:
     """How K runs ended.
 
     `populations`, `schedules`, `kinds` (see `outcome`): [K] texts; `lrs`, `seeds`, `lengths` (steps of the run): [K];
-    `steps`: the step at which the loss shows the failure, −1 for runs that did not fail, [K].
+    `steps`: the step at which the loss shows the failure, −1 for runs that did not fail, [K]; `lowest`: the lowest
+    level of the training loss, [K].
     """
 
     populations: NDArray[np.str_]
@@ -34,6 +36,7 @@ class Endings:
     lengths: Steps
     kinds: NDArray[np.str_]
     steps: Steps
+    lowest: Rates
 
     def ended(self, *kinds: str) -> Flags:
         """Which runs ended in one of these ways."""
@@ -46,13 +49,16 @@ class Endings:
 
     @property
     def observed(self) -> Flags:
-        """Which runs failed at a definite step: those that had learned, and those with a loss that is not finite."""
-        return self.ended(COLLAPSED, NOT_FINITE)
+        """Which runs failed at a step that can be seen: from a loss that is half learned, or with one not finite.
+
+        A run whose level was at or below 1 but never at or below 0.5 hovers about the limit, and collapses at no step.
+        """
+        return (self.ended(COLLAPSED) & (self.lowest <= EDGE_LOSS)) | self.ended(NOT_FINITE)
 
     @property
-    def never(self) -> Flags:
-        """Which runs failed by never learning, so that no step of theirs is the failure."""
-        return self.ended(NEVER)
+    def undated(self) -> Flags:
+        """Which runs failed without such a step: they never learned, or hover about the limit."""
+        return self.failed & ~self.observed
 
     @property
     def good(self) -> Flags:
@@ -87,7 +93,7 @@ class Quality(NamedTuple):
     `detected`: the share of failed runs with an alarm at least 1 step before the loss shows the failure;
     `false`: the share of runs that learned with an alarm at any step; `others`: the same for unfinished runs;
     their intervals are clustered; `lead`: median number of steps from alarm to failure over the detected runs that
-    failed at a definite step, with a bootstrap interval.
+    failed at a step that can be seen, with a bootstrap interval.
     """
 
     detected: Estimate
@@ -106,6 +112,7 @@ def endings(runs: Sample) -> Endings:
         np.array([plan.steps for plan in runs.plans], dtype=np.int64),
         np.array([outcome.kind for outcome in runs.outcomes]),
         np.array([-1 if outcome.step is None else outcome.step for outcome in runs.outcomes], dtype=np.int64),
+        levels(runs.records.losses).min(-1),
     )
 
 
@@ -115,7 +122,7 @@ def in_time(alarms: Steps, ends: Endings) -> Flags:
 
 
 def leads(alarms: Steps, ends: Endings) -> Steps:
-    """Steps from the alarm to the failure, of the runs that failed at a definite step after the alarm."""
+    """Steps from the alarm to the failure, of the runs that visibly failed after the alarm."""
     rows = in_time(alarms, ends) & ends.observed
     return ends.steps[rows] - alarms[rows]
 

@@ -43,7 +43,7 @@ def alarm_runs(late: int = 50) -> Any:
                 seed,
             )
             step = late if alarm == 50 else alarm
-            row = dict(zip(alarm_quality.COLUMNS, (population.name, *plan, 1.0, kind, failure), strict=True))
+            row = dict(zip(alarm_quality.COLUMNS, (population.name, *plan, 1.0, kind, failure, 0.4), strict=True))
             rows.append(row | {DEFAULT.text: step, "LR > 0.04": None, "loss at step 50 > 1.6": None})
     table = pandas.DataFrame(rows)
     return stamped(table, PUBLISHED, "0123456789ab")
@@ -60,11 +60,18 @@ def test_each_sentence_counts_its_runs() -> None:
     assert "40% of the runs without a failure had an alarm, and 40% of the alarms were followed by a failure" in text
     assert "80% of the alarms were in bad runs" in text
     assert "5 of the 15 failures were collapses" in text
-    assert "the alarm was first in 5 of them, a median of 30 [30, 30] steps ahead. The other 10 never learned" in text
+    assert "The alarm was first in 5 of them, a median of 30 [30, 30] steps ahead. The other 10 never learned" in text
     assert "In 5 of 30 settings" in text
     assert (
         "raised in time in 5 of 5 of those that failed and in 0 of 5 of those that learned. That is too little" in text
     )
+
+
+def test_a_run_that_hovers_about_the_limit_has_no_lead() -> None:
+    """A collapse starts from a loss of 0.5 or less; one from 0.9 to 1.1 is none, and its lead would mean nothing."""
+    runs = alarm_runs()
+    runs["lowest_level"] = 0.9
+    assert "0 of the 15 failures were collapses" in "\n".join(alarm_quality.claim(runs).answer)
 
 
 def test_an_alarm_in_time_is_detected() -> None:
