@@ -6,7 +6,6 @@ Measured at two run lengths, to distinguish a share of the run from a number of 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,20 +35,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-LENGTHS = {200: BLUE, 600: ORANGE}
-SHARES = (0.0, 0.05, 0.1, 0.2, 0.4)
+LENGTHS = {200: BLUE, 800: ORANGE}
+#: 40 % of 200 steps are as many as 10 % of 800.
+SHARES = (0.0, 0.05, 0.1, 0.4)
 #: From a quarter to four times 0.025, near the edge without warmup at both lengths.
 LRS = rates(0.00625, 0.1, 9)
 ADVISED = (0.05, 0.1)
 LONGEST = SHARES[-1]
 #: Peaks within 10 % of each other count as equal.
 MARGIN = 1.1
+#: A slope below this counts as none: doubling the warmup would raise the peak by less than 1 %.
+LEAST_SLOPE = 0.01
 #: A number of doublings above this is given as a bound: nobody lengthens a warmup a thousandfold.
 MOST = 10.0
 
 
 def specs(seeds: Sequence[int]) -> list[Spec]:
-    """The two grids, 200 and 600 steps: 45 runs of each length per seed."""
+    """The two grids, 200 and 800 steps: 36 runs of each length per seed."""
     return [
         Spec(
             named("small16"),
@@ -115,7 +117,7 @@ def doubling(curves: Curves) -> Estimate:
 
 def _length_worth_half(slope: Estimate) -> str:
     """The warmup that is worth half the peak, over the present one; bounds where it is out of all proportion."""
-    least = 2 ** (1 / slope.high) if slope.high > 0 else math.inf
+    least = 2 ** (1 / slope.high)
     if slope.low <= 1 / MOST:
         return f"more than {least:.3g} times as long"
     return f"{interval(Estimate(2 ** (1 / slope.value), least, 2 ** (1 / slope.low)))} times as long"
@@ -124,7 +126,7 @@ def _length_worth_half(slope: Estimate) -> str:
 def _exchange(curves: Curves) -> str:
     slope = mean(slopes(curves))
     text = f"a warmup twice as long allows a peak {interval(doubling(curves))} times as high"
-    if slope.low > 0:
+    if slope.low > LEAST_SLOPE:
         text += f", so halving the peak is worth a warmup {_length_worth_half(slope)}"
     else:
         text += ", which is not a measurable gain: only a lower peak helps"
@@ -136,21 +138,24 @@ def _exchange(curves: Curves) -> str:
     )
 
 
+def same_share(short: Curves, long: Curves) -> Estimate:
+    """The factor of a warmup of 10 % in the longer run over that in the shorter one."""
+    return paired_factor(edges(long)[0.1] / edges(long)[0.0], edges(short)[0.1] / edges(short)[0.0])
+
+
+def same_steps(short: Curves, long: Curves) -> Estimate:
+    """The factor of a warmup of as many steps, 10 % of the longer run and 40 % of the shorter one, over one another."""
+    return paired_factor(edges(long)[0.1] / edges(long)[0.0], edges(short)[LONGEST] / edges(short)[0.0])
+
+
 def _lengths(short: Curves, long: Curves) -> str:
     """Whether the gain of a warmup goes with its share of the run or with its steps."""
-    by_share, longer = edges(short), edges(long)
-    same_share = paired_factor(longer[0.1] / longer[0.0], by_share[0.1] / by_share[0.0])
-    same_steps = paired_factor(longer[0.1] / longer[0.0], by_share[0.4] / by_share[0.0])
-    ratio = LENGTHS_RATIO
+    ratio = long.spec.steps // short.spec.steps
     return (
-        f"* Share or steps? A run {ratio} times as long gains from the same share of warmup (10%) "
-        f"{interval(same_share)} times as much, from the same number of steps (80) {interval(same_steps)} times as "
-        f"much. The gain of a doubling at {long.spec.steps} steps minus that at {short.spec.steps}, as an exponent: "
-        f"{interval(paired_difference(slopes(long), slopes(short)))}."
+        f"* Share or steps? In a run {ratio} times as long a warmup of the same share (10%) raises the peak "
+        f"{interval(same_share(short, long))} times as much, one of as many steps ({round(0.1 * long.spec.steps)}) "
+        f"{interval(same_steps(short, long))} times as much."
     )
-
-
-LENGTHS_RATIO = max(LENGTHS) // min(LENGTHS)
 
 
 def _rows(grids: Sequence[Curves]) -> list[dict[str, object]]:
@@ -227,6 +232,10 @@ def claim(runs: DataFrame) -> Claim:
             if share in (*ADVISED, LONGEST)
         ]
         headlines.append(Headline(f"factor of a doubling, {steps} steps", doubling(curves)))
+    headlines += [
+        Headline("factor of 10%, 800 steps over 200", same_share(*grids)),
+        Headline("factor of 80 steps, 800 steps over 200", same_steps(*grids)),
+    ]
     return Claim(
         "advice",
         len(seeds),

@@ -17,7 +17,7 @@ from bench.toy.measures import EDGE_LOSS
 SEEDS = 5
 INITIAL, PLATEAU, GOOD = 3.4, 2.3, 0.02
 #: The loss rises as this power of the LR about the edge, so that interpolation between two LRs is exact.
-STEEPNESS = 6.0
+STEEPNESS = 3.0
 #: The edges of neighbouring seeds differ by this factor, whatever the warmup: pairing removes it.
 SPREAD = 1.15
 

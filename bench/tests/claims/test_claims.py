@@ -12,7 +12,7 @@ from bench.claims import advice, cost, noam, warmup_kind, warmup_length
 from bench.claims.core.grid import from_table
 from bench.claims.core.publish import interval
 from bench.claims.core.runs import PUBLISHED, stamped
-from bench.tests.claims.invented import SEEDS, made, runs_of
+from bench.tests.claims.invented import SEEDS, STEEPNESS, made, runs_of
 from bench.toy.measures import Estimate, paired_factor
 
 pandas = pytest.importorskip("pandas")
@@ -94,7 +94,7 @@ def test_shortest_warmup_that_prevents_failure() -> None:
     """The rescue of an LR is the first share with which most seeds learn; above the last edge there is none."""
     spec = advice.specs(range(SEEDS))[0]
     rescues = advice.rescue(from_table(spec, runs_of(advice, slope=0.25)))
-    limit = (0.1 / 0.5) ** (1 / 6)  # of the edge: there the loss is 0.1
+    limit = (0.1 / 0.5) ** (1 / STEEPNESS)  # of the edge: there the loss is 0.1
     gains = {share: 1.1 * (share * 200 / 5) ** 0.25 if share else 1.0 for share in advice.SHARES}
     for lr, share in rescues.items():
         assert share == next((known for known in advice.SHARES if lr < 0.02 * gains[known] * limit), None)

@@ -17,7 +17,7 @@ from suite.tests.house.tree import ROOT
 pytest.importorskip("pandas")
 
 #: Measured before runs were published: their pages are checked again when they are next measured.
-WITHOUT_RUNS = {"advice", "cost", "noam", "warmup_kind"}
+WITHOUT_RUNS = {"advice", "cost", "noam"}
 #: Every other grid has a replication on these seeds.
 FRESH = tuple(range(1000, 1010))
 WITH_RUNS = [name for name in CLAIMS if name not in WITHOUT_RUNS]
