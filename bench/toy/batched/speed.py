@@ -44,7 +44,7 @@ STEPS = 1000
 class Speed:
     """One measurement; rates in (replica) steps per second, one per round.
 
-    `products`: the matrix products of forward and backward pass alone, an upper bound for any batching.
+    `products`: torch's matrix products of forward and backward pass alone, an upper bound for a pass made of them.
     `cores`: CPU time over wall time and threads during the products; if it is far below 1, other programs were
     running and the ratios mean nothing: torch's own threads, which wait for each other, suffer most.
     """
@@ -118,7 +118,16 @@ def rate(step: Callable[[], object], each: int, seconds: float, device: torch.de
     return count * each / (time.perf_counter() - start)
 
 
-def measure(name: str, *, threads: int, device: str, compiled: bool, rounds: int, replicas: int = 0) -> Speed:
+def measure(
+    name: str,
+    *,
+    threads: int,
+    device: str,
+    rounds: int,
+    compiled: bool = False,
+    native: bool = False,
+    replicas: int = 0,
+) -> Speed:
     """Measure one width; the two trainers take turns for `rounds` rounds.
 
     Raises RuntimeError if their losses differ.
@@ -140,7 +149,8 @@ def measure(name: str, *, threads: int, device: str, compiled: bool, rounds: int
         return loss.detach()
 
     rates = grid([parse("linear0+hold")] * count, [1e-3] * count, STEPS)
-    runs = Batched(config, rates, list(range(count)), device=device, threads=threads, compiled=compiled)
+    seeds = list(range(count))
+    runs = Batched(config, rates, seeds, device=device, threads=threads, compiled=compiled, native=native)
     start = time.perf_counter()
     runs.step()
     compile_seconds = time.perf_counter() - start if compiled else 0.0
@@ -167,6 +177,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--compiled", action="store_true")
+    parser.add_argument("--native", action="store_true", help="the forward and backward pass in C")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--replicas", type=int, default=0, help="default: the number that suits the width")
     speed = measure(**vars(parser.parse_args()))

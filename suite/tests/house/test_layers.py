@@ -38,6 +38,7 @@ ORDER = (
     ("suite.commands",),
     ("suite",),
     ("bench.toy", "bench.releases", "bench.diagnose.core", "bench.diagnose.examples.public.schedules"),
+    ("bench.toy.native",),
     ("bench.toy.batched", "bench.diagnose.counted", "bench.diagnose.log", "bench.diagnose.hypotheses"),
     ("bench.diagnose.fit", "bench.diagnose.facts"),
     ("bench.diagnose.forms",),

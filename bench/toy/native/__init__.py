@@ -1,0 +1,1 @@
+"""The pass of the batched trainer in C, for a CPU with a compiler."""
