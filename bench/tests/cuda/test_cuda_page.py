@@ -82,7 +82,7 @@ def test_best_is_a_batched_way() -> None:
 def test_functions_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounds alternate; a function's calls follow from its speed; the median does not see one slow round."""
     now, calls, extra = [0.0], [], [0.0] * 100
-    extra[40] = 50.0
+    extra[20] = 50.0
     monkeypatch.setattr("time.perf_counter", lambda: now[0])
 
     def taking(name: str, seconds: float) -> Callable[[], Any]:
