@@ -151,6 +151,18 @@ def test_a_working_copy_of_torch(file: str, code: int, project: Path, site: Path
     assert (project / "summary.md").read_text(encoding="utf-8").split() == text.split()
 
 
+def test_the_example_workflow_installs_what_its_report_needs() -> None:
+    """A job whose tests write a report installs the extra that draws it: without it pytest refuses the option."""
+    workflow = yaml.safe_load((ROOT / ".github" / "examples" / "learning-rates.yml").read_text(encoding="utf-8"))
+    reporting = [job for job in workflow["jobs"].values() if "--warmup-bench-report" in str(job)]
+    assert reporting
+    for job in reporting:
+        used = [step["uses"] for step in job["steps"] if "/.github/actions/" in step.get("uses", "")]
+        names = [name.partition("/.github/actions/")[2].partition("@")[0] for name in used]
+        installed_by = [(ACTIONS / name / "action.yml").read_text(encoding="utf-8") for name in names]
+        assert any('pip install "$GITHUB_ACTION_PATH/../../..[atlas]"' in text for text in installed_by)
+
+
 def test_the_example_workflow(project: Path, site: Path) -> None:
     """Every step of the example that is a script runs, with the tests of the scratch repository as the project's."""
     text = (ROOT / ".github" / "examples" / "learning-rates.yml").read_text(encoding="utf-8")
