@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 
 from bench.sweep.inputs import add_model, check_device, check_files, chosen, config_of
-from bench.sweep.single import OPTIMIZERS, about, draw, print_run, trained, write_csv
+from bench.sweep.single import about, draw, print_run, trained, write_csv
+from bench.toy.config import OPTIMIZERS
 from bench.toy.rates import CLOCKS, planned
 from reference.check import integer
 from suite.shared.cli import checked_input
@@ -28,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train and report; exit code 2 for bad input."""
     with checked_input():
-        schedule, config = chosen(args.schedule, args.base_lr), config_of(args)
+        schedule, config = (
+            chosen(args.schedule, args.base_lr),
+            dataclasses.replace(config_of(args), optimizer=args.optimizer),
+        )
         integer("steps", args.steps, 1)
         integer("seed", args.seed)
         integer("validate-every", args.validate_every)

@@ -6,17 +6,14 @@ import argparse
 import contextlib
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
 from rich.console import Console
-from torch import nn
-from torch.optim import Optimizer
 
 from bench.toy.config import Config
-from bench.toy.plain import OptimizerFactory, PlainRun, adam, train
-from reference.check import one_of
+from bench.toy.plain import PlainRun, train
 from suite.shared.console import plain_table
 from suite.shared.files import write_whole
 from suite.shared.plots import BLUE, GREY, ORANGE, house_style, save
@@ -26,23 +23,8 @@ from .inputs import Chosen
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-OPTIMIZERS = ("adam", "radam", "sgd")
 #: Longer tables show a subset of the steps, always including the first and the last.
 ROWS = 40
-
-
-def optimizer_named(name: str, config: Config) -> OptimizerFactory:
-    """A function that builds the named optimizer; ValueError for an unknown name."""
-    if one_of("optimizer", name, OPTIMIZERS) == "adam":
-        return adam(config)
-
-    def make(parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
-        if name == "sgd":
-            return torch.optim.SGD(parameters, lr=lr, momentum=0.9)
-        return torch.optim.RAdam(parameters, lr=lr, betas=config.betas, eps=config.eps)
-
-    return make
-
 
 #: Below this width operations are too small to split: threads would only wait for each other.
 WIDE = 128
@@ -67,7 +49,6 @@ def trained(args: argparse.Namespace, choice: Chosen, config: Config) -> PlainRu
             seed=args.seed,
             base_lr=choice.base_lr,
             clock=args.clock,
-            optimizer=optimizer_named(args.optimizer, config),
             validate_every=args.validate_every or max(1, args.steps // 10),
             device=args.device,
         )

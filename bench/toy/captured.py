@@ -19,7 +19,8 @@ from reference.check import one_of
 from .config import Config
 from .devices import require
 from .model import build
-from .plain import OptimizerFactory, token_loss
+from .optimizers import OptimizerFactory
+from .plain import token_loss
 from .rules import Rule
 from .task import Pairs, Task, batch_order
 

@@ -1,4 +1,4 @@
-"""The configuration of a run: model, task, batches and Adam's constants; not the LR."""
+"""The configuration of a run: model, task, batches and the optimizer's constants; not the LR."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import dataclasses
 from typing import Any
 
 from reference.check import flag, integer, one_of, real
+
+OPTIMIZERS = ("adam", "adamw", "lion", "radam", "sgd")
+#: Those that take a weight decay.
+DECAYED = ("adamw", "lion", "sgd")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +20,8 @@ class Config:
     * `layers`: layers of the encoder, and of the decoder; `feed_forward`: hidden features in each;
     * `norm_first`: LayerNorm before each block (pre-LN) instead of after it (post-LN);
     * `limit`: the task has the numbers 0 … limit − 1; `validation_share`: the share held out, drawn by `split_seed`;
-    * `batch_size`: in numbers; `betas` and `eps` as in ``torch.optim.Adam``.
+    * `batch_size`: in numbers; `optimizer`: one of `OPTIMIZERS`; `betas`, `eps`, `momentum` and `weight_decay` as in
+      ``torch.optim``; `max_norm`: the gradient is scaled to at most this norm (0: it is not).
 
     Raises TypeError or ValueError for values out of range.
 
@@ -37,8 +42,12 @@ class Config:
     validation_share: float = 0.1
     split_seed: int = 0
     batch_size: int = 32
+    optimizer: str = "adam"
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    max_norm: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("d_model", "feed_forward", "heads", "layers", "limit", "batch_size"):
@@ -54,6 +63,12 @@ class Config:
         for i, beta in enumerate(self.betas, 1):
             real(f"beta{i}", beta, low=0.0, below=1.0)
         real("eps", self.eps, above=0.0)
+        one_of("optimizer", self.optimizer, OPTIMIZERS)
+        real("momentum", self.momentum, low=0.0, below=1.0)
+        real("weight_decay", self.weight_decay, low=0.0)
+        real("max_norm", self.max_norm, low=0.0)
+        if self.weight_decay and self.optimizer not in DECAYED:
+            raise ValueError(f"weight_decay={self.weight_decay:g} needs optimizer={' or '.join(DECAYED)}")
         trained = self.limit - round(self.limit * self.validation_share)
         if self.batch_size > trained:
             raise ValueError(f"batch_size={self.batch_size} must be <= {trained}, the numbers to train on")

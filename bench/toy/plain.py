@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -14,13 +14,11 @@ from reference import Schedule
 from reference.check import integer, one_of, real
 
 from .config import Config
-from .fused import has_fused_adam
 from .model import ToyTransformer, build, seeded
+from .optimizers import OptimizerFactory, clip, configured_optimizer
 from .rates import CLOCKS, SchedulerFactory, planned
 from .task import PAD, Pairs, Task, batch_order, steps_per_epoch
 
-#: Builds the optimizer from the parameters and the base LR.
-OptimizerFactory = Callable[[Iterable[nn.Parameter], float], Optimizer]
 #: Called after each optimizer step with the step's index, the LR it used and the loss before it.
 StepReport = Callable[[int, float, float], None]
 
@@ -54,17 +52,6 @@ def evaluate(model: ToyTransformer, pairs: Pairs) -> float:
         loss = float(token_loss(model(pairs.source, pairs.target_in), pairs.target_out))
     model.train(was_training)
     return loss
-
-
-def adam(config: Config) -> OptimizerFactory:
-    """The default optimizer: Adam with the constants of the configuration, fused where this torch has it."""
-
-    def make(parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
-        weights = list(parameters)
-        fused = has_fused_adam(weights[0].device.type)
-        return torch.optim.Adam(weights, lr=lr, betas=config.betas, eps=config.eps, fused=fused)
-
-    return make
 
 
 class Driver:
@@ -119,12 +106,13 @@ class PlainLoop:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
+        self.config = config
         self.task = Task.make(config.limit, config.validation_share, config.split_seed)
         self.order = batch_order(self.task.train, config.batch_size, steps, seed)
         self.device = device
         self.held = self.task.pairs.take(self.task.validation).to(device)
         self.model = build(config, seed, dtype).to(device)
-        self.optimizer = (optimizer or adam(config))(self.model.parameters(), base_lr)
+        self.optimizer = (optimizer or configured_optimizer(config))(self.model.parameters(), base_lr)
         epoch = steps_per_epoch(len(self.task.train), config.batch_size)
         self.driver = Driver(self.optimizer, rule, steps, base_lr, clock, epoch)
         self.used = self.driver.used
@@ -137,6 +125,7 @@ class PlainLoop:
         self.optimizer.zero_grad()
         loss = token_loss(self.model(batch.source, batch.target_in), batch.target_out)
         loss.backward()  # type: ignore[no-untyped-call]
+        clip(self.model.parameters(), self.config)
         self.optimizer.step()
         self.driver.after(step)
         return loss.item()

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-import torch
-from torch import nn
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as lrs
 
@@ -19,7 +17,8 @@ import reference as ref
 from reference.check import integer, one_of
 
 from .config import Config
-from .plain import OptimizerFactory, PlainLoop
+from .optimizers import OptimizerFactory, configured_optimizer
+from .plain import PlainLoop
 from .rates import SchedulerFactory
 
 CONSTANT, START, LEVELS, GAMMA = 0.1, 0.01, 5, 2.0
@@ -109,7 +108,8 @@ def by_warmup(warmup: str, config: Config, warmup_steps: int, total_steps: int, 
         return Rule(_by_function(lambda t: scale * min((t + 1) ** -0.5, (t + 1) * steps**-1.5)), paper, 1.0)
     if warmup == "radam":
         plain = effective("none", config, steps, total)
-        return Rule(lambda optimizer: lrs.CosineAnnealingLR(optimizer, total), plain, peak_lr, _radam(config))
+        radam = configured_optimizer(dataclasses.replace(config, optimizer="radam"))
+        return Rule(lambda optimizer: lrs.CosineAnnealingLR(optimizer, total), plain, peak_lr, radam)
     if warmup == "none":
         return Rule(lambda optimizer: lrs.CosineAnnealingLR(optimizer, total), schedule, peak_lr)
     if warmup in _UNTUNED:
@@ -192,12 +192,3 @@ def _untuned(warmup: str, beta2: float, total: int) -> Callable[[int], float]:
         return weight * (1 + math.cos(math.pi * t / total)) / 2
 
     return factor
-
-
-def _radam(config: Config) -> OptimizerFactory:
-    """torch's RAdam, which has no fused kernel."""
-
-    def make(parameters: Iterable[nn.Parameter], lr: float) -> Optimizer:
-        return torch.optim.RAdam(parameters, lr=lr, betas=config.betas, eps=config.eps)
-
-    return make

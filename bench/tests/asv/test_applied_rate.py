@@ -15,7 +15,7 @@ from bench.tests.gpu import needs_gpu
 from bench.tests.toy_models import one_thread
 from bench.toy.captured import KINDS, WARMUP_CALLS, Captured, optimizer_of
 from bench.toy.config import Config
-from bench.toy.plain import OptimizerFactory
+from bench.toy.optimizers import OptimizerFactory
 from bench.toy.rules import by_way
 from suite.engine.tolerances import of_peak
 

@@ -60,7 +60,9 @@ def equal(one: Batched, other: Batched) -> bool:
     records = all(
         torch.equal(getattr(one, name).nan_to_num(), getattr(other, name).nan_to_num()) for name in ("lrs", *MEASURED)
     )
-    state = [(each.parameters, each.adam.mean, each.adam.square, each.evaluate()) for each in (one, other)]
+    state = [
+        (each.parameters, each.optimizer.state[0], each.optimizer.state[1], each.evaluate()) for each in (one, other)
+    ]
     return records and all(torch.equal(x, y) for x, y in zip(*state, strict=True))
 
 

@@ -42,8 +42,8 @@ def same(first: Batched, row: int, second: Batched, other: int) -> bool:
     """Whether two replicas have the same parameters, Adam state and losses to the last bit."""
     pairs = [
         (first.parameters, second.parameters),
-        (first.adam.mean, second.adam.mean),
-        (first.adam.square, second.adam.square),
+        (first.optimizer.state[0], second.optimizer.state[0]),
+        (first.optimizer.state[1], second.optimizer.state[1]),
     ]
     losses = first.losses[int(first.alive[row])], second.losses[int(second.alive[other])]
     return all(torch.equal(x[row], y[other]) for x, y in pairs) and torch.equal(*losses)

@@ -15,7 +15,8 @@ from bench.toy.batched.batched import Batched
 from bench.toy.batched.records import Peaks, first_at_or_below
 from bench.toy.config import Config, named
 from bench.toy.model import ToyTransformer, build
-from bench.toy.plain import adam, token_loss
+from bench.toy.optimizers import configured_optimizer
+from bench.toy.plain import token_loss
 from bench.toy.rates import grid
 from bench.toy.task import PAD, Task, batch_order, encode
 
@@ -49,7 +50,7 @@ def watched_by_hooks(config: Config, replica: int) -> dict[str, list[float]]:
     task = Task.make(config.limit, config.validation_share, config.split_seed)
     order = batch_order(task.train, config.batch_size, STEPS, replica % 3)
     model = build(config, replica % 3, torch.float64)
-    optimizer = adam(config)(model.parameters(), 1.0)
+    optimizer = configured_optimizer(config)(model.parameters(), 1.0)
     records: dict[str, list[float]] = {name: [] for name in RECORDS}
     logits: list[float] = []
     source, target = torch.empty(0), torch.empty(0)  # which tokens are not padding

@@ -46,6 +46,11 @@ class RowAdam:
         self.mean = torch.zeros_like(parameters)
         self.square = torch.zeros_like(parameters)
 
+    @property
+    def state(self) -> list[Tensor]:
+        """The buffers, each [K, P]."""
+        return [self.mean, self.square]
+
     def step(self, parameters: Tensor, gradient: Tensor, rates: Tensor, group: slice, t: int) -> None:
         """Apply update t in place to the rows in `group`: parameters and gradients [n, P], LRs [n]."""
         if parameters.device.type == "cpu" and has_fused_adam("cpu"):
@@ -89,6 +94,10 @@ class RowAdam:
         square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         scaled = square.sqrt().div_(root).add_(self.eps)
         parameters.addcmul_(torch.div(mean, scaled, out=scaled), sizes[:, None])
+
+    def planned(self, rates: Tensor, like: Tensor) -> StepSizes:
+        """What every step depends on for LRs [n, T], on the device of the parameters."""
+        return StepSizes.of(rates, self.betas, like)
 
     def step_on_device(self, parameters: Tensor, gradient: Tensor, steps: StepSizes, t: Tensor) -> None:
         """Apply update t, an int64 [1] on the device, in place to all rows, without waiting for the device.

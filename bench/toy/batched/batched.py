@@ -26,6 +26,7 @@ from .layers import Model
 from .parameters import ALIGNED, Layout, initial
 from .records import MEASURED, Peaks, StepRecords, update_ratio
 from .resident import Resident
+from .row_rules import RULES, RowRule, clip_rows
 from .workers import Workers
 
 #: How steps are taken. groups: one group of replicas after another, with a step number and LRs on the host;
@@ -138,7 +139,10 @@ class Batched:
         model = build(config, seed=0, dtype=dtype)
         self.layout = Layout.of(model)
         self.parameters = initial(config, seeds, dtype).to(self.device)
-        self.adam = RowAdam(self.parameters, config.betas, config.eps)
+        rule = RULES.get(config.optimizer)
+        self.optimizer: RowAdam | RowRule = (
+            RowAdam(self.parameters, config.betas, config.eps) if rule is None else rule(self.parameters, config)
+        )
         self.positions = model.positions.to(self.device)
         self.instruments = instruments
         self.workers = Workers(threads)
@@ -186,6 +190,15 @@ class Batched:
         current.backward()
         return losses, gradient, losses if peaks is None else peaks.largest()
 
+    def norms(self, gradient: Tensor) -> Tensor:
+        """The norm of each row of a gradient [n, P], which is then clipped if the configuration says so.
+
+        [n]; without instruments and clipping nobody asks, and it is all 0.
+        """
+        if self.config.max_norm:
+            return clip_rows(gradient, self.config.max_norm)
+        return torch.linalg.vector_norm(gradient, dim=1) if self.instruments else gradient.new_zeros(len(gradient))
+
     def step(self) -> Tensor:
         """Take one optimizer step of every replica alive; return their losses before it: float64 [alive], on the CPU.
 
@@ -223,10 +236,11 @@ class Batched:
             rows, batch = self.parameters[group], self.pairs.take(self.orders[self.order_of[group], t])
             measured[0, group], gradient, peaks = self.pass_through(group, batch)
             before = rows.clone() if self.instruments else None
-            self.adam.step(rows, gradient, rates[group], group, t)
+            norms = self.norms(gradient)
+            self.optimizer.step(rows, gradient, rates[group], group, t)
             if before is not None:
                 measured[1, group] = peaks
-                measured[2, group] = torch.linalg.vector_norm(gradient, dim=1)
+                measured[2, group] = norms
                 measured[3, group] = update_ratio(before, rows)
 
         self._each(job)
@@ -263,5 +277,5 @@ class Batched:
         on_device = kept.to(self.device)
         self.order_of = self.order_of[on_device]
         self.parameters = self.parameters[on_device]
-        self.adam.keep(on_device)
+        self.optimizer.keep(on_device)
         self._view()

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from .adam import StepSizes
 from .records import MEASURED, update_ratio
 
 if TYPE_CHECKING:
@@ -31,12 +30,12 @@ class Resident:
 
     def __init__(self, runs: Batched, capture: Capture | None = None) -> None:
         self.step = torch.full((1,), runs.step_count, dtype=torch.int64, device=runs.device)
-        self.sizes = StepSizes.of(runs.rates[runs.alive], runs.adam.betas, runs.parameters)
+        self.steps: Any = runs.optimizer.planned(runs.rates[runs.alive], runs.parameters)
         measurements = len(MEASURED) if runs.instruments else 1
         self.buffer = runs.records.on_device(len(runs.alive), measurements, runs.parameters)
         self.replay: Callable[[], Tensor] | None = None
         if capture is not None:
-            changed = (runs.parameters, runs.adam.mean, runs.adam.square, self.step)
+            changed = (runs.parameters, *runs.optimizer.state, self.step)
             saved = [each.clone() for each in changed]
 
             def undo() -> None:
@@ -64,9 +63,9 @@ class Resident:
         losses, gradient, peaks = runs.pass_through(everyone, batch)
         measured = [losses]
         before = runs.parameters.clone() if runs.instruments else None
-        runs.adam.step_on_device(runs.parameters, gradient, self.sizes, t)
+        norms = runs.norms(gradient)
+        runs.optimizer.step_on_device(runs.parameters, gradient, self.steps, t)
         if before is not None:
-            ratio = update_ratio(before, runs.parameters)
-            measured += [peaks, torch.linalg.vector_norm(gradient, dim=1), ratio]
+            measured += [peaks, norms, update_ratio(before, runs.parameters)]
         self.buffer.index_copy_(1, t, torch.stack(measured)[:, None])
         return t.add_(1)

@@ -20,7 +20,8 @@ import torch
 from bench.toy.config import Config, named
 from bench.toy.devices import settle
 from bench.toy.model import build
-from bench.toy.plain import adam, token_loss
+from bench.toy.optimizers import configured_optimizer
+from bench.toy.plain import token_loss
 from bench.toy.rates import grid
 from bench.toy.task import VOCABULARY, Task, batch_order, digits_needed
 from reference import parse
@@ -138,7 +139,7 @@ def measure(
     task = Task.make(config.limit, config.validation_share, config.split_seed)
     order = itertools.cycle(batch_order(task.train, config.batch_size, STEPS, seed=0))
     model = build(config, seed=0).to(place)
-    optimizer = adam(config)(model.parameters(), 1e-3)
+    optimizer = configured_optimizer(config)(model.parameters(), 1e-3)
 
     def plain() -> torch.Tensor:
         batch = task.pairs.take(next(order)).to(place)
