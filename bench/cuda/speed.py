@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from bench.toy.batched.adam import RowAdam
 from bench.toy.batched.batched import Batched
 from bench.toy.batched.row_kernel import available
 from bench.toy.batched.speed import WIDTHS, products_of
@@ -180,15 +181,16 @@ def update(sizes: CudaSizes, device: str) -> list[Row]:
     """Seconds of Adam's update of all rows, by the kernel and by operations, and bytes per second if it moved 28·P."""
     runs = replicas_of("small16", sizes.update, device, execution="resident")
     runs.run(1)
-    resident = runs.resident
+    resident, adam = runs.resident, runs.optimizer
     assert resident is not None
-    steps, everyone = resident.sizes, slice(None)
+    assert isinstance(adam, RowAdam)
+    steps, everyone = resident.steps, slice(None)
 
     def by_operations() -> None:
-        runs.adam.update(runs.parameters, runs.gradients, steps.sizes[0], steps.roots[0], everyone)
+        adam.update(runs.parameters, runs.gradients, steps.sizes[0], steps.roots[0], everyone)
 
     def by_kernel() -> None:
-        runs.adam.step_on_device(runs.parameters, runs.gradients, steps, resident.step)
+        adam.step_on_device(runs.parameters, runs.gradients, steps, resident.step)
 
     functions: dict[str, Callable[[], object]] = {"operations": by_operations}
     if device == "cuda" and available():

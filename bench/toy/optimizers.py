@@ -20,7 +20,7 @@ class Lion(Optimizer):
     """Lion: the sign of a moving average of the gradients, with decoupled weight decay.
 
     c = β1·m + (1−β1)·g, θ ← θ·(1 − lr·weight_decay) − lr·sign(c), m ← β2·m + (1−β2)·g.
-    Source: Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", algorithm 2; torch 2.15 has no such class.
+    Source: Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms", algorithm 2; torch 2.15 has none.
     """
 
     def __init__(
