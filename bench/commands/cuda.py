@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.cuda.page import COMMAND, page
+from bench.cuda.page import COMMAND, busy, page
 from bench.cuda.parts import parts
 from bench.cuda.parts import run as measure
 from bench.cuda.sizes import FULL, QUICK, CudaSizes
-from bench.cuda.store import Store, facts
+from bench.cuda.store import Store, facts, measured_load
 from bench.toy.devices import require
 from reference.check import real
 from suite.shared.cli import AS_EXPECTED, FINDING, InputError, checked_input, needs_clone
@@ -50,6 +50,9 @@ def run(args: argparse.Namespace) -> int:
             require("cuda")
         except NotImplementedError as error:
             raise InputError("device=cuda must be available: torch sees no GPU") from error
+    with checked_input("test"):
+        import pytest  # noqa: F401  # now, not after a minute
+    with checked_input():
         out = args.out or (QUICK_RESULTS if args.quick else RESULTS)
         if out.exists() and not out.is_dir():
             raise ValueError(f"out={out} must be a folder")
@@ -71,7 +74,10 @@ def measured(sizes: CudaSizes, out: Path, device: str, minutes: float) -> int:
             write_whole(out / PAGE, page(store, listed, missing, command).encode())
 
     say(f"{len(listed)} parts, {len(store.parts)} finished, at most {minutes:g} minutes; card: {store.about['card']}")
-    missing |= measure(listed, store, 60 * minutes, say, write_page)
+    load = measured_load(device)
+    for line in busy([load]):
+        say(line)
+    missing |= measure(listed, store, 60 * minutes, say, write_page, load)
     if store.parts:
         write_page()
     for name, why in missing.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from bench.toy.processor import QUIET
 from suite.shared.markdown import markdown_table
 
 from .parts import GpuPart
@@ -15,6 +16,9 @@ from .store import Store
 COMMAND = "python -m bench cuda"
 WAYS = (PLAIN, PLAIN_GRAPH, EAGER, GRAPH, COMPILED, PRODUCTS)
 UNKNOWN = "–"
+#: GiB on the card that our own process may hold beside torch's tensors.
+OURS_GIB = 1.5
+_FASTER = "faster on a quiet one"
 _HOW = (
     "Medians over rounds in which all ways of one model take turns. The plain loop is nn.Transformer with fused Adam, "
     "and reads its loss at every step; its graph is one CUDA graph of forward pass, backward pass and update."
@@ -173,6 +177,22 @@ SECTIONS = {
 }
 
 
+def busy(loads: Sequence[Mapping[str, float]]) -> list[str]:
+    """A line for each way in which other programs disturbed the measurement.
+
+    >>> print(*busy([{"host_free": 0.95, "card_used_gib": 0.6}, {"host_free": 0.5}]))
+    * BUSY: other programs left 50% of the host's cores: the plain loop would be faster on a quiet one
+    """
+    free = min((load.get("host_free", 1.0) for load in loads), default=1.0)
+    used = max((load.get("card_used_gib", 0.0) for load in loads), default=0.0)
+    lines = []
+    if free < QUIET:
+        lines.append(f"* BUSY: other programs left {free:.0%} of the host's cores: the plain loop would be {_FASTER}")
+    if used > OURS_GIB:
+        lines.append(f"* BUSY: other programs held {used:.1f} GiB of the card's memory: every speed would be {_FASTER}")
+    return lines
+
+
 def page(store: Store, listed: Sequence[GpuPart], missing: Mapping[str, str], command: str) -> str:
     """The page as Markdown; parts that are missing are named with the reason."""
     about = store.about
@@ -188,6 +208,7 @@ def page(store: Store, listed: Sequence[GpuPart], missing: Mapping[str, str], co
         f"* command: `{command}`, {took:.0f} s in all; date: {', '.join(dates)}",
         f"* {sum(part.name in store.parts for part in listed)} of {len(listed)} parts finished",
     ]
+    lines += busy([part.load for part in store.parts.values()])
     for part in listed:
         if part.name not in store.parts:
             lines.append(f"* not measured: {part.name}: {missing.get(part.name, 'not yet')}")

@@ -80,10 +80,18 @@ def at_most(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def run(listed: list[GpuPart], store: Store, seconds: float, say: Say, finished: Callable[[], None]) -> dict[str, str]:
+def run(
+    listed: list[GpuPart],
+    store: Store,
+    seconds: float,
+    say: Say,
+    finished: Callable[[], None],
+    load: dict[str, float] | None = None,
+) -> dict[str, str]:
     """Measure the parts that are not in the store, for at most `seconds`; return why each other one is missing.
 
-    `finished` is called after each part. An error of one part leaves the others to be measured.
+    `finished` is called after each part; `load` is stored with it.
+    An error of one part leaves the others to be measured.
     """
     end = time.monotonic() + seconds
     missing: dict[str, str] = {}
@@ -109,6 +117,7 @@ def run(listed: list[GpuPart], store: Store, seconds: float, say: Say, finished:
             gc.collect()
             if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
                 torch.cuda.empty_cache()
-        store.add(part.name, FinishedPart(part.section, rows, time.monotonic() - start, date.today().isoformat()))
+        took, today = time.monotonic() - start, date.today().isoformat()
+        store.add(part.name, FinishedPart(part.section, rows, took, today, load or {}))
         finished()
     return missing

@@ -16,7 +16,7 @@ import torch
 
 from bench.sweep.train import code_key
 from bench.toy.machine import cores
-from bench.toy.processor import cpu_model
+from bench.toy.processor import cpu_model, free_share
 from suite.shared.files import write_whole
 
 from .sizes import CudaSizes
@@ -38,6 +38,18 @@ def facts(device: str, sizes: CudaSizes) -> dict[str, str]:
     return {**on, **versions, "cpu": f"{cores()} cores, {cpu_model()}", "sizes": sizes.name, "key": code}
 
 
+def measured_load(device: str) -> dict[str, float]:
+    """The share of the host's cores, and the GiB of the card's memory, that other programs leave and hold.
+
+    What our own process holds beside torch's tensors, half a GiB or so, is among the latter.
+    """
+    load = {"host_free": free_share()}
+    if device == "cuda":
+        free, total = torch.cuda.mem_get_info()
+        load["card_used_gib"] = (total - free - torch.cuda.memory_reserved()) / 2**30
+    return load
+
+
 def _triton() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
@@ -49,12 +61,16 @@ def _triton() -> str:
 
 @dataclasses.dataclass
 class FinishedPart:
-    """The rows of one part, how long it took and when it was finished."""
+    """The rows of one part, how long it took, when it was finished, and how busy the machine was.
+
+    `load`: what `measured_load` gives.
+    """
 
     section: str
     rows: list[Row]
     seconds: float
     date: str
+    load: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 class Store:

@@ -64,6 +64,17 @@ def test_page_names_the_run(tmp_path: Path) -> None:
     assert "not measured: suite: no time left" in text
 
 
+def test_busy_machine_is_marked(tmp_path: Path) -> None:
+    """A part measured beside other programs, on the host or on the card, marks the page."""
+    store = Store(tmp_path, ABOUT)
+    store.add("a 1", FinishedPart("a", [], 1.0, "2026-01-02", {"host_free": 1.0, "card_used_gib": 0.6}))
+    assert "BUSY" not in page(store, [], {}, "")
+    store.add("a 2", FinishedPart("a", [], 1.0, "2026-01-02", {"host_free": 0.4, "card_used_gib": 12.0}))
+    text = page(Store(tmp_path, ABOUT), [], {}, "")
+    assert "BUSY: other programs left 40% of the host's cores" in text
+    assert "BUSY: other programs held 12.0 GiB of the card's memory" in text
+
+
 def test_ways_stand_side_by_side() -> None:
     """Each number of replicas is a row in which the plain loop of the model stands too."""
     rows = [line.strip("| ").split(" | ") for line in speeds(ROWS).splitlines() if line.startswith("| small16")]
