@@ -19,4 +19,4 @@ def page(claim: Callable[[DataFrame], Claim], runs: DataFrame) -> tuple[Claim, C
     if not len(repeated):
         return published, None, []
     fresh = claim(repeated)
-    return published, fresh, section(published.headlines, fresh.headlines, seeds_of(repeated), fresh.source)
+    return published, fresh, section(published, fresh, claim(runs), seeds_of(repeated))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bench.toy.measures import Estimate
 from suite.shared.markdown import markdown_table
 
-from .publish import Headline, interval
+from .publish import Claim, Headline, interval
 
 REPLICATED = "replicated"
 
@@ -57,12 +57,14 @@ def verdicts(published: Sequence[Headline], fresh: Sequence[Headline]) -> list[s
     return [verdict(before, now) for before, now in zip(published, fresh, strict=True)]
 
 
-def section(published: Sequence[Headline], fresh: Sequence[Headline], seeds: Sequence[int], source: str) -> list[str]:
-    """The lines of a page that compare the published numbers with those of fresh seeds."""
-    judged = verdicts(published, fresh)
+def section(published: Claim, fresh: Claim, both: Claim, seeds: Sequence[int]) -> list[str]:
+    """The lines of a page that compare the published numbers with those of fresh seeds, and with all seeds together."""
+    judged = verdicts(published.headlines, fresh.headlines)
     rows = [
-        (before.words, interval(before.estimate), interval(now.estimate), word)
-        for before, now, word in zip(published, fresh, judged, strict=True)
+        (before.words, *(interval(item.estimate) for item in (before, now, all_seeds)), word)
+        for before, now, all_seeds, word in zip(
+            published.headlines, fresh.headlines, both.headlines, judged, strict=True
+        )
     ]
     first = (
         f"Replication on seeds {seeds[0]} to {seeds[-1]}, used for nothing else: "
@@ -70,10 +72,11 @@ def section(published: Sequence[Headline], fresh: Sequence[Headline], seeds: Seq
         "no effect on the same side, or neither does, and that the two agree: they differ by no more than the "
         "interval of their difference, as 19 of 20 pairs of measurements of the same number do."
     )
+    command = f"`python -m bench claim {fresh.name} --seeds {fresh.seeds} --first-seed {seeds[0]}`"
     return [
         first,
         "",
-        markdown_table(("number", "published", "replicated on fresh seeds", "verdict"), rows),
+        markdown_table(("number", "published", "on fresh seeds", "both together", "verdict"), rows),
         "",
-        f"* **Replication measured on**: {source}",
+        f"* **Replication**: {command}, measured on {fresh.source}",
     ]

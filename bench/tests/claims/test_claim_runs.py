@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from bench.claims import warmup_length
 from bench.claims.core import runs as runs_module
 from bench.claims.core.grid import from_table
-from bench.claims.core.publish import Headline
+from bench.claims.core.publish import Claim, Headline, figure
 from bench.claims.core.replication import section, verdicts
 from bench.claims.core.runs import commit, read_runs, seeds_of, source_of, write_runs
 from bench.tests.claims.invented import SEEDS, results, runs_of
@@ -74,6 +75,9 @@ def test_the_commit_marks_changed_code(monkeypatch: pytest.MonkeyPatch) -> None:
     assert commit() == "2026.11.0"
 
 
+CLAIM = Claim("name", 10, "?", [], {}, None, lambda: figure(1.0, "", ""), "", source="here")
+
+
 def headline(value: float, low: float, high: float, neutral: float = 1.0) -> Headline:
     """A number of a claim."""
     return Headline("number", Estimate(value, low, high), neutral)
@@ -104,7 +108,9 @@ def headline(value: float, low: float, high: float, neutral: float = 1.0) -> Hea
 def test_what_counts_as_replicated(published: Headline, fresh: Headline, word: str) -> None:
     """The same side of no effect, and a difference within the interval of the difference."""
     assert verdicts([published], [fresh]) == [word]
-    page = "\n".join(section([published], [fresh], range(1000, 1010), "here"))
+    claims = [dataclasses.replace(CLAIM, headlines=[number]) for number in (published, fresh)]
+    page = "\n".join(section(claims[0], claims[1], claims[1], range(1000, 1010)))
+    assert "`python -m bench claim name --seeds 10 --first-seed 1000`, measured on here" in page
     assert "seeds 1000 to 1009" in page
     assert f"{int(word == 'replicated')} of 1 numbers are replicated" in page
 

@@ -7,10 +7,12 @@ import re
 
 import pytest
 
+from bench.claims import alarm_advice, alarm_quality
 from bench.claims.core.page import page
 from bench.claims.core.publish import table_csv, text
 from bench.claims.core.replication import REPLICATED, verdicts
 from bench.claims.core.runs import PUBLISHED, part_of, read_runs, runs_file, seeds_of
+from bench.commands.alarms import RESULTS as ALARM_RESULTS
 from bench.commands.claim import CLAIMS, RESULTS
 from suite.tests.house.tree import ROOT
 
@@ -18,6 +20,7 @@ pytest.importorskip("pandas")
 
 #: Measured before runs were published: their pages are checked again when they are next measured.
 WITHOUT_RUNS = {"advice", "cost", "noam"}
+ALARMS = {"alarms": alarm_quality, "recommendation": alarm_advice}
 #: Every other grid has a replication on these seeds.
 FRESH = tuple(range(1000, 1010))
 WITH_RUNS = [name for name in CLAIMS if name not in WITHOUT_RUNS]
@@ -61,6 +64,23 @@ def test_claims_are_replicated_or_say_so() -> None:
         runs = read_runs(runs_file(name, RESULTS))
         assert set(seeds_of(part_of(runs, PUBLISHED))).isdisjoint(FRESH)
         assert set(seeds_of(runs)) > set(FRESH)
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_alarm_pages_follow_from_their_runs(name: str) -> None:
+    """The pages on alarms and on advice are recomputed too; with another outcome in one run they would differ."""
+    module, folder = ALARMS[name], ALARM_RESULTS
+    runs = read_runs(runs_file(name, folder), module.COLUMNS)
+    claim = module.claim(runs)
+    page = (folder / f"{name}.md").read_text(encoding="utf-8")
+    assert page == text(claim)
+    assert (folder / f"{name}.csv").read_text(encoding="utf-8") == table_csv(claim)
+    if name == "alarms":
+        last = len(runs) - 1
+        runs.loc[last, "outcome"] = "learned" if runs["outcome"].iloc[-1] == "unfinished" else "unfinished"
+    else:
+        runs["loss"] = 2.0
+    assert page != text(module.claim(runs))
 
 
 def test_claims_without_runs_have_none() -> None:
