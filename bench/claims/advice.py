@@ -151,11 +151,18 @@ def same_steps(short: Curves, long: Curves) -> Estimate:
 def _lengths(short: Curves, long: Curves) -> str:
     """Whether the gain of a warmup goes with its share of the run or with its steps."""
     ratio = long.spec.steps // short.spec.steps
+    verdict = ": what counts is the number of steps, rather than the share" if _steps_count(short, long) else ""
     return (
         f"* Share or steps? In a run {ratio} times as long a warmup of the same share (10%) raises the peak "
         f"{interval(same_share(short, long))} times as much, one of as many steps ({round(0.1 * long.spec.steps)}) "
-        f"{interval(same_steps(short, long))} times as much."
+        f"{interval(same_steps(short, long))} times as much{verdict}."
     )
+
+
+def _steps_count(short: Curves, long: Curves) -> bool:
+    """Whether as many steps do the same within their interval, while the same share does not."""
+    share, steps = same_share(short, long), same_steps(short, long)
+    return share.low > 1 and steps.low <= 1 <= steps.high
 
 
 def _rows(grids: Sequence[Curves]) -> list[dict[str, object]]:
@@ -186,6 +193,13 @@ def _rows(grids: Sequence[Curves]) -> list[dict[str, object]]:
 
 
 def _title(grids: Sequence[Curves]) -> str:
+    short, long = grids
+    if _steps_count(short, long):
+        factor = same_share(short, long).value
+        return (
+            f"A warmup counts by its steps: 10 % of {long.spec.steps} raises the peak {factor:.3g} times as much as of "
+            f"{short.spec.steps}"
+        )
     gains = [doubling(curves).value - 1 for curves in grids]
     low, high = (f"{gain:.0%}".replace("%", " %") for gain in (min(gains), max(gains)))
     return f"A warmup twice as long allows a peak LR {low} to {high} higher"
@@ -213,6 +227,9 @@ def _picture(grids: Sequence[Curves]) -> Figure:
     left.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     left.minorticks_off()
     right.set(xlabel="warmup, steps (without a warmup: see left)", xscale="log", xlim=(4, 400))
+    lengths = sorted({round(share * steps) for steps in LENGTHS for share in SHARES if share})
+    right.set_xticks(lengths, [str(length) for length in lengths])
+    right.minorticks_off()
     right.legend(loc="lower right")
     return picture
 

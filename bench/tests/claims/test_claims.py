@@ -85,6 +85,14 @@ def test_longer_warmup_or_lower_peak(slope: float) -> None:
     assert "so halving the peak is worth a warmup 16 [16, 16] times as long" in answer
 
 
+def test_steps_or_share() -> None:
+    """In the invented runs the gain depends on the steps of warmup alone, so that the page says so."""
+    answer = "\n".join(made(advice, slope=0.25).answer)
+    assert "of the same share (10%) raises the peak 1.41 [1.41, 1.41] times as much" in answer
+    assert "as many steps (80) 1 [1, 1] times as much: what counts is the number of steps" in answer
+    assert "what counts" not in "\n".join(made(advice, slope=0.0).answer)
+
+
 def test_a_small_slope_gives_a_bound() -> None:
     """Where halving the peak would be worth a thousandfold warmup, only the lower bound is given."""
     assert advice._length_worth_half(Estimate(0.2, 0.05, 0.25)) == "more than 16 times as long"
