@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -31,6 +32,18 @@ def test_bulk_weights_are_those_of_the_models(config: Config, dtype: torch.dtype
     assert rows.dtype == dtype
     assert torch.equal(rows, torch.stack([row_of(build(config, seed, dtype)) for seed in SEEDS]))
     assert not torch.equal(rows[0], rows[1])
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_both_ways_to_draw_are_right(joined: bool) -> None:
+    """A call for each draw and one for many have the same bits, over more rows than are drawn at once."""
+    recipe = drawing(ODD)
+    assert recipe is not None
+    if joined and not recipe.joined:
+        pytest.skip("joined draws must have the same bits: this torch rounds twice")
+    seeds = range(parameters.AT_ONCE + 3)
+    rows = dataclasses.replace(recipe, joined=joined).rows(parameters.Layout.of(build(ODD, 0)), seeds)
+    assert torch.equal(rows, torch.stack([row_of(build(ODD, seed)) for seed in seeds]))
 
 
 def test_global_generator_is_left_alone() -> None:
