@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.toy.config import CONFIGS, Config, named
 from bench.toy.measures import STABLE_LOSS
+from bench.toy.native.native import compiler_version
 from reference.check import integer, real
 
 from .schedules import DECAYS, KINDS
@@ -78,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--dtype", choices=DTYPES, default=DTYPES[0], help=f"default: {DTYPES[0]}")
     how.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … (default: cpu)")
     how.add_argument("--compile", action="store_true", help="use torch.compile; pays off for long sweeps only")
+    how.add_argument("--native", action="store_true", help="train in C: faster on a CPU; needs a C compiler, cc or $CC")
     how.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: one per core)")
     how.add_argument("--shard", type=int, metavar="N", help="train and save at most this many runs together")
     how.add_argument("--dask", metavar="ADDRESS", help="run on this Dask cluster instead, e.g. tcp://host:8786")
@@ -153,4 +155,5 @@ def spec_of(args: argparse.Namespace) -> Spec:
         dtype=args.dtype,
         device=args.device,
         compiled=args.compile,
+        native=args.native and bool(compiler_version()),
     )

@@ -18,6 +18,7 @@ from typing import Any, get_type_hints
 
 import torch
 
+from bench.toy.native.native import compiler_version
 from suite.shared.files import write_whole
 
 from .spec import Run, Spec
@@ -36,6 +37,7 @@ def key_of(spec: Spec) -> str:
     device = torch.device(spec.device)
     about = {
         **{name: getattr(spec, name) for name in ("steps", "target", "instruments", "dtype", "device", "compiled")},
+        **({"native": compiler_version()} if spec.native else {}),
         "config": dataclasses.asdict(dataclasses.replace(spec.config, norm_first=False)),  # a column
         "name": spec.name,
         "code": code_key(),

@@ -58,7 +58,8 @@ class Spec:
       without ``"steps"``, only runs) at the length with the effective period of a linear warmup of W steps;
     * `lrs`: base LRs, ascending; `seeds`: draw the weights and the order of the batches;
     * `target`: a training loss whose first step is recorded; `instruments`: record the largest attention logit etc.;
-    * `dtype`: float32 or float64; `device`: cpu, cuda …; `compiled`: use torch.compile.
+    * `dtype`: float32 or float64; `device`: cpu, cuda …; `compiled`: use torch.compile;
+      `native`: the pass in C, for float32 on a CPU.
 
     Raises TypeError or ValueError for values out of range, and for duplicates.
 
@@ -85,6 +86,7 @@ class Spec:
     dtype: str = "float32"
     device: str = "cpu"
     compiled: bool = False
+    native: bool = False
 
     def __post_init__(self) -> None:
         integer("steps", self.steps, 1)
@@ -102,6 +104,10 @@ class Spec:
         flag("instruments", self.instruments)
         flag("compiled", self.compiled)
         one_of("dtype", self.dtype, DTYPES)
+        if flag("native", self.native):
+            for name, needed in (("dtype", "float32"), ("device", "cpu"), ("compiled", False)):
+                if getattr(self, name) != needed:
+                    raise ValueError(f"{name}={getattr(self, name)} must be {needed} with native=True")
 
     def _all(self, field: str, check: Callable[[str, Any], object]) -> None:
         values = getattr(self, field)

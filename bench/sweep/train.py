@@ -24,7 +24,7 @@ from .spec import Run, Spec
 
 ROOT = Path(__file__).parents[2]
 #: The source files that a result depends on.
-SOURCES = ("reference/*.py", "bench/toy/*.py", "bench/toy/batched/*.py", "bench/sweep/train.py")
+SOURCES = ("reference/*.py", "bench/toy/*.py", "bench/toy/batched/*.py", "bench/toy/native/*.*", "bench/sweep/train.py")
 #: Weights are drawn from torch's global generator, so in a pool of threads only one may draw at a time.
 _DRAWING = threading.Lock()
 
@@ -88,6 +88,7 @@ def train_runs(job: Job) -> list[Result]:
             dtype=getattr(torch, spec.dtype),
             device=spec.device,
             compiled=spec.compiled,
+            native=spec.native,
             instruments=spec.instruments,
         )
     before = batched.evaluate()

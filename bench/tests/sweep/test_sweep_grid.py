@@ -76,6 +76,9 @@ def test_grid_at_equal_period_adds_the_matched_lengths() -> None:
         ({"decays": ("none",)}, "decays='none' must be one of cosine, linear, hold, invsqrt"),
         ({"norms": ("mid",)}, "norms='mid' must be one of post, pre"),
         ({"dtype": "bfloat16"}, "dtype='bfloat16' must be one of float32, float64"),
+        ({"native": True, "dtype": "float64"}, "dtype=float64 must be float32 with native=True"),
+        ({"native": True, "device": "cuda"}, "device=cuda must be cpu with native=True"),
+        ({"native": True, "compiled": True}, "compiled=True must be False with native=True"),
         ({"target": -0.1}, "target=-0.1 must be >= 0"),
     ],
 )

@@ -51,6 +51,8 @@ def test_the_real_sources_are_in_the_key() -> None:
     assert {
         "bench/toy/batched/batched.py",
         "bench/toy/batched/forward.py",
+        "bench/toy/native/passes.c",
+        "bench/toy/native/layers.h",
         "reference/warmup.py",
         "bench/sweep/train.py",
     } <= names

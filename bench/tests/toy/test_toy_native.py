@@ -11,10 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.sweep.shards import key_of
+from bench.sweep.train import Job, code_key, train_runs
+from bench.tests.sweeps import GRID
 from bench.tests.toy_models import ODD, one_thread
 from bench.toy.batched.batched import Batched
 from bench.toy.config import Config, named
-from bench.toy.native.native import Native
+from bench.toy.native.native import Native, compiler_version
 from bench.toy.rates import grid
 from reference import parse
 
@@ -158,3 +161,19 @@ def test_missing_or_failing_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("CC", command)
         with pytest.raises(RuntimeError, match=rf"^CC={command} {rule} for native=True: "):
             started(two_digits, [0], native=True)
+        with pytest.raises(ValueError, match=rf"^CC={command} must be a C compiler for native=True: "):
+            compiler_version()
+
+
+@pytest.mark.slow
+def test_a_sweep_trains_the_same_runs() -> None:
+    """A sweep with the pass in C has the losses of one without, and its results are kept apart."""
+    config = dataclasses.replace(GRID.config, feed_forward=16)
+    plain = dataclasses.replace(GRID, config=config, lrs=(0.01,))
+    native = dataclasses.replace(plain, native=True)
+    runs = tuple(run for run in plain.runs() if run.norm == "post")
+    expected, results = (train_runs(Job(spec, runs, code_key())) for spec in (plain, native))
+    # float32 through about 20 layers and 6 steps, summed in another order
+    assert [each.loss for each in results] == pytest.approx([each.loss for each in expected], rel=1e-4)
+    assert results != expected
+    assert key_of(native) != key_of(plain)

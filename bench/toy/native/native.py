@@ -31,6 +31,19 @@ LANES = 16
 long, pointer = ctypes.c_long, ctypes.c_void_p
 
 
+def compiler_version() -> str:
+    """The first line that the C compiler prints about itself; `CC` names another one than cc.
+
+    Raises ValueError if there is none.
+    """
+    compiler = os.environ.get("CC", "cc")
+    try:
+        done = subprocess.run([*shlex.split(compiler), "--version"], check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ValueError(f"CC={compiler} must be a C compiler for native=True: {error}") from error
+    return done.stdout.partition("\n")[0]
+
+
 @functools.cache
 def library(digits: int, flags: tuple[str, ...] = ()) -> ctypes.CDLL:
     """The compiled pass for numbers of this many digits, with more flags if given; `CC` names the compiler.
