@@ -144,6 +144,7 @@ class _Marker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Fills each tensor that is drawn inside the block with the number of the draw plus 2, and notes the draw."""
 
     FIRST = 2  # 0 and 1 are the constants of initialisation
+    DEFAULTS = (0.0, 1.0)  # low and high, or mean and standard deviation
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -153,8 +154,9 @@ class _Marker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = func.overloadpacket.__name__
         if name not in ("uniform_", "normal_"):
             return func(*args, **(kwargs or {}))
-        target, *arguments = args
-        self.draws.append(Draw(name, tuple(arguments), target.numel()))
+        target, *given = args
+        arguments = (*given, *self.DEFAULTS[len(given) :])  # torch leaves out those that are its defaults
+        self.draws.append(Draw(name, arguments, target.numel()))
         return target.fill_(self.FIRST + len(self.draws) - 1)
 
 
