@@ -19,6 +19,7 @@ class Config:
     * `d_model`: features per token, even (sines and cosines come in pairs) and divisible by `heads`;
     * `layers`: layers of the encoder, and of the decoder; `feed_forward`: hidden features in each;
     * `norm_first`: LayerNorm before each block (pre-LN) instead of after it (post-LN);
+    * `qk_norm`: LayerNorm with a learned scale over the features of each head of queries and keys;
     * `limit`: the task has the numbers 0 … limit − 1; `validation_share`: the share held out, drawn by `split_seed`;
     * `batch_size`: in numbers; `optimizer`: one of `OPTIMIZERS`; `betas`, `eps`, `momentum` and `weight_decay` as in
       ``torch.optim``; `max_norm`: the gradient is scaled to at most this norm (0: it is not).
@@ -37,6 +38,7 @@ class Config:
     heads: int = 4
     layers: int = 2
     norm_first: bool = False
+    qk_norm: bool = False
     dropout: float = 0.0
     limit: int = 1000
     validation_share: float = 0.1
@@ -58,6 +60,10 @@ class Config:
         if self.d_model % self.heads:
             raise ValueError(f"heads={self.heads} must divide d_model={self.d_model}")
         flag("norm_first", self.norm_first)
+        if flag("qk_norm", self.qk_norm) and self.d_model == self.heads:
+            raise ValueError(
+                f"heads={self.heads} must be < d_model={self.d_model} with qk_norm: one feature has no norm"
+            )
         real("dropout", self.dropout, low=0.0, below=1.0)
         real("validation_share", self.validation_share, above=0.0, below=1.0)
         for i, beta in enumerate(self.betas, 1):

@@ -39,6 +39,80 @@ def causal_mask(length: int, device: torch.device | str = "cpu") -> Tensor:
     return torch.ones(length, length, dtype=torch.bool, device=device).triu(1)
 
 
+def added(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """A mask as what is added to the logits: −∞ where a bool mask hides a key, other masks as they are.
+
+    >>> added(torch.tensor([True, False]), torch.float32).tolist()
+    [-inf, 0.0]
+    """
+    if mask is None or mask.dtype != torch.bool:
+        return mask
+    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(mask, -torch.inf)
+
+
+class NormedAttention(nn.MultiheadAttention):
+    """``nn.MultiheadAttention`` with normalised queries and keys, which bounds its logits.
+
+    softmax(LN(q)·LN(k)ᵀ/√c)·v in each head of c features; LN has eps 1e-5, a learned scale that the heads share and
+    starts at 1, and no bias; |logit| ≤ √c·max|scale_q·scale_k|. The parameters of a given module are taken over and
+    no number is drawn: a seed gives the weights that it gives without the norm.
+    The given module must have ``batch_first`` and one width; attention weights are not returned.
+    Source: Dehghani et al. 2023, section 2; Wortsman et al. 2023, section 3.1.1 (arXiv:2309.14322).
+
+    >>> attention = NormedAttention(nn.MultiheadAttention(8, 2, batch_first=True))
+    >>> attention(*[100 * torch.ones(1, 3, 8)] * 3)[0].shape
+    torch.Size([1, 3, 8])
+    """
+
+    def __init__(self, attention: nn.MultiheadAttention) -> None:
+        nn.Module.__init__(self)
+        self.embed_dim, self.num_heads, self.head_dim = attention.embed_dim, attention.num_heads, attention.head_dim
+        self.dropout, self.batch_first, self._qkv_same_embed_dim = attention.dropout, True, True
+        self.in_proj_weight, self.in_proj_bias = attention.in_proj_weight, attention.in_proj_bias
+        self.out_proj = attention.out_proj
+        self.q_norm, self.k_norm = (nn.LayerNorm(self.head_dim, bias=False) for _ in range(2))
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
+        need_weights: bool = False,
+        attn_mask: Tensor | None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Tensor, None]:
+        """Attention of [n, t, d] to [n, s, d], with masks as in ``nn.MultiheadAttention``."""
+        heads = [
+            nn.functional.linear(x, weight, bias).view(*x.shape[:2], self.num_heads, -1).transpose(1, 2)
+            for x, weight, bias in zip(
+                (query, key, value), self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3), strict=True
+            )
+        ]
+        mask, padding = added(attn_mask, query.dtype), added(key_padding_mask, query.dtype)
+        if padding is not None:
+            mask = padding[:, None, None] if mask is None else mask + padding[:, None, None]
+        mixed = nn.functional.scaled_dot_product_attention(
+            self.q_norm(heads[0]), self.k_norm(heads[1]), heads[2], mask, self.dropout if self.training else 0.0
+        )
+        return self.out_proj(mixed.transpose(1, 2).flatten(2)), None
+
+
+def normalise_attention(model: nn.Module) -> None:
+    """Replace every ``nn.MultiheadAttention`` inside a model by one with normalised queries and keys.
+
+    In evaluation ``nn.TransformerEncoderLayer`` hands the weights to one fused function, which would pass by the
+    norms; `activation_relu_or_gelu` of 0 tells it that it cannot.
+    """
+    for module in [*model.modules()]:
+        for name, child in [*module.named_children()]:
+            if isinstance(child, nn.MultiheadAttention):
+                setattr(module, name, NormedAttention(child))
+        if isinstance(module, nn.TransformerEncoderLayer):
+            module.activation_relu_or_gelu = 0
+
+
 class ToyTransformer(nn.Module):
     """Tokens of source [n, s] and target [n, t] → logits [n, t, vocabulary].
 
@@ -64,6 +138,8 @@ class ToyTransformer(nn.Module):
                 batch_first=True,
                 norm_first=config.norm_first,
             )
+        if config.qk_norm:
+            normalise_attention(self.transformer)
         # Nested tensors are a prototype: torch warns, and columns that are padding in the whole batch are dropped.
         self.transformer.encoder.use_nested_tensor = False
         self.output = nn.Linear(config.d_model, len(VOCABULARY))

@@ -123,14 +123,15 @@ class Pass:
         heads, batch, joint = self.config.heads, self.batch, (f"{name}.in_proj_weight", f"{name}.in_proj_bias")
         projected, joint_back = self.model.linear(x, *joint, to_columns=True)
         lanes = to_lanes(projected, batch, heads, 3)
-        query, key, value = lanes
-        attention = Attention(query, key, value, added, hook)
+        query, key, norms_back = self._norms(name, lanes[0], lanes[1])
+        attention = Attention(query, key, lanes[2], added, hook)
         y, out_back = self._out(name, attention)
 
         def back(dy: Tensor) -> Tensor:
             d_lanes = torch.empty_like(lanes)
             d_query, d_key, d_value = d_lanes
             attention.gradients(out_back(dy), d_query, d_key, d_value)
+            norms_back(d_query, d_key)
             return joint_back(from_lanes(d_lanes, batch, heads))
 
         return y, back
@@ -143,16 +144,31 @@ class Pass:
         query = to_lanes(projected, batch, heads, 1)
         projected, pair_back = self.model.linear(self.memory, *joint, rest, to_columns=True)
         pair = to_lanes(projected, batch, heads, 2)
-        attention = Attention(query[0], pair[0], pair[1], added, hook)
+        queries, keys, norms_back = self._norms(name, query[0], pair[0])
+        attention = Attention(queries, keys, pair[1], added, hook)
         y, out_back = self._out(name, attention)
 
         def back(dy: Tensor) -> Tensor:
             d_query, d_pair = torch.empty_like(query), torch.empty_like(pair)
             attention.gradients(out_back(dy), d_query[0], d_pair[0], d_pair[1])
+            norms_back(d_query[0], d_pair[0])
             self.d_memory.add_(pair_back(from_lanes(d_pair, batch, heads)))
             return query_back(from_lanes(d_query, batch, heads))
 
         return y, back
+
+    def _norms(self, name: str, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor, Callable[[Tensor, Tensor], None]]:
+        """Queries and keys after their norms, if there are any; the function changes their gradients in place."""
+        if not self.config.qk_norm:
+            return query, key, lambda d_query, d_key: None
+        queries, query_back = self.model.norm_heads(query, f"{name}.q_norm")
+        keys, key_back = self.model.norm_heads(key, f"{name}.k_norm")
+
+        def back(d_query: Tensor, d_key: Tensor) -> None:
+            d_query.copy_(query_back(d_query))
+            d_key.copy_(key_back(d_key))
+
+        return queries, keys, back
 
     def _out(self, name: str, attention: Attention) -> tuple[Tensor, Back]:
         """The output projection of attention; its backward function returns lanes."""

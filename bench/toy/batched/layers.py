@@ -22,6 +22,17 @@ EVERYTHING = slice(None)
 LARGE = 4096
 
 
+def mean_of_features(x: Tensor, y: Tensor | None = None) -> Tensor:
+    """The mean of x, or of x·y, over the first axis, added up one by one: [C, n, L] → [n, L]."""
+    total = x[0].clone() if y is None else x[0] * y[0]
+    for c in range(1, len(x)):
+        if y is None:
+            total.add_(x[c])
+        else:
+            total.addcmul_(x[c], y[c])
+    return total.div_(len(x))
+
+
 class Model:
     """Weights and the buffers of their gradients, by name, each [K, *shape]."""
 
@@ -82,6 +93,25 @@ class Model:
             scaled = dy * weight
             dx: Tensor = torch.ops.aten.native_layer_norm_backward(scaled, x, shape, mean, scale, None, None, only)[0]
             return dx
+
+        return y, back
+
+    def norm_heads(self, x: Tensor, name: str) -> tuple[Tensor, Back]:
+        """LayerNorm over the features of each head, without a bias: lanes [C, n, K·h·B] → the same shape."""
+        weight = self.weights[f"{name}.weight"].mT[:, None, :, None]  # [C, 1, K, 1]
+        features, apart = len(x), (*x.shape[:2], weight.shape[2], -1)
+        centred = x - mean_of_features(x)
+        scale = mean_of_features(centred, centred).add_(1e-5).rsqrt_()
+        plain = centred.mul_(scale)
+        y = (plain.view(apart) * weight).view(x.shape)
+
+        def back(dy: Tensor) -> Tensor:
+            # Two sums, the second one over a copy: the order of additions is then the same for every K.
+            per_position = (dy * plain).view(apart).sum(3)
+            self.put(f"{name}.weight", EVERYTHING, per_position.permute(2, 0, 1).contiguous().sum(2))
+            scaled = (dy.reshape(apart) * weight).view(features, *x.shape[1:])
+            along = mean_of_features(scaled, plain)
+            return scaled.sub_(mean_of_features(scaled)).sub_(plain * along).mul_(scale)
 
         return y, back
 
