@@ -151,7 +151,7 @@ def same_steps(short: Curves, long: Curves) -> Estimate:
 def _lengths(short: Curves, long: Curves) -> str:
     """Whether the gain of a warmup goes with its share of the run or with its steps."""
     ratio = long.spec.steps // short.spec.steps
-    verdict = ": what counts is the number of steps, rather than the share" if _steps_count(short, long) else ""
+    verdict = ": its number of steps says more than its share" if _steps_count(short, long) else ""
     return (
         f"* Share or steps? In a run {ratio} times as long a warmup of the same share (10%) raises the peak "
         f"{interval(same_share(short, long))} times as much, one of as many steps ({round(0.1 * long.spec.steps)}) "
@@ -160,9 +160,9 @@ def _lengths(short: Curves, long: Curves) -> str:
 
 
 def _steps_count(short: Curves, long: Curves) -> bool:
-    """Whether as many steps do the same within their interval, while the same share does not."""
+    """Whether the same share gains measurably more in a longer run, and further from the same than as many steps."""
     share, steps = same_share(short, long), same_steps(short, long)
-    return share.low > 1 and steps.low <= 1 <= steps.high
+    return share.low > 1 and abs(np.log(steps.value)) < np.log(share.value)
 
 
 def _rows(grids: Sequence[Curves]) -> list[dict[str, object]]:
@@ -197,7 +197,7 @@ def _title(grids: Sequence[Curves]) -> str:
     if _steps_count(short, long):
         factor = same_share(short, long).value
         return (
-            f"A warmup counts by its steps: 10 % of {long.spec.steps} raises the peak {factor:.3g} times as much as of "
+            f"A warmup of 10 % of {long.spec.steps} steps raises the peak {factor:.3g} times as much as one of 10 % of "
             f"{short.spec.steps}"
         )
     gains = [doubling(curves).value - 1 for curves in grids]
