@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.history import asv_files, rounds
 from bench.history.plan import DATES, DEFAULT, ROUNDS
 from bench.history.publish import publish
+from bench.history.rounds import FEWEST
 from bench.history.table import changes, label, tabulate, words
 from bench.releases import environment
 from suite.shared import user_cache
@@ -17,8 +18,6 @@ from suite.shared.console import printable, progress_bar
 from suite.shared.release import canonical, numbers
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "asv-history"
-#: Fewer rounds give no interval.
-FEWEST = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

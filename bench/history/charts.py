@@ -14,7 +14,7 @@ DESKTOP, PHONE = (860, 320), (350, 300)
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """One line of a graph: values by release, with the lowest and highest of their rounds; None where not measured."""
+    """One line of a graph: values by release, with the quartiles of their rounds; None where not measured."""
 
     label: str
     values: tuple[float | None, ...]

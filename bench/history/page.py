@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -50,7 +51,7 @@ def charts(table: HistoryTable, releases: Sequence[str]) -> list[Chart]:
     return drawn
 
 
-_WAYS = (np.nanmedian, np.nanmin, np.nanmax)
+_WAYS = (np.nanmedian, *(functools.partial(np.nanpercentile, q=share) for share in (25, 75)))
 
 
 def _column(values: np.ndarray, how: Any) -> tuple[float | None, ...]:
@@ -131,7 +132,7 @@ def context(
         "rule": f"A change is listed where its whole {100 * CONFIDENCE:.0f} % interval, over paired rounds, is beyond "
         f"{100 * (MARGIN - 1):.0f} % either way.",
         "control": control_words(table, releases[-1]),
-        "method": "Points are medians over the rounds, bars reach from the fastest to the slowest round. In each round "
+        "method": "Points are medians over the rounds, bars hold the middle half of them. In each round "
         "every release is measured once, in turn, in its own environment: one machine, one Python, one NumPy.",
     }
 

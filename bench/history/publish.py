@@ -18,7 +18,7 @@ from . import asv_files
 from .charts import Chart
 from .page import charts, context, render
 from .rounds import QUIET
-from .table import HistoryTable, ReleaseChange, answer, changes, label
+from .table import HistoryTable, ReleaseChange, answer, changes, disturbed, label
 
 #: The transitions that somebody asked about, in the sentences at the top of the page.
 ASKED = (("2.9.1", "2.10.0"),)
@@ -28,9 +28,13 @@ def about(records: Sequence[Mapping[str, Any]], releases: Sequence[str]) -> str:
     """What was measured, where, in one sentence."""
     rounds = 1 + max(int(record["round"]) for record in records)
     machine = asv_files.machine()
+    left_out = len(disturbed(records))
+    rest = (
+        f" {left_out} of {len(records)} measurements, which other programs disturbed, are left out." if left_out else ""
+    )
     return (
         f"{len(releases)} releases of torch, {releases[0]} to {releases[-1]}, on a CPU ({machine['cpu']}, "
-        f"{machine['num_cpu']} cores, one thread), {rounds} interleaved rounds."
+        f"{machine['num_cpu']} cores, one thread), {rounds} interleaved rounds.{rest * bool(left_out)}"
     )
 
 

@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BUDGET = 0.4
 #: A measurement got less than this share of its core: other programs ran, and its times are too long.
 QUIET = 0.9
+#: Rounds that a comparison needs: fewer give no interval.
+FEWEST = 3
 #: Programs that wait for a core, on average over the last minute, above which no measurement starts.
 LOAD = 0.5
 #: One release and round takes about this long on a quiet core; the stability benchmark this much more, once.

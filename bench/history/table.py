@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from bench.toy.measures import Estimate, mean
 
 from .plan import MEASURED, Tracked
+from .rounds import FEWEST, QUIET
 
 #: The level of the intervals: there are some hundred of them.
 CONFIDENCE = 0.99
@@ -50,28 +52,40 @@ class ReleaseChange:
         return self.ratio.low > MARGIN or self.ratio.high < 1 / MARGIN
 
 
+def disturbed(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The records whose times count for nothing: other programs had a part of their core.
+
+    None of a release of which fewer than `FEWEST` undisturbed rounds would remain.
+    """
+    quiet = Counter(record["arm"] for record in records if record["core"] >= QUIET)
+    return [record for record in records if record["core"] < QUIET and quiet[record["arm"]] >= FEWEST]
+
+
 def tabulate(records: Iterable[Mapping[str, Any]], arms: Sequence[str]) -> HistoryTable:
-    """The table of the records of all rounds."""
+    """The table of the records of all rounds, without the times of those that were disturbed."""
     rows = list(records)
     rounds = max(row["round"] for row in rows) + 1
+    without = {id(row) for row in disturbed(rows)}
+    once = {measured.name for measured in MEASURED if measured.once}
     values: dict[Key, np.ndarray] = {}
     for row in rows:
         for name, result in row["values"].items():
             for params, value in zip(result["params"], result["values"], strict=True):
                 cells = values.setdefault((name, tuple(params)), np.full((len(arms), rounds), math.nan))
-                cells[arms.index(row["arm"]), row["round"]] = math.nan if value is None else value
+                if value is not None and (name in once or id(row) not in without):
+                    cells[arms.index(row["arm"]), row["round"]] = value
     return HistoryTable(tuple(arms), values)
 
 
 def change(table: HistoryTable, key: Key, before: str, after: str) -> ReleaseChange | None:
     """The ratio of two arms: the geometric mean over the rounds, paired, with Student's interval of its logarithm.
 
-    None where fewer than three rounds have both.
+    None where fewer than `FEWEST` rounds have both.
     """
     rows = table.values[key]
     logs = np.log(rows[table.arms.index(after)]) - np.log(rows[table.arms.index(before)])
     logs = logs[np.isfinite(logs)]
-    if len(logs) < 3:
+    if len(logs) < FEWEST:
         return None
     return ReleaseChange(key, before, after, Estimate(*(math.exp(x) for x in mean(logs, CONFIDENCE))))
 

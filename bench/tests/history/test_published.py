@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import re
@@ -18,8 +19,11 @@ from bench.history import asv_files, repository
 from bench.history.charts import DESKTOP, PHONE, Chart, Line, svg
 from bench.history.plan import DATES
 from bench.history.publish import publish
+from bench.history.table import ReleaseChange, words
 from bench.tests.history.made_up import RELEASES, MadeUp, measured
+from bench.toy.measures import Estimate
 from suite.shared import user_cache
+from suite.tests.house.tree import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -139,3 +143,14 @@ def test_chromium_shows_it_without_network(width: int, published: Path, tmp_path
     dark = imread(picture)[:, :, :3].min(axis=2) < 0.9
     assert 0.005 < dark.mean() < 0.5
     assert not dark[:, -4:].any()  # nothing reaches the right edge
+
+
+def test_the_readme_says_what_was_measured() -> None:
+    """Its sentence about SequentialLR is that of the committed table; the page is of the same measurement."""
+    results = ROOT / "results" / "asv-history"
+    rows = csv.DictReader((results / "changes.csv").read_text(encoding="utf-8").splitlines())
+    (row,) = [row for row in rows if (row["what"], row["after"]) == ("SchedulerStep sequential, 1, float", "2.10.0")]
+    ratio = Estimate(*(float(row[name]) for name in ("ratio", "low", "high")))
+    said = words(ReleaseChange(("a.B.time_c", ()), row["before"], row["after"], ratio))
+    assert f"takes {said}" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"takes {said}" in (results / "index.html").read_text(encoding="utf-8")

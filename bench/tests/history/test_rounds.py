@@ -11,7 +11,7 @@ import pytest
 from bench.__main__ import main
 from bench.history import inside, rounds
 from bench.history.plan import DATES, DEFAULT, MEASURED
-from bench.history.table import CONFIDENCE, HistoryTable, answer, changes, control
+from bench.history.table import CONFIDENCE, HistoryTable, answer, changes, control, disturbed, tabulate
 from bench.tests.history.made_up import RELEASES, MadeUp, measured
 from suite.shared import user_cache
 
@@ -152,3 +152,23 @@ def test_a_skipped_combination_has_no_value() -> None:
         pytest.skip("device=cuda must be absent")
     axes = [["sequential"], ["small16"], ["cuda"]]
     assert inside.measure("training.WayStep.time_step", axes, 0.01)["values"] == [None]
+
+
+def test_a_disturbed_round_counts_for_nothing() -> None:
+    """A round with half of a core is left out, but for numbers that no load changes; not where too few would remain."""
+    _, records = measured(MadeUp(slower=1.0))
+    names = [arm.label for arm in rounds.arms(RELEASES)]
+    once = next(m.name for m in MEASURED if m.once)
+
+    def with_bad(count: int) -> tuple[HistoryTable, int]:
+        changed = [dict(record) for record in records]
+        for record in changed:
+            if record["arm"] == RELEASES[0] and record["round"] < count:
+                record["core"] = 0.5
+        return tabulate(changed, names), len(disturbed(changed))
+
+    for count, left_out in ((2, 2), (3, 0)):
+        table, found = with_bad(count)
+        assert found == left_out
+        assert int(np.isnan(table.values[STEP][0]).sum()) == left_out
+        assert all(np.isfinite(values[0, 0]) for (name, _), values in table.values.items() if name == once)
