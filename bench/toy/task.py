@@ -162,15 +162,16 @@ def batch_order(numbers: Tensor, batch_size: int, steps: int, seed: int) -> Tens
 
 def batch_orders(numbers: Tensor, batch_size: int, steps: int, seeds: Sequence[int]) -> Tensor:
     """The numbers of every batch of every seed, int64 [seeds, steps, batch_size]: `batch_order` for many seeds."""
-    length = steps_per_epoch(len(numbers), batch_size)
+    amount = len(numbers)  # asked once: it takes half as long as drawing an epoch
+    length = steps_per_epoch(amount, batch_size)
     count = integer("steps", steps) * batch_size
-    drawn = torch.empty(-(-steps // length), len(numbers), dtype=torch.int64)
+    drawn = torch.empty(-(-steps // length), amount, dtype=torch.int64)
     used = drawn[:, : length * batch_size]  # an incomplete last batch is dropped
     orders = torch.empty(len(seeds), count, dtype=torch.int64)
     for order, seed in zip(orders.unbind(), seeds, strict=True):
         generator = _generator("seed", seed)
         for epoch in drawn.unbind():
-            torch.randperm(len(numbers), generator=generator, out=epoch)
+            torch.randperm(amount, generator=generator, out=epoch)
         torch.index_select(numbers, 0, used.reshape(-1)[:count], out=order)
     return orders.view(len(seeds), steps, batch_size)
 
