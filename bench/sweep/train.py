@@ -24,13 +24,20 @@ from .spec import Run, Spec
 
 ROOT = Path(__file__).parents[2]
 #: The source files that a result depends on.
-SOURCES = ("reference/*.py", "bench/toy/*.py", "bench/toy/batched/*.py", "bench/toy/native/*.*", "bench/sweep/train.py")
+SOURCES = (
+    "reference/*.py",
+    "bench/toy/*.py",
+    "bench/toy/batched/*.py",
+    "bench/toy/language/*.py",
+    "bench/toy/native/*.*",
+    "bench/sweep/train.py",
+)
 #: Weights are drawn from torch's global generator, so in a pool of threads only one may draw at a time.
 _DRAWING = threading.Lock()
 
 
 class Result(NamedTuple):
-    """The measurements of one run; losses in nats per token.
+    """The measurements of one run; losses in nats per token above the task's floor, which is 0 for numbers.
 
     * `loss`, `initial_loss`: validation loss after the last step and before the first;
     * `first_failing_step`: the step from which the training loss stays above 1.0 or not finite to the end
@@ -94,11 +101,12 @@ def train_runs(job: Job) -> list[Result]:
     before = batched.evaluate()
     batched.run()
     nothing = [math.nan] * len(runs)
+    above = batched.losses - batched.floor
     columns = (
         batched.evaluate().tolist(),
         before.tolist(),
-        failing_since(batched.losses, FAILED_LOSS),
-        [None if step < 0 else step for step in first_at_or_below(batched.losses, spec.target).tolist()],
+        failing_since(above, FAILED_LOSS),
+        [None if step < 0 else step for step in first_at_or_below(above, spec.target).tolist()],
         *(
             [largest(record) for record in (batched.attention_logits, batched.gradient_norms, batched.update_ratios)]
             if spec.instruments

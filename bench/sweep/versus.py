@@ -86,7 +86,7 @@ def train_paired(
     def shaped(values: torch.Tensor) -> NDArray[Any]:
         return values.reshape(*shape, *values.shape[1:]).numpy()
 
-    reached = shaped(first_at_or_below(runs.losses, measures.STABLE_LOSS))
+    reached = shaped(first_at_or_below(runs.losses - runs.floor, measures.STABLE_LOSS))
     return PairedRuns(
         chosen, shaped(initial), shaped(runs.evaluate()), shaped(runs.losses), shaped(runs.lrs)[:, 0], reached
     )

@@ -22,7 +22,7 @@ from .model import build
 from .optimizers import OptimizerFactory
 from .plain import token_loss
 from .rules import Rule
-from .task import Pairs, Task, batch_order
+from .task import Pairs, prepared
 
 #: float, tensor: fused Adam with an LR of that type; capturable: Adam with capturable=True and a tensor LR;
 #: graph: the same, captured. The last two need a GPU.
@@ -92,9 +92,9 @@ class TensorLoop:
 
     def __init__(self, kind: str, config: Config, rule: Rule, steps: int, device: str) -> None:
         make = optimizer_of(kind, config, device)
-        task = Task.make(config.limit, config.validation_share, config.split_seed)
+        task, orders = prepared(config, [0], steps)
         self.pairs = task.pairs.to(device)
-        self.order = batch_order(task.train, config.batch_size, steps, 0).to(device)
+        self.order = orders[0].to(device)
         self.model = build(config, 0).to(device)
         self.optimizer = make(self.model.parameters(), rule.base_lr)
         self.batch = self.pairs.take(self.order[0])

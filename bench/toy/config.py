@@ -7,6 +7,7 @@ from typing import Any
 
 from reference.check import flag, integer, one_of, real
 
+TASKS = ("numbers", "language")
 OPTIMIZERS = ("adam", "adamw", "lion", "radam", "sgd")
 #: Those that take a weight decay.
 DECAYED = ("adamw", "lion", "sgd")
@@ -20,9 +21,12 @@ class Config:
     * `layers`: layers of the encoder, and of the decoder; `feed_forward`: hidden features in each;
     * `norm_first`: LayerNorm before each block (pre-LN) instead of after it (post-LN);
     * `qk_norm`: LayerNorm with a learned scale over the features of each head of queries and keys;
-    * `limit`: the task has the numbers 0 … limit − 1; `validation_share`: the share held out, drawn by `split_seed`;
-    * `batch_size`: in numbers; `optimizer`: one of `OPTIMIZERS`; `betas`, `eps`, `momentum` and `weight_decay` as in
-      ``torch.optim``; `max_norm`: the gradient is scaled to at most this norm (0: it is not).
+    * `task`: one of `TASKS`, see `task.py`; the language needs the decoder only, of `layers` layers;
+    * `sequence`: the words of a sequence of the language;
+    * `limit`: the task numbers has the numbers 0 … limit − 1; `validation_share`: the share held out;
+      `split_seed`: draws what is held out;
+    * `batch_size`: in numbers or sequences; `optimizer`: one of `OPTIMIZERS`; `betas`, `eps`, `momentum` and
+      `weight_decay` as in ``torch.optim``; `max_norm`: the gradient is scaled to at most this norm (0: it is not).
 
     Raises TypeError or ValueError for values out of range.
 
@@ -40,6 +44,8 @@ class Config:
     norm_first: bool = False
     qk_norm: bool = False
     dropout: float = 0.0
+    task: str = "numbers"
+    sequence: int = 12
     limit: int = 1000
     validation_share: float = 0.1
     split_seed: int = 0
@@ -55,6 +61,8 @@ class Config:
         for name in ("d_model", "feed_forward", "heads", "layers", "limit", "batch_size"):
             integer(name, getattr(self, name), 1)
         integer("split_seed", self.split_seed)
+        integer("sequence", self.sequence, 3)
+        one_of("task", self.task, TASKS)
         if self.d_model % 2:
             raise ValueError(f"d_model={self.d_model} must be even")
         if self.d_model % self.heads:
@@ -76,13 +84,13 @@ class Config:
         if self.weight_decay and self.optimizer not in DECAYED:
             raise ValueError(f"weight_decay={self.weight_decay:g} needs optimizer={' or '.join(DECAYED)}")
         trained = self.limit - round(self.limit * self.validation_share)
-        if self.batch_size > trained:
+        if self.batch_size > trained and self.task == "numbers":
             raise ValueError(f"batch_size={self.batch_size} must be <= {trained}, the numbers to train on")
 
 
-def _small(d_model: int) -> Config:
+def _small(d_model: int, task: str = "numbers") -> Config:
     """The tutorial's depth and number of heads at another width, with the usual hidden width of 4·d_model."""
-    return Config(d_model=d_model, feed_forward=4 * d_model)
+    return Config(d_model=d_model, feed_forward=4 * d_model, task=task)
 
 
 #: `tutorial` is the Noam tutorial's model; where the tutorial is silent, nn.Transformer's defaults (2048, 0.1).
@@ -91,6 +99,9 @@ CONFIGS = {
     "small16": _small(16),
     "small32": _small(32),
     "small64": _small(64),
+    "language16": _small(16, "language"),
+    "language32": _small(32, "language"),
+    "language64": _small(64, "language"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The model: token embedding with positions, ``nn.Transformer``, and a projection to the vocabulary."""
+"""The model: token embedding with positions, ``nn.Transformer`` or its decoder alone, and a projection to tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from reference.check import integer
 
 from .config import Config
-from .task import PAD, VOCABULARY, digits_needed
+from .task import PAD, target_length, vocabulary_size
 
 
 def positions(length: int, d_model: int) -> Tensor:
@@ -113,9 +113,48 @@ def normalise_attention(model: nn.Module) -> None:
             module.activation_relu_or_gelu = 0
 
 
+def encoder_decoder(config: Config) -> nn.Transformer:
+    """``nn.Transformer`` as configured."""
+    model = nn.Transformer(
+        config.d_model,
+        config.heads,
+        config.layers,
+        config.layers,
+        config.feed_forward,
+        config.dropout,
+        batch_first=True,
+        norm_first=config.norm_first,
+    )
+    # Nested tensors are a prototype: torch warns, and columns that are padding in the whole batch are dropped.
+    model.encoder.use_nested_tensor = False
+    return model
+
+
+def decoder_only(config: Config) -> nn.TransformerEncoder:
+    """A decoder without cross-attention, which torch calls an encoder, for a causal mask.
+
+    Its matrices are drawn as ``nn.Transformer`` draws them: layers that are copies of one would start alike.
+    """
+    layer = nn.TransformerEncoderLayer(
+        config.d_model,
+        config.heads,
+        config.feed_forward,
+        config.dropout,
+        batch_first=True,
+        norm_first=config.norm_first,
+    )
+    norm = nn.LayerNorm(config.d_model)
+    model = nn.TransformerEncoder(layer, config.layers, norm, enable_nested_tensor=False)
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            nn.init.xavier_uniform_(parameter)
+    return model
+
+
 class ToyTransformer(nn.Module):
     """Tokens of source [n, s] and target [n, t] → logits [n, t, vocabulary].
 
+    The language needs no source, and the model is then a decoder without cross-attention (`decoder_only`).
     As in the tutorial, embeddings are drawn from N(0, 1) and therefore not scaled by √d_model;
     the paper draws them √d_model times smaller and scales them.
     Positions are added; padded keys and the future are masked.
@@ -125,27 +164,16 @@ class ToyTransformer(nn.Module):
 
     def __init__(self, config: Config, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(len(VOCABULARY), config.d_model)
+        vocabulary, self.alone = vocabulary_size(config), config.task == "language"
+        self.embedding = nn.Embedding(vocabulary, config.d_model)
         with warnings.catch_warnings():  # pre-LN does not support nested tensors; torch warns at each construction
             warnings.filterwarnings("ignore", message="enable_nested_tensor is True")
-            self.transformer = nn.Transformer(
-                config.d_model,
-                config.heads,
-                config.layers,
-                config.layers,
-                config.feed_forward,
-                config.dropout,
-                batch_first=True,
-                norm_first=config.norm_first,
-            )
+            self.transformer = decoder_only(config) if self.alone else encoder_decoder(config)
         if config.qk_norm:
             normalise_attention(self.transformer)
-        # Nested tensors are a prototype: torch warns, and columns that are padding in the whole batch are dropped.
-        self.transformer.encoder.use_nested_tensor = False
-        self.output = nn.Linear(config.d_model, len(VOCABULARY))
+        self.output = nn.Linear(config.d_model, vocabulary)
         self.to(dtype)  # always drawn in float32, so that a seed gives the same model in every dtype
-        length = digits_needed(config.limit) + 1
-        self.register_buffer("positions", positions(length, config.d_model).to(dtype), persistent=False)
+        self.register_buffer("positions", positions(target_length(config), config.d_model).to(dtype), persistent=False)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Embeddings with positions: [n, s] → [n, s, d_model]."""
@@ -154,6 +182,10 @@ class ToyTransformer(nn.Module):
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         """Logits for the token after each target token."""
+        if self.alone:
+            seen = causal_mask(target.shape[1], target.device)
+            alone: Tensor = self.output(self.transformer(self.embed(target), mask=seen, is_causal=False))
+            return alone
         padded = source == PAD
         decoded = self.transformer(
             self.embed(source),

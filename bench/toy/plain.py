@@ -17,7 +17,7 @@ from .config import Config
 from .model import ToyTransformer, build, seeded
 from .optimizers import OptimizerFactory, clip, configured_optimizer
 from .rates import CLOCKS, SchedulerFactory, planned
-from .task import PAD, Pairs, Task, batch_order, steps_per_epoch
+from .task import PAD, Pairs, contexts, prepared, steps_per_epoch
 
 #: Called after each optimizer step with the step's index, the LR it used and the loss before it.
 StepReport = Callable[[int, float, float], None]
@@ -29,7 +29,8 @@ class PlainRun:
 
     * `lrs`: the LR in force when optimizer step t ran, read from the optimizer at that moment;
     * `losses`: the training loss on the batch of step t, before the step; nats per token;
-    * `validation`: validation loss, keyed by the number of optimizer steps taken (0: the untrained model);
+    * `validation`: validation loss above the task's floor (see `evaluate`), keyed by the number of optimizer steps
+      taken (0: the untrained model);
     * `model`: the trained model.
     """
 
@@ -44,12 +45,28 @@ def token_loss(logits: Tensor, target: Tensor) -> Tensor:
     return nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), target.reshape(-1), ignore_index=PAD)
 
 
-def evaluate(model: ToyTransformer, pairs: Pairs) -> float:
-    """The loss of a model on pairs, without dropout; restores the model's mode."""
+def divergence(logits: Tensor, pairs: Pairs, truth: Tensor) -> Tensor:
+    """How far a model is above the floor: the mean of Σ_v p_v·ln(p_v/q_v) over all tokens, q = softmax(logits).
+
+    `truth`: the probabilities p by context, see `Task`; [n, t, v] → scalar, nats per token. Never negative, and 0
+    only at p = q. Source: Kullback & Leibler 1951.
+    """
+    shares = truth.to(logits)[contexts(pairs.target_in)]
+    each = nn.functional.kl_div(logits.log_softmax(2), shares, reduction="none")
+    return each.sum(2).mean()
+
+
+def evaluate(model: ToyTransformer, pairs: Pairs, truth: Tensor | None = None) -> float:
+    """The loss of a model on pairs above the task's floor, without dropout; restores the model's mode.
+
+    Without known probabilities the floor is 0: the mean cross-entropy with the labels. With `truth` it is the mean
+    cross-entropy with all possible labels, less its least value: `divergence`.
+    """
     was_training = model.training
     model.eval()
     with torch.no_grad():
-        loss = float(token_loss(model(pairs.source, pairs.target_in), pairs.target_out))
+        logits = model(pairs.source, pairs.target_in)
+        loss = float(token_loss(logits, pairs.target_out) if truth is None else divergence(logits, pairs, truth))
     model.train(was_training)
     return loss
 
@@ -106,14 +123,16 @@ class PlainLoop:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
+        if clock == "epoch" and config.task != "numbers":
+            raise ValueError(f"clock=epoch needs task=numbers: {config.task} has no epochs")
         self.config = config
-        self.task = Task.make(config.limit, config.validation_share, config.split_seed)
-        self.order = batch_order(self.task.train, config.batch_size, steps, seed)
+        self.task, orders = prepared(config, [seed], steps)
+        self.order = orders[0]
         self.device = device
         self.held = self.task.pairs.take(self.task.validation).to(device)
         self.model = build(config, seed, dtype).to(device)
         self.optimizer = (optimizer or configured_optimizer(config))(self.model.parameters(), base_lr)
-        epoch = steps_per_epoch(len(self.task.train), config.batch_size)
+        epoch = steps_per_epoch(len(self.task.train), config.batch_size) if config.task == "numbers" else 1
         self.driver = Driver(self.optimizer, rule, steps, base_lr, clock, epoch)
         self.used = self.driver.used
 
@@ -132,7 +151,7 @@ class PlainLoop:
 
     def evaluate(self) -> float:
         """The current validation loss."""
-        return evaluate(self.model, self.held)
+        return evaluate(self.model, self.held, self.task.truth)
 
 
 def train(

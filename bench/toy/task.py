@@ -1,6 +1,7 @@
-"""The task: translate a number in digits into words (123 → "one two three").
+"""The tasks: translate a number in digits into words (123 → "one two three"), or continue a synthetic language.
 
-Numbers are encoded once, as two token tables with one row per number; a batch is a selection of rows.
+What a run reads is encoded once, as two token tables with one row per number or sequence; a batch is a selection of
+rows. The language (see `language/markov.py`) never repeats a sequence; its losses are compared with its entropy.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from torch import Tensor
 
 from reference.check import integer, real
 
+from .config import Config
+from .language.markov import WORD_COUNT, language
+
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SPECIAL = ("<pad>", "<sos>", "<eos>")
 #: Source and target share one vocabulary, as the model has one embedding: 3 special tokens, 10 words, 10 digits.
@@ -20,12 +24,15 @@ VOCABULARY = (*SPECIAL, *WORDS, *"0123456789")
 PAD, SOS, EOS = range(3)
 FIRST_WORD = len(SPECIAL)
 FIRST_DIGIT = FIRST_WORD + len(WORDS)
+#: Sequences of the language that are held out; at each of their words the loss has no noise of sampling.
+HELD_SEQUENCES = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
     """Token tables, int64: `source` [n, digits] and `target` [n, digits + 2], padded on the right.
 
+    In the language `source` has no columns, `target` is <sos> and the words; its tables are uint8 until `take`.
     A target row is <sos>, the words, <eos>: the decoder reads all columns but the last
     and must predict all but the first.
     """
@@ -45,13 +52,13 @@ class Pairs:
 
     def take(self, rows: Tensor) -> Pairs:
         """The rows of a batch; `rows` of any shape s gives tables [*s, digits] and [*s, digits + 2]."""
-        return Pairs(self.source[rows], self.target[rows])
+        return Pairs(self.source[rows].long(), self.target[rows].long())
 
     def with_empty(self) -> Pairs:
         """The tables with one more row: a dummy pair that is safe to read and never scored."""
         source = torch.full_like(self.source[:1], PAD)
         target = torch.full_like(self.target[:1], PAD)
-        source[:, 0] = FIRST_DIGIT  # softmax over padding alone would be NaN
+        source[:, :1] = FIRST_DIGIT  # softmax over padding alone would be NaN
         target[:, 0] = SOS
         return Pairs(torch.cat([self.source, source]), torch.cat([self.target, target]))
 
@@ -127,17 +134,73 @@ def split(limit: int, validation_share: float, seed: int) -> tuple[Tensor, Tenso
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """All numbers below a limit as tokens (row n is number n), and their split into training and validation."""
+    """The rows of a task as tokens, and which of them are for training and for validation.
+
+    For numbers, row n is number n. `truth`: the probabilities of the next token where they are known, float64
+    [tokens, tokens], a row for each context (see `contexts`); `floor`: the least expected loss, in nats per token.
+    """
 
     pairs: Pairs
     train: Tensor
     validation: Tensor
+    truth: Tensor | None = None
+    floor: float = 0.0
 
     @classmethod
     def make(cls, limit: int, validation_share: float, split_seed: int) -> Task:
         """The task with the numbers 0 … limit − 1; raises what `split` raises."""
         train, validation = split(limit, validation_share, split_seed)
         return cls(encode(torch.arange(limit), digits_needed(limit)), train, validation)
+
+
+def vocabulary_size(config: Config) -> int:
+    """The number of tokens of a configuration's task.
+
+    >>> vocabulary_size(Config(16, 64)), vocabulary_size(Config(16, 64, task="language"))
+    (23, 32)
+    """
+    return len(VOCABULARY) if config.task == "numbers" else FIRST_WORD + WORD_COUNT
+
+
+def target_length(config: Config) -> int:
+    """The most tokens that a model of this configuration reads and predicts.
+
+    >>> target_length(Config(16, 64)), target_length(Config(16, 64, task="language"))
+    (4, 12)
+    """
+    return digits_needed(config.limit) + 1 if config.task == "numbers" else config.sequence
+
+
+def contexts(target_in: Tensor, axis: int = -1) -> Tensor:
+    """What the next word of the language depends on, for each token read: the token before it, at first <sos>.
+
+    >>> contexts(torch.tensor([[SOS, 7, 8, 9]])).tolist() == [[SOS, SOS, 7, 8]]
+    True
+    """
+    length = target_in.shape[axis]
+    return torch.cat([target_in.narrow(axis, 0, 1), target_in.narrow(axis, 0, length - 1)], axis)
+
+
+def prepared(config: Config, seeds: Sequence[int], steps: int) -> tuple[Task, Tensor]:
+    """The task of a configuration, and the rows of every batch of every seed, int64 [seeds, steps, batch_size].
+
+    ValueError for a negative seed, or fewer numbers than a batch.
+    """
+    if config.task == "numbers":
+        task = Task.make(config.limit, config.validation_share, config.split_seed)
+        return task, batch_orders(task.train, config.batch_size, steps, seeds)
+    source, count = language(), integer("steps", steps) * config.batch_size
+    # Seeds below 0 are those of sequences that no run is trained on.
+    drawn = [source.draw(HELD_SEQUENCES, config.sequence, -1 - config.split_seed)]
+    drawn += [source.draw(count, config.sequence, integer("seed", seed)) for seed in seeds]
+    words = torch.cat(drawn).add_(FIRST_WORD)
+    target = torch.nn.functional.pad(words, (1, 0), value=SOS)
+    train = torch.arange(HELD_SEQUENCES, len(target))
+    truth = torch.zeros(vocabulary_size(config), vocabulary_size(config), dtype=torch.float64)
+    truth[SOS, FIRST_WORD:] = torch.from_numpy(source.shares)
+    truth[FIRST_WORD:, FIRST_WORD:] = torch.from_numpy(source.transitions)
+    task = Task(Pairs(target[:, :0], target), train, torch.arange(HELD_SEQUENCES), truth, source.floor(config.sequence))
+    return task, train.view(len(seeds), steps, config.batch_size)
 
 
 def steps_per_epoch(numbers: int, batch_size: int) -> int:

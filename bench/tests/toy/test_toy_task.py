@@ -108,7 +108,10 @@ def test_longer_run_starts_as_a_shorter_one() -> None:
         (lambda: named("small16", dropout=1.0), "dropout=1.0 must be < 1"),
         (lambda: named("small16", betas=(0.9, 1.0)), "beta2=1.0 must be < 1"),
         (lambda: named("small16", limit=20), "batch_size=32 must be <= 18, the numbers to train on"),
-        (lambda: named("big"), "config='big' must be one of tutorial, small16, small32, small64"),
+        (
+            lambda: named("big"),
+            "config='big' must be one of tutorial, small16, small32, small64, language16, language32, language64",
+        ),
     ],
 )
 def test_bad_arguments_are_named(call, message: str) -> None:  # type: ignore[no-untyped-def]

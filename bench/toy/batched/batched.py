@@ -16,7 +16,7 @@ from bench.toy.config import Config
 from bench.toy.model import build
 from bench.toy.native.native import Native
 from bench.toy.rates import checked
-from bench.toy.task import Pairs, Task, batch_orders
+from bench.toy.task import Pairs, prepared
 from reference.check import integer, one_of
 
 from .adam import RowAdam
@@ -78,6 +78,7 @@ class Batched:
     with `instruments` (NaN without): `attention_logits`, the largest |attention logit| in the forward pass
     of the step (see `Peaks`), `gradient_norms`, ‖∇‖₂ of the whole gradient, and `update_ratios`,
     ‖θ_{t+1} − θ_t‖ / ‖θ_t‖ over all parameters.
+    `floor`: the least expected training loss, nats per token; 0 unless the task knows better;
     `alive`: int64, the replicas still running; row i of `parameters` [alive, P] belongs to ``alive[i]``.
     Raises TypeError or ValueError for arguments of the wrong shape or out of range, and for a model with dropout.
 
@@ -126,13 +127,12 @@ class Batched:
         self.records = StepRecords(self.rates)
         self.resident: Resident | None = None
 
-        task = Task.make(config.limit, config.validation_share, config.split_seed)
-        self.pairs = task.pairs.with_empty().to(self.device)
-        self.validation = _filled(task.validation, config.limit).to(self.device)
         distinct = list(dict.fromkeys(seeds))
-        steps = rates.shape[1]
-        orders = batch_orders(task.train, config.batch_size, steps, distinct)
-        self.orders = _filled(orders, config.limit).to(self.device)
+        task, orders = prepared(config, distinct, rates.shape[1])
+        empty, self.floor = len(task.pairs.target), task.floor
+        self.pairs = task.pairs.with_empty().to(self.device)
+        self.validation = _filled(task.validation, empty).to(self.device)
+        self.orders = _filled(orders, empty).to(self.device)
         place = {seed: i for i, seed in enumerate(distinct)}
         self.order_of = torch.tensor([place[seed] for seed in seeds], device=self.device)
 
@@ -144,6 +144,7 @@ class Batched:
             RowAdam(self.parameters, config.betas, config.eps) if rule is None else rule(self.parameters, config)
         )
         self.positions = model.positions.to(self.device)
+        self.truth = None if task.truth is None else task.truth.to(self.positions)
         self.instruments = instruments
         self.workers = Workers(threads)
         self.compiled: Compiled | None = None
@@ -252,13 +253,17 @@ class Batched:
             self.advance()
 
     def evaluate(self) -> Tensor:
-        """Validation loss of every replica alive: [alive], on the CPU, float64."""
+        """Validation loss of every replica alive above the task's floor: [alive], on the CPU, float64.
+
+        See `bench.toy.plain.evaluate`.
+        """
         losses = self.parameters.new_empty(len(self.alive))
 
         def job(group: slice) -> None:
             batch = self.pairs.take(self.validation.expand(group.stop - group.start, -1))
             model = Model(self.layout.views(self.parameters[group]), {})
-            losses[group] = Pass(self.config, self.positions, model, batch, trained=False).losses
+            current = Pass(self.config, self.positions, model, batch, trained=False)
+            losses[group] = current.losses if self.truth is None else current.divergence(self.truth)
 
         self._each(job)
         return losses.double().cpu()

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench.toy.config import Config
-from bench.toy.task import PAD, Pairs
+from bench.toy.task import PAD, Pairs, contexts
 
 from .attention import Attention, LogitHook, blocked, from_lanes, to_lanes
 from .layers import EVERYTHING, Back, Model
@@ -52,16 +52,34 @@ class Pass:
         if peaks is not None:
             keys, queries = peaks.source, peaks.target
             hooks = [peaks.between(keys, keys), peaks.between(queries, queries), peaks.between(queries, keys)]
-        source_hook, target_hook, cross_hook = hooks
-        source_mask = blocked(source, 1, config.heads, causal=False, dtype=positions.dtype)
-        target_mask = blocked(target, target.shape[1], config.heads, causal=True, dtype=positions.dtype)
+        self.target = target
+        if config.task == "language":
+            self.tokens: tuple[Tensor, ...] = (target,)
+            x = self._decoder_alone(hooks[1])
+        else:
+            self.tokens = (source, target)
+            x = self._encoder_decoder(*hooks)
+        logits = self._note(*model.linear(x, "output.weight", "output.bias"))
 
+        self.labels = labels.reshape(len(labels), -1)
+        self.scored = self.labels != PAD
+        self.log_shares = F.log_softmax(logits, 2)
+        of_labels = self.log_shares.gather(2, self.labels[:, :, None])[:, :, 0].masked_fill(~self.scored, 0)
+        self.losses = -of_labels.sum(1) / self.scored.sum(1)
+
+    def _encoder_decoder(
+        self, source_hook: LogitHook | None, target_hook: LogitHook | None, cross_hook: LogitHook | None
+    ) -> Tensor:
+        """The decoder's output from source and target: [K, N, d]."""
+        config, (source, target) = self.config, self.tokens
+        source_mask = blocked(source, 1, config.heads, causal=False, dtype=self.positions.dtype)
+        target_mask = blocked(target, target.shape[1], config.heads, causal=True, dtype=self.positions.dtype)
         x = self._embed(source)
         for i in range(config.layers):
             name = f"transformer.encoder.layers.{i}"
             x = self._block(x, f"{name}.norm1", partial(self._self, f"{name}.self_attn", source_mask, source_hook))
             x = self._block(x, f"{name}.norm2", partial(self._hidden, name))
-        self.memory = self._note(*model.norm(x, "transformer.encoder.norm"))
+        self.memory = self._note(*self.model.norm(x, "transformer.encoder.norm"))
         self.d_memory = torch.zeros_like(self.memory)
         self.encoded = len(self.tape)
 
@@ -71,27 +89,38 @@ class Pass:
             x = self._block(x, f"{name}.norm1", partial(self._self, f"{name}.self_attn", target_mask, target_hook))
             x = self._block(x, f"{name}.norm2", partial(self._cross, f"{name}.multihead_attn", source_mask, cross_hook))
             x = self._block(x, f"{name}.norm3", partial(self._hidden, name))
-        x = self._note(*model.norm(x, "transformer.decoder.norm"))
-        logits = self._note(*model.linear(x, "output.weight", "output.bias"))
+        return self._note(*self.model.norm(x, "transformer.decoder.norm"))
 
-        self.tokens = (source, target)
-        self.labels = labels.reshape(len(labels), -1)
-        self.scored = self.labels != PAD
-        self.log_shares = F.log_softmax(logits, 2)
-        of_labels = self.log_shares.gather(2, self.labels[:, :, None])[:, :, 0].masked_fill(~self.scored, 0)
-        self.losses = -of_labels.sum(1) / self.scored.sum(1)
+    def _decoder_alone(self, hook: LogitHook | None) -> Tensor:
+        """The output of a decoder without cross-attention: [K, N, d]."""
+        heads, length = self.config.heads, self.target.shape[1]
+        mask = blocked(self.target, length, heads, causal=True, dtype=self.positions.dtype)
+        x = self._embed(self.target)
+        for i in range(self.config.layers):
+            name = f"transformer.layers.{i}"
+            x = self._block(x, f"{name}.norm1", partial(self._self, f"{name}.self_attn", mask, hook))
+            x = self._block(x, f"{name}.norm2", partial(self._hidden, name))
+        return self._note(*self.model.norm(x, "transformer.norm"))
+
+    def divergence(self, truth: Tensor) -> Tensor:
+        """The loss of each replica above the floor, see `bench.toy.plain.divergence`: [K], nats."""
+        shares = truth[contexts(self.target, 1).reshape(self.labels.shape)]
+        each = F.kl_div(self.log_shares, shares, reduction="none").sum(2).masked_fill(~self.scored, 0)
+        return each.sum(1) / self.scored.sum(1)
 
     def backward(self) -> None:
         """Write the gradients of the losses into the model."""
         dx = self.log_shares.exp_()
         dx.scatter_add_(2, self.labels[:, :, None], dx.new_full((1, 1, 1), -1).expand(*self.labels.shape, 1))
         dx.mul_((self.scored.to(dx.dtype) / self.scored.sum(1, keepdim=True))[:, :, None])
-        while len(self.tape) > self.encoded:
-            dx = self.tape.pop()(dx)  # also frees what the layer saved
-        d_target, dx = dx, self.d_memory
+        parts = []
+        if len(self.tokens) > 1:
+            while len(self.tape) > self.encoded:
+                dx = self.tape.pop()(dx)  # also frees what the layer saved
+            parts, dx = [dx], self.d_memory
         while self.tape:
             dx = self.tape.pop()(dx)
-        self._embed_back((dx, d_target))
+        self._embed_back([dx, *parts])
 
     def _note(self, x: Tensor, back: Back) -> Tensor:
         """Record the backward function and return the output unchanged."""
@@ -188,8 +217,8 @@ class Pass:
         embedded = F.embedding(self._rows(tokens), table.reshape(-1, table.shape[2]))
         return embedded.add_(self.positions[: tokens.shape[1], None]).view(len(table), -1, table.shape[2])
 
-    def _embed_back(self, gradients: tuple[Tensor, Tensor]) -> None:
-        """Write the gradient of the embedding, given those of its outputs for source and target."""
+    def _embed_back(self, gradients: list[Tensor]) -> None:
+        """Write the gradient of the embedding, given those of its outputs for each of `tokens`."""
         table = self.model.weights["embedding.weight"]
         rows = torch.cat([self._rows(tokens).flatten(1) for tokens in self.tokens], 1)
         count = table.shape[0] * table.shape[1]

@@ -37,6 +37,7 @@ ORDER = (
     ("suite.libraries.published",),
     ("suite.commands",),
     ("suite",),
+    ("bench.toy.language",),
     ("bench.toy", "bench.releases", "bench.diagnose.core", "bench.diagnose.examples.public.schedules"),
     ("bench.toy.native",),
     ("bench.toy.batched", "bench.diagnose.counted", "bench.diagnose.log", "bench.diagnose.hypotheses"),
