@@ -14,11 +14,12 @@ from rich.console import Console
 
 from bench.toy.config import Config
 from bench.toy.plain import PlainRun, train
+from bench.toy.task import floor_note
 from suite.shared.console import plain_table
 from suite.shared.files import write_whole
 from suite.shared.plots import BLUE, GREY, ORANGE, house_style, save
 
-from .inputs import Chosen
+from .inputs import Chosen, config_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,6 +89,8 @@ def print_run(console: Console, run: PlainRun, args: argparse.Namespace, choice:
     peak = max(range(len(run.lrs)), key=run.lrs.__getitem__)
     first, final = run.validation[0], run.validation[len(run.lrs)]
     console.print(f"validation loss {first:.4g} before the first step, {final:.4g} after the last")
+    if note := floor_note(config_of(args)):
+        console.print(note)
     console.print(f"highest LR {run.lrs[peak]:.6g} at step {peak}, first {run.lrs[0]:.6g}, last {run.lrs[-1]:.6g}")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from bench.toy.measures import EDGE_LOSS, FAILED_LOSS
+from bench.toy.task import floor_note
 from suite.shared.console import plain_table
 
 from .spec import Setting, Spec
@@ -84,6 +85,7 @@ def print_tables(console: Console, summary: DataFrame, spec: Spec) -> None:
                 for row in shown:
                     table.add_row(*[row[name] for name in heads])
                 console.print(table)
+    note = floor_note(spec.config)
     console.print(
         f"{spec.name}, {spec.steps} steps, {len(spec.lrs)} LRs {spec.lrs[0]:g} … {spec.lrs[-1]:g}, "
         f"{len(spec.seeds)} seeds; ±: 95 % interval over seeds; (): 95 % interval over runs.\n"
@@ -92,7 +94,7 @@ def print_tables(console: Console, summary: DataFrame, spec: Spec) -> None:
         f"edge: the LR at which the validation loss crosses {EDGE_LOSS:g}, interpolated; *: outside these LRs for a "
         "seed.\n"
         "peak ×: how many times as high the edge is as without warmup, paired by seed.\n"
-        f"failed: loss not finite, or > {FAILED_LOSS:g} at an LR above the best one."
+        f"failed: loss not finite, or > {FAILED_LOSS:g} at an LR above the best one." + (f"\n{note}." if note else "")
     )
 
 

@@ -20,11 +20,12 @@ from bench.toy.batched.records import first_at_or_below
 from bench.toy.config import Config
 from bench.toy.machine import cores, machine
 from bench.toy.rates import grid
+from bench.toy.task import floor_note
 from suite.shared.console import plain_table, progress_bar
 from suite.shared.files import write_whole
 from suite.shared.plots import GREY, house_style, save
 
-from .inputs import Chosen
+from .inputs import Chosen, config_of
 from .pictures import COLORS, DASHES
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ def print_comparison(console: Console, paired: PairedRuns, args: argparse.Namesp
         f"{about(args)}; ±: 95 % interval over seeds\n"
         f"learned: validation loss < {measures.STABLE_LOSS:g}; steps: median over seeds, – if any seed never gets there"
     )
+    if note := floor_note(config_of(args)):
+        console.print(note + "; the steps to loss 0.1 are to 0.1 above it")
 
 
 def draw(paired: PairedRuns, args: argparse.Namespace) -> None:

@@ -171,6 +171,18 @@ def target_length(config: Config) -> int:
     return digits_needed(config.limit) + 1 if config.task == "numbers" else config.sequence
 
 
+def floor_note(config: Config) -> str:
+    """What a reader of losses must know about the task's floor; empty if the floor is 0.
+
+    >>> floor_note(Config(16, 64, task="language"))
+    'validation losses are above the floor of 1.68 nats per token, which training losses include'
+    """
+    if config.task == "numbers":
+        return ""
+    floor = language().floor(config.sequence)
+    return f"validation losses are above the floor of {floor:.2f} nats per token, which training losses include"
+
+
 def contexts(target_in: Tensor, axis: int = -1) -> Tensor:
     """What the next word of the language depends on, for each token read: the token before it, at first <sos>.
 

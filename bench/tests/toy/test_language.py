@@ -11,7 +11,7 @@ import torch
 
 from bench.toy.batched.batched import Batched
 from bench.toy.config import named
-from bench.toy.language.markov import LAG, MIXED, POWER, WORD_COUNT, Source, language, neighbours
+from bench.toy.language.markov import LAG, MIXED, POWER, WORD_COUNT, MarkovChain, language, neighbours
 from bench.toy.plain import divergence
 from bench.toy.task import FIRST_WORD, HELD_SEQUENCES, SOS, contexts, prepared, target_length
 
@@ -162,8 +162,8 @@ def test_numbers_have_a_floor_of_zero() -> None:
         (lambda: neighbours(9, 2), "words=9 must be a prime"),
         (lambda: neighbours(29, 3), "power=3 must divide words - 1 = 28 into an even number"),
         (lambda: neighbours(29, 4), "power=4 must divide words - 1 = 28 into an even number"),
-        (lambda: Source.make(mixed=0.0), "mixed=0.0 must be > 0"),
-        (lambda: Source.make(mixed=1.5), "mixed=1.5 must be <= 1"),
+        (lambda: MarkovChain.make(mixed=0.0), "mixed=0.0 must be > 0"),
+        (lambda: MarkovChain.make(mixed=1.5), "mixed=1.5 must be <= 1"),
         (lambda: language().floor(1), "length=1 must be >= 2"),
         (lambda: named("language16", sequence=2), "sequence=2 must be >= 3"),
         (lambda: named("small16", task="poems"), "task='poems' must be one of numbers, language"),

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import reference as ref
+from bench.__main__ import main
 from bench.tests.toy_models import one_thread
 from bench.toy.batched.batched import Batched
 from bench.toy.batched.forward import Pass
@@ -151,6 +152,18 @@ def test_tensor_loop_trains_the_language() -> None:
     loop = TensorLoop("tensor", config, by_way("sequential", config, 2, 4), 4, "cpu")
     plain = train(config, ref.parse("linear0+hold"), steps=1, seed=0, base_lr=0.0)
     assert loop.step() == pytest.approx(plain.losses[0], rel=1e-6)  # float32, the same weights
+
+
+def test_commands_say_what_their_losses_are_above(capsys: pytest.CaptureFixture[str]) -> None:
+    """`train` and `compare` take the language by its name, and name the floor; for numbers there is none."""
+    note = f"validation losses are above the floor of {language().floor(12):.2f} nats per token"
+    for command in (
+        ["train", "--schedule", "linear0+hold"],
+        ["compare", "linear0+hold", "linear2+hold", "--seeds", "1"],
+    ):
+        for config in ("language16", "small16"):
+            main([*command, "--config", config, "--steps", "3"])
+            assert (note in " ".join(capsys.readouterr().out.split())) is (config == "language16")
 
 
 def test_a_language_has_no_epochs() -> None:

@@ -51,7 +51,7 @@ def neighbours(words: int, power: int) -> Rates:
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class MarkovChain:
     """A reversible Markov chain: `shares` π [V], and `transitions` P [V, V], P_ij from word i to word j.
 
     A neighbour j of i is proposed in proportion to π_j and accepted as Metropolis and Hastings do, else i stays:
@@ -64,10 +64,11 @@ class Source:
     transitions: Rates
 
     @classmethod
-    def make(cls, words: int = WORD_COUNT, power: int = POWER, mixed: float = MIXED) -> Source:
+    def make(cls, words: int = WORD_COUNT, power: int = POWER, mixed: float = MIXED) -> MarkovChain:
         """The chain of V words; `mixed`: ε, above 0 and at most 1. Raises ValueError for values out of range.
 
-        >>> float(abs(Source.make().shares @ Source.make().transitions - Source.make().shares).max()) < 1e-15
+        >>> chain = MarkovChain.make()
+        >>> float(abs(chain.shares @ chain.transitions - chain.shares).max()) < 1e-15
         True
         """
         share, edges = real("mixed", mixed, above=0.0), neighbours(words, power)
@@ -97,8 +98,8 @@ class Source:
 
         The first two words follow π, the others P from the word two places before. ValueError unless n >= 2.
 
-        >>> source = Source.make()
-        >>> source.floor(2) == source.entropy
+        >>> chain = MarkovChain.make()
+        >>> chain.floor(2) == chain.entropy
         True
         """
         free = integer("length", length, LAG)
@@ -123,6 +124,6 @@ class Source:
 
 
 @functools.cache
-def language() -> Source:
+def language() -> MarkovChain:
     """The language of the toy trainers: 29 words with 4 neighbours each."""
-    return Source.make()
+    return MarkovChain.make()
