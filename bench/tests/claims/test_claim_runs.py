@@ -55,6 +55,7 @@ def test_a_missing_run_is_named() -> None:
         (gzip.compress(b""), "but lacks part"),
         (gzip.compress(b"part,commit,measured_on\npublished,a\n"), "its rows are not equally long"),
     ],
+    ids=["no-gzip", "cut", "other-table", "no-runs", "empty", "uneven"],
 )
 def test_other_files_are_refused(data: bytes, message: str, tmp_path: Path) -> None:
     """Not gzip, cut off, another table, no published runs, nothing at all: one line each, the file first."""
