@@ -10,6 +10,8 @@ arithmetic of attention, 0.17 in LayerNorm, 0.16 in Adam, 0.1 in copies. The pro
 shapes at 90 while their matrices stay in the cache: a group of replicas does not fit, and smaller groups cost more
 Python than they save. With all but the products gone the step would take 2.4 ms, just what 3.3 times the plain loop
 asks for; with 512 hidden features at d=128, 8.6 of 11.9 ms. The pass in C takes 2.1 and 8.8 ms for the whole step.
+With the tutorial's 2048 hidden features the step takes 29 ms, its products alone 23 and the step in C 24, which is 1.5
+times the plain loop's rate: its products, too, are most of the time, and the core's peak of 117 GFLOP/s allows 2.2.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@
 typedef float vec __attribute__((vector_size(4 * W), aligned(4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(4 * W)));
 typedef int32_t iloose __attribute__((vector_size(4 * W), aligned(4), may_alias));
+#define SOME 256 /* products added to a tile before the next one: more rows of B would leave the cache */
 #define V(p) (*(vec *)(p))
 #define CV(p) (*(const vec *)(p))
 #define CI(p) (*(const iloose *)(p))
@@ -54,10 +55,14 @@ static void product(long ms, long ns, long ks, const float *a, long am, long ak,
     for (long n = 0, v; n < ns; n += v * W) {
         long left = (ns - n) / W;
         v = left == 4 || left == 2 ? 2 : left > 2 ? 3 : 1;
-        for (long m = 0, rows; m < ms; m += rows) {
-            rows = ms - m >= R ? R : 1;
-            tiles[rows == R][v - 1](ks, a + m * am, am, ak, b + n, ns, c + m * ns + n, bias ? bias + m : 0,
-                                    onto ? onto + m * ns + n : 0, relu);
+        for (long k = 0; k < ks; k += SOME) {
+            const long some = ks - k < SOME ? ks - k : SOME;
+            for (long m = 0, rows; m < ms; m += rows) {
+                rows = ms - m >= R ? R : 1;
+                tiles[rows == R][v - 1](some, a + m * am + k * ak, am, ak, b + k * ns + n, ns, c + m * ns + n,
+                                        bias && !k ? bias + m : 0, k ? c + m * ns + n : onto ? onto + m * ns + n : 0,
+                                        relu && k + some == ks);
+            }
         }
     }
 }
