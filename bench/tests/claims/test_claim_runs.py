@@ -10,11 +10,13 @@ import pytest
 
 from bench.claims import warmup_length
 from bench.claims.core import runs as runs_module
-from bench.claims.core.grid import from_table
+from bench.claims.core.grid import from_table, trained
 from bench.claims.core.publish import Claim, Headline, figure
 from bench.claims.core.replication import section, verdicts
 from bench.claims.core.runs import commit, read_runs, seeds_of, source_of, write_runs
+from bench.sweep.spec import Spec
 from bench.tests.claims.invented import SEEDS, results, runs_of
+from bench.tests.sweeps import TINY
 from bench.toy.measures import Estimate
 
 pandas = pytest.importorskip("pandas")
@@ -120,3 +122,18 @@ def test_numbers_of_another_claim() -> None:
     """Two lists of other numbers cannot be compared."""
     with pytest.raises(ValueError, match="must be those of the published one"):
         verdicts([headline(1, 1, 1)], [])
+
+
+@pytest.mark.slow
+def test_runs_are_trained_and_kept(tmp_path: Path) -> None:
+    """A tiny grid is really trained; its table has every run, and the second time nothing is trained again."""
+    spec = Spec(TINY, "tiny", 3, (0, 1), (0.01, 0.1), (7, 8), match=("steps",))
+    table = trained([spec], tmp_path)
+    assert set(table["config"]) == {"tiny"}
+    assert set(table["steps"]) == {3}
+    curves = from_table(spec, table)
+    assert list(curves.results) == spec.runs()
+    assert all(3.5 > result.initial_loss > 0 for result in curves.results.values())
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert trained([spec], tmp_path)["loss"].tolist() == table["loss"].tolist()
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == files
