@@ -51,7 +51,7 @@ static Layer layer(Pass *p, long at) {
     return (Layer){p->row + o[0], p->row + o[1], p->gradient + o[0], p->gradient + o[1]};
 }
 
-/* The gradients of y = W.x + b: of W, of b, and of x, added to `onto`, if `dx` is wanted; rows [from, from + o) of W. */
+/* The gradients of y = W.x + b by rows [from, from + o) of W: of W, of b and, if wanted, of x, added to `onto`. */
 static void affine_back(Pass *p, Layer y, long from, long o, long i, long n, const float *x, const float *dy, float *dx,
                         const float *onto) {
     for (long r = 0; r < o; r++) {

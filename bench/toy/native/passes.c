@@ -22,7 +22,8 @@ static float *forward(Pass *p, Block *b, float *x) {
         b->query = take(p, d * n), b->key = take(p, 2 * d * s), b->mixed = take(p, d * n);
         b->shares = take(p, net->heads * b->n * s);
         product(d, n, d, b->first.w, d, 1, b->in, b->query, b->first.b, 0, 0);
-        product(2 * d, s, d, b->first.w + d * d, d, 1, b->kind == SELF ? b->in : p->memory, b->key, b->first.b + d, 0, 0);
+        const float *keys = b->kind == SELF ? b->in : p->memory;
+        product(2 * d, s, d, b->first.w + d * d, d, 1, keys, b->key, b->first.b + d, 0, 0);
         attention(p, b, 0, 0, 0);
         product(d, n, d, b->second.w, d, 1, b->mixed, y, b->second.b, x, 0);
     }
@@ -43,7 +44,8 @@ static void backward(Pass *p, Block *b, float *dy) {
     if (b->kind == HIDDEN) {
         float *inner = take(p, net->ff * n);
         affine_back(p, b->second, 0, d, net->ff, n, b->mixed, dy, inner, 0);
-        for (long i = 0; i < net->ff * n; i += W) V(inner + i) = where(CV(b->mixed + i) <= 0.0f, (vec){0}, CV(inner + i));
+        for (long i = 0; i < net->ff * n; i += W)
+            V(inner + i) = where(CV(b->mixed + i) <= 0.0f, (vec){0}, CV(inner + i));
         affine_back(p, b->first, 0, net->ff, d, n, b->in, inner, dx, onto);
     } else {
         float *d_mixed = take(p, d * n), *d_query = take(p, d * n), *d_key = take(p, 2 * d * s);
