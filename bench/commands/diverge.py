@@ -16,7 +16,7 @@ from bench.sweep.inputs import check_files
 from bench.sweep.options import batched_config
 from bench.sweep.progress import progress
 from bench.sweep.spec import NORMS
-from bench.toy.config import CONFIGS
+from bench.toy.config import CONFIGS, named
 from bench.toy.rates import planned
 from reference import parse
 from reference.check import integer, real
@@ -99,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
         for verdict in verdicts:
             print_verdict(console, verdict)
         console.print(definitions())
+        if named(args.config).task != "numbers":
+            console.print("all losses are above the entropy of the task, the least that is possible")
     with checked_input():
         if args.plot is not None:
             from bench.diverge.verdict_report import write_picture

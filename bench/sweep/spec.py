@@ -105,6 +105,8 @@ class Spec:
         flag("compiled", self.compiled)
         one_of("dtype", self.dtype, DTYPES)
         if flag("native", self.native):
+            if self.config.task != "numbers":
+                raise ValueError(f"task={self.config.task} must be numbers with native=True")
             for name, needed in (("dtype", "float32"), ("device", "cpu"), ("compiled", False)):
                 if getattr(self, name) != needed:
                     raise ValueError(f"{name}={getattr(self, name)} must be {needed} with native=True")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,6 +46,16 @@ def test_records_are_those_of_the_batched_trainer() -> None:
         assert together.final[k] == batched.evaluate().item()
         for name in PER_STEP:
             np.testing.assert_array_equal(getattr(together, name)[k], getattr(batched, name)[0].numpy())
+
+
+def test_losses_are_above_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training losses of the language are recorded without its entropy, as validation losses are."""
+    monkeypatch.setitem(CONFIGS, "odd", dataclasses.replace(ODD, task="language"))
+    plan = PLANS[0]
+    batched = Batched(named("odd"), grid([parse(plan.schedule)], [plan.base_lr], plan.steps), [plan.seed])
+    batched.run()
+    assert batched.floor > 1
+    np.testing.assert_array_equal(train([plan]).losses, batched.losses.numpy() - batched.floor)
 
 
 def test_finished_runs_are_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,6 +166,16 @@ def test_commands_say_what_their_losses_are_above(capsys: pytest.CaptureFixture[
             assert (note in " ".join(capsys.readouterr().out.split())) is (config == "language16")
 
 
+def test_diverge_measures_losses_above_the_floor(capsys: pytest.CaptureFixture[str]) -> None:
+    """`diverge` takes the language by its name and says what its losses are above; the pass in C is refused at once."""
+    command = ["diverge", "--schedule", "linear0+hold", "--base-lr", "0.01", "--steps", "3", "--seeds", "1"]
+    for config in ("language16", "small16"):
+        main([*command, "--no-advice", "--config", config])
+        assert ("above the entropy of the task" in capsys.readouterr().out) is (config == "language16")
+    assert main(["sweep", "--native", "--config", "language16"]) == 2
+    assert "task=language must be numbers with native=True" in capsys.readouterr().err
+
+
 def test_a_language_has_no_epochs() -> None:
     """A clock of epochs is refused."""
     with pytest.raises(ValueError, match=r"^clock=epoch needs task=numbers: language has no epochs$"):

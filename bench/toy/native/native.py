@@ -96,6 +96,8 @@ class Native:
     ) -> None:
         if config.feed_forward % LANES:
             raise ValueError(f"feed_forward={config.feed_forward} must be a multiple of {LANES} with native=True")
+        if config.task != "numbers":
+            raise ValueError(f"task={config.task} must be numbers with native=True")
         if config.qk_norm:
             raise ValueError("qk_norm=True must be False with native=True")
         if positions.dtype != torch.float32:
