@@ -143,6 +143,7 @@ def test_training_goes_as_with_torch() -> None:
     [
         (ODD, {}, "feed_forward=11 must be a multiple of 16 with native=True"),
         (dataclasses.replace(SHORT, task="language"), {}, "task=language must be numbers with native=True"),
+        (named("language16"), {}, "task=language must be numbers with native=True"),
         (dataclasses.replace(SHORT, qk_norm=True), {}, "qk_norm=True must be False with native=True"),
         (SHORT, {"dtype": torch.float64}, "dtype=torch.float64 must be torch.float32 with native=True"),
         (SHORT, {"device": "meta"}, "device=meta must be cpu with native=True"),

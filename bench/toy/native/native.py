@@ -27,6 +27,8 @@ SOURCE = Path(__file__).with_name("passes.c")
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-std=gnu11", "-shared", "-fPIC")
 #: The number of features of every layer must be a multiple of this: the longest vector.
 LANES = 16
+#: The only values of a configuration's fields that the pass knows.
+KNOWN = {"task": "numbers", "qk_norm": False}
 
 long, pointer = ctypes.c_long, ctypes.c_void_p
 
@@ -98,8 +100,9 @@ class Native:
             raise ValueError(f"feed_forward={config.feed_forward} must be a multiple of {LANES} with native=True")
         if config.task != "numbers":
             raise ValueError(f"task={config.task} must be numbers with native=True")
-        if config.qk_norm:
-            raise ValueError("qk_norm=True must be False with native=True")
+        for name, needed in KNOWN.items():
+            if getattr(config, name) != needed:
+                raise ValueError(f"{name}={getattr(config, name)} must be {needed} with native=True")
         if positions.dtype != torch.float32:
             raise ValueError(f"dtype={positions.dtype} must be torch.float32 with native=True")
         if positions.device.type != "cpu":
