@@ -31,6 +31,13 @@ EXACT = 1e-12
 #: Adam makes a step of up to lr·u/eps of it, 1e-8·lr, which moves the logits and not the losses; the LRs are up to 0.1.
 LOGITS = 1e-9 * STEPS
 PRE = named("small16", norm_first=True)
+CONFIGS = {
+    "post": named("small16"),
+    "pre": PRE,
+    "odd": ODD,
+    "qk": named("small16", norm_first=True, qk_norm=True),
+    "language": named("language16"),
+}
 
 
 def runs_of(config: Config, replicas: list[int], **options: Any) -> Batched:
@@ -61,7 +68,7 @@ def no_waiting() -> Iterator[Callable[[str], None]]:
     torch.cuda.set_sync_debug_mode("default")
 
 
-@pytest.mark.parametrize("config", [named("small16"), PRE, ODD], ids=["post", "pre", "odd"])
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 @pytest.mark.parametrize("instruments", [False, True])
 def test_graph_is_the_step(config: Config, instruments: bool) -> None:
     """Replaying the graph trains as its operations do one by one, and as the groups on a CPU do."""
@@ -83,10 +90,11 @@ def test_every_optimizer_is_captured(optimizer: str) -> None:
         close(graph, finished(config, list(range(5)), dtype=torch.float64, **options))
 
 
+@pytest.mark.parametrize("name", ["qk", "language"])
 @pytest.mark.parametrize("execution", ["graph", "resident"])
-def test_step_waits_for_nothing(execution: str, no_waiting: Callable[[str], None]) -> None:
+def test_step_waits_for_nothing(execution: str, name: str, no_waiting: Callable[[str], None]) -> None:
     """After the first step, which captures, steps do not wait for the GPU; reading the losses does."""
-    runs = runs_of(PRE, list(range(7)), execution=execution, instruments=True)
+    runs = runs_of(CONFIGS[name], list(range(7)), execution=execution, instruments=True)
     runs.run(1)
     no_waiting("error")
     runs.run(STEPS - 1)
