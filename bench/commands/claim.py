@@ -40,16 +40,25 @@ CLAIMS = {
     "cost": "what does each way to apply a schedule cost in throughput?",
     "advice": "is 5-10% warmup enough, and how do a longer warmup and a lower peak LR compare?",
 }
+#: The same for the replications of papers, modules of bench/claims/replications; a `PAPER` with `runs_from` is
+#: computed from the published runs of that claim.
+PAPERS = {
+    "kalra": "does a warmup buy a higher peak LR and little else (Kalra & Barkeshli 2024)?",
+    "xiong": "does pre-LN make the warmup unnecessary (Xiong et al. 2020)?",
+}
 RESULTS = Path(__file__).parents[2] / "results" / "claims"
 SEEDS = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `claim`."""
-    names = "\n".join(f"  {name:14} {question}" for name, question in CLAIMS.items())
+    names, papers = (
+        "\n".join(f"  {name:14} {question}" for name, question in each.items()) for each in (CLAIMS, PAPERS)
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = f"claims:\n{names}"
-    parser.add_argument("names", nargs="+", choices=[*CLAIMS, "all"], metavar="NAME", help="a claim below, or all")
+    parser.epilog = f"claims (all):\n{names}\n\nstatements of papers, tested:\n{papers}"
+    choices = [*CLAIMS, *PAPERS, "all"]
+    parser.add_argument("names", nargs="+", choices=choices, metavar="NAME", help="a name below, or all claims")
     parser.add_argument("--seeds", type=int, metavar="N", help=f"run each setting with N seeds (default: {SEEDS})")
     parser.add_argument(
         "--first-seed",
@@ -90,6 +99,12 @@ def _before(name: str, args: argparse.Namespace, seeds: int) -> DataFrame | None
     """The runs that exist already and are needed: those of FILE, or the published ones of a replication."""
     if args.source is not None:
         return read_runs(args.source, _module(name).COLUMNS)
+    if owner := _owner(name):
+        given = [f"{word}={value}" for word, value in (("seeds", args.seeds), ("first-seed", args.first_seed)) if value is not None]
+        if given:
+            raise InputError(f"{given[0]} must be used with {owner}, from whose runs {name} is computed")
+        folder = args.out if runs_file(owner, args.out).exists() else RESULTS
+        return read_runs(runs_file(owner, folder), _module(name).COLUMNS)
     path = next((path for folder in (args.out, RESULTS) if (path := runs_file(name, folder)).exists()), None)
     if args.first_seed is None:
         return None if path is None else read_runs(path)
@@ -105,14 +120,19 @@ def _before(name: str, args: argparse.Namespace, seeds: int) -> DataFrame | None
 
 
 def _module(name: str) -> Any:
-    return importlib.import_module(f"..claims.{name}", __package__)
+    return importlib.import_module(f"..claims.{'replications.' if name in PAPERS else ''}{name}", __package__)
+
+
+def _owner(name: str) -> str:
+    """The claim whose runs are read for this one; empty if it trains its own."""
+    return str(_module(name).PAPER.runs_from) if name in PAPERS else ""
 
 
 def _publish(name: str, args: argparse.Namespace, seeds: int, before: DataFrame | None) -> int:
     import pandas
 
     module, runs = _module(name), before
-    if args.source is None:
+    if args.source is None and not _owner(name):
         first = args.first_seed or 0
         new, kept = (PUBLISHED, REPLICATION) if args.first_seed is None else (REPLICATION, PUBLISHED)
         trained = stamped(module.train(range(first, first + seeds), args.out / "shards"), new)

@@ -64,7 +64,8 @@ class Claim:
     * `command`: the command that reproduces it, if not `claim`;
     * `headlines`: the numbers that are compared with those of a replication;
     * `source`: the code and the machine that measured it, if not this one now;
-    * `again`: the command that recomputes it from its runs, if not `claim`.
+    * `again`: the command that recomputes it from its runs, if not `claim`;
+    * `runs_from`: the claim whose runs it is computed from, if it trains none.
     """
 
     name: str
@@ -79,6 +80,11 @@ class Claim:
     headlines: Sequence[Headline] = ()
     source: str = ""
     again: str = ""
+    runs_from: str = ""
+
+    def runs_command(self, options: str) -> str:
+        """The command that trains its runs."""
+        return f"python -m bench claim {self.runs_from or self.name} {options}"
 
 
 def figure(height: float, title: str, caption: str) -> Figure:
@@ -132,8 +138,9 @@ def tidy(table: DataFrame) -> DataFrame:
 def text(claim: Claim, more: Sequence[str] = ()) -> str:
     """The Markdown page of a claim; `more`: lines after its table."""
     how = [f"* **{head}**: {words}" for head, words in claim.how.items()]
-    command = claim.command or f"python -m bench claim {claim.name} --seeds {claim.seeds}"
-    again = claim.again or f"python -m bench claim {claim.name} --from results/claims/{claim.name}.runs.csv.gz"
+    command = claim.command or claim.runs_command(f"--seeds {claim.seeds}")
+    runs = f"results/claims/{claim.runs_from or claim.name}.runs.csv.gz"
+    again = claim.again or f"python -m bench claim {claim.name} --from {runs}"
     return "\n".join(
         [
             f"# {claim.question}",

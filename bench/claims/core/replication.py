@@ -72,7 +72,7 @@ def section(published: Claim, fresh: Claim, both: Claim, seeds: Sequence[int]) -
         "no effect on the same side, or neither does, and that the two agree: they differ by no more than the "
         "interval of their difference, as 19 of 20 pairs of measurements of the same number do."
     )
-    command = f"`python -m bench claim {fresh.name} --seeds {fresh.seeds} --first-seed {seeds[0]}`"
+    command = f"`{fresh.runs_command(f'--seeds {fresh.seeds} --first-seed {seeds[0]}')}`"
     return [
         first,
         "",

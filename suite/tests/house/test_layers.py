@@ -50,7 +50,8 @@ ORDER = (
     ("bench.history",),
     ("bench.diverge", "bench.pytest_plugin", "bench.stability", "bench.cuda"),
     ("bench.claims.core",),
-    ("bench.claims",),
+    ("bench.claims", "bench.claims.replications.core"),
+    ("bench.claims.replications",),
     ("bench.commands",),
     ("bench.speed", "bench"),
 )

@@ -1,0 +1,1 @@
+"""What every replication of a paper shares: arms, predictions, verdicts and the page."""
