@@ -45,6 +45,12 @@ CLAIMS = {
 PAPERS = {
     "kalra": "does a warmup buy a higher peak LR and little else (Kalra & Barkeshli 2024)?",
     "xiong": "does pre-LN make the warmup unnecessary (Xiong et al. 2020)?",
+    "kosson": "does a warmup buy more with larger batches, less with more momentum (Kosson et al. 2024)?",
+    "ma": "does an untuned linear warmup do what RAdam does (Ma & Yarats 2021)?",
+    "gilmer": "does clipping the gradient replace a warmup with SGD (Gilmer et al. 2021)?",
+    "wortsman": "does qk-norm take away most of the LR sensitivity (Wortsman et al. 2023)?",
+    "liu": "does a warmup buy less with a lower β2, and little with Lion (after Liu et al. 2020)?",
+    "yang": "does the highest LR fall with the width (Yang et al. 2021)?",
 }
 RESULTS = Path(__file__).parents[2] / "results" / "claims"
 SEEDS = 10
@@ -100,7 +106,11 @@ def _before(name: str, args: argparse.Namespace, seeds: int) -> DataFrame | None
     if args.source is not None:
         return read_runs(args.source, _module(name).COLUMNS)
     if owner := _owner(name):
-        given = [f"{word}={value}" for word, value in (("seeds", args.seeds), ("first-seed", args.first_seed)) if value is not None]
+        given = [
+            f"{word}={value}"
+            for word, value in (("seeds", args.seeds), ("first-seed", args.first_seed))
+            if value is not None
+        ]
         if given:
             raise InputError(f"{given[0]} must be used with {owner}, from whose runs {name} is computed")
         folder = args.out if runs_file(owner, args.out).exists() else RESULTS

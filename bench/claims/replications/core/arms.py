@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ class Arm:
     name: str
     warmups: tuple[int, ...]
     lrs: tuple[float, ...]
-    changes: Mapping[str, Any] = MappingProxyType({})
+    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     config: str = "small16"
     norm: str = "post"
     steps: int = 200

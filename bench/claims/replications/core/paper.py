@@ -23,12 +23,12 @@ from .arms import SPEED, Arm, measured, unusable
 from .prediction import (
     NOT_REPLICATED,
     NOT_TESTABLE,
+    OCTAVES,
     REPLICATED,
-    SENSITIVITY,
     UNDECIDED,
     Prediction,
+    counted,
     judge,
-    together,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ COLORS = {REPLICATED: GREEN, NOT_REPLICATED: ORANGE, UNDECIDED: BLUE, NOT_TESTAB
 VERDICTS = (
     "replicated if the whole interval is within the predicted bounds, not replicated if it is wholly outside, else "
     f"undecided; not testable here if more than {UNUSABLE:.0%} of the edges of a term lie outside its grid, or as many "
-    "seeds learn at no LR. A paper is replicated if all its predictions are, and not replicated if any is not"
+    "seeds learn at no LR"
 )
 
 
@@ -96,13 +96,13 @@ class Paper:
         seeds = seeds_of(runs)
         grids = {arm.name: from_table(arm.spec(seeds), runs) for arm in self.arms}
         findings = [_Finding.of(each, grids, simultaneous(len(self.predictions))) for each in self.predictions]
-        verdict = together([finding.verdict for finding in findings])
+        verdict = counted([finding.verdict for finding in findings])
         return Claim(
             self.name,
             len(seeds),
             self.question,
             [
-                f"**{verdict.capitalize()}**: {self.cite} ([{self.where}]({self.link})). {self.statement}",
+                f"{self.cite} ([{self.where}]({self.link})): {self.statement} **{verdict}.**",
                 "",
                 *(finding.line() for finding in findings),
                 *(_edges(name, curves) for name, curves in grids.items()),
@@ -118,12 +118,13 @@ class Paper:
                 "Edge": EDGE_MEANS,
                 "LR sensitivity": SENSITIVITY_MEANS,
                 "Intervals": "Student's t over seeds, which are the same in all arms; those of the predictions cover "
-                f"together with 95% (Bonferroni: {simultaneous(len(self.predictions)):.4g} each)",
+                f"together with 95% (Bonferroni: {simultaneous(len(self.predictions)):.4g} each), those beside fresh "
+                "seeds each by itself with 95%. There the word replicated is about our numbers, above about the paper",
             },
             pandas.DataFrame([finding.row() for finding in findings]),
             lambda: self._picture(findings, verdict),
             "Each prediction with its interval and the predicted bounds",
-            headlines=[Headline(finding.prediction.words, finding.estimate, 0.0) for finding in findings],
+            headlines=[Headline(finding.prediction.words, finding.alone, 0.0) for finding in findings],
             source=source_of(runs),
             runs_from=self.runs_from,
         )
@@ -160,7 +161,9 @@ class Paper:
             bars = [[value - low], [high - value]]
             axes.errorbar([value], [0], xerr=bars, color=COLORS[finding.verdict], marker="o", capsize=3)
             axes.set_yticks([])
-            axes.set_title(f"{finding.prediction.words}, {finding.unit()}: {finding.verdict}", loc="left", fontsize=9)
+            axes.set_title(
+                f"{finding.prediction.words}, {finding.prediction.unit}: {finding.verdict}", loc="left", fontsize=9
+            )
         return made
 
 
@@ -170,23 +173,25 @@ class _Finding:
 
     prediction: Prediction
     estimate: Estimate
+    alone: Estimate
     verdict: str
 
     @classmethod
     def of(cls, prediction: Prediction, grids: dict[str, Curves], confidence: float) -> _Finding:
-        estimate = mean(contrast(prediction, grids), confidence)
+        values = contrast(prediction, grids)
+        estimate = mean(values, confidence)
         lost = max(unusable(grids[term.arm], term.warmup, prediction.measure) for term in prediction.terms)
-        return cls(prediction, estimate, NOT_TESTABLE if lost > UNUSABLE else judge(prediction, estimate))
+        verdict = NOT_TESTABLE if lost > UNUSABLE else judge(prediction, estimate)
+        return cls(prediction, estimate, mean(values), verdict)
 
     def prediction_ends(self) -> tuple[float, float]:
         return self.prediction.low, self.prediction.high
 
-    def unit(self) -> str:
-        return "nats" if self.prediction.measure == SENSITIVITY else "octaves"
-
     def line(self) -> str:
+        unit = self.prediction.unit
+        ratio = f" (a factor of {2**self.estimate.value:.3g})" if unit == OCTAVES else ""
         return (
-            f"* **{self.prediction.words}**: {interval(self.estimate)} {self.unit()}; predicted "
+            f"* **{self.prediction.words}**: {interval(self.estimate)} {unit}{ratio}; predicted "
             f"{self.prediction.bounds()}, falsified by {self.prediction.falsified()}: **{self.verdict}**."
         )
 
@@ -194,7 +199,7 @@ class _Finding:
         low, high = self.prediction.size
         return {
             "prediction": self.prediction.words,
-            "unit": self.unit(),
+            "unit": self.prediction.unit,
             "measured": self.estimate,
             "predicted": self.prediction.bounds(),
             "expected size": f"{low:.2g}" if low == high else f"{low:.2g} to {high:.2g}",

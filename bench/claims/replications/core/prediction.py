@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from bench.toy.measures import Estimate
 
-#: Verdicts on a prediction, and on a paper.
+#: Verdicts on a prediction.
 REPLICATED, NOT_REPLICATED, UNDECIDED, NOT_TESTABLE = (
     "replicated",
     "not replicated",
@@ -19,6 +19,7 @@ REPLICATED, NOT_REPLICATED, UNDECIDED, NOT_TESTABLE = (
 #: What a prediction is about, per arm, warmup and seed: log2 of the interpolated edge, log2 of the lowest loss over
 #: the LRs, and the LR sensitivity in nats.
 EDGE, BEST, SENSITIVITY = "log2 edge", "log2 best loss", "LR sensitivity"
+OCTAVES, NATS = "octaves", "nats"
 #: The smallest effect that counts where a paper predicts a sign, in octaves: a factor of 1.15 on the peak LR.
 #: The same for every paper.
 SMALLEST = 0.2
@@ -41,7 +42,7 @@ class Prediction:
     * `words`: what the contrast is; `terms`: it is the sum of weight × measure over these, for each seed;
     * `low`, `high`: the prediction is right if the contrast is between them (±inf: one-sided);
     * `size`: how large the paper, or what is known of it, lets one expect the contrast to be;
-    * `measure`: `EDGE`, `BEST` or `SENSITIVITY`.
+    * `measure`: `EDGE`, `BEST` or `SENSITIVITY`; `unit`: of the contrast; in `OCTAVES` 1 is a factor of 2.
     """
 
     words: str
@@ -50,6 +51,7 @@ class Prediction:
     high: float
     size: tuple[float, float]
     measure: str = EDGE
+    unit: str = OCTAVES
 
     def bounds(self) -> str:
         """The bounds as text.
@@ -92,16 +94,14 @@ def judge(prediction: Prediction, interval: Estimate) -> str:
     return NOT_REPLICATED if interval.high < prediction.low or interval.low > prediction.high else UNDECIDED
 
 
-def together(verdicts: Sequence[str]) -> str:
-    """The verdict on a paper: replicated if all its predictions are, not replicated if any is not.
+def counted(verdicts: Sequence[str]) -> str:
+    """How many predictions have each verdict, as text.
 
-    A prediction that is not testable leaves the paper undecided, unless none is testable or one is not replicated.
-
-    >>> together(["replicated", "undecided"]), together(["replicated", "not replicated"]), together(["replicated"])
-    ('undecided', 'not replicated', 'replicated')
+    >>> counted(["replicated", "undecided", "replicated"]), counted(["not replicated"])
+    ('2 of 3 predictions are replicated, 1 is undecided', '1 of 1 predictions is not replicated')
     """
-    if not verdicts:
-        raise ValueError("verdicts=[] must have the verdict of at least one prediction")
-    if NOT_REPLICATED in verdicts:
-        return NOT_REPLICATED
-    return verdicts[0] if len(set(verdicts)) == 1 else UNDECIDED
+    numbers = [(word, verdicts.count(word)) for word in (REPLICATED, NOT_REPLICATED, UNDECIDED, NOT_TESTABLE)]
+    parts = [f"{number} {'is' if number == 1 else 'are'} {word}" for word, number in numbers if number]
+    first, *others = parts
+    number, _, words = first.partition(" ")
+    return ", ".join([f"{number} of {len(verdicts)} predictions {words}", *others])
