@@ -12,7 +12,7 @@ from bench.__main__ import main
 from bench.claims import warmup_kind, warmup_length
 from bench.claims.core.publish import frame_as_markdown, tidy
 from bench.claims.core.runs import PUBLISHED, REPLICATION, part_of, read_runs, runs_file, seeds_of, write_runs
-from bench.commands.claim import CLAIMS
+from bench.commands.claim import CLAIMS, PAPERS
 from bench.tests.claims.invented import SEEDS, runs_of
 from bench.toy.measures import Estimate
 
@@ -128,7 +128,7 @@ def test_estimates_become_columns() -> None:
     assert frame_as_markdown(table).splitlines()[2:] == ["| 0.5 [0.25, 0.75] | 1 |", "| - | 2 |"]
 
 
-@pytest.mark.parametrize("name", CLAIMS)
+@pytest.mark.parametrize("name", [*CLAIMS, *(f"replications.{name}" for name in PAPERS)])
 def test_every_name_is_a_module(name: str) -> None:
     """Each name that the command accepts is a module that trains runs and makes a claim of them."""
     module = importlib.import_module(f"bench.claims.{name}")
