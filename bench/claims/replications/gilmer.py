@@ -7,7 +7,7 @@ import math
 from bench.claims.core.grid import COLUMNS as COLUMNS
 from bench.sweep.options import rates
 
-from .core.arms import Arm
+from .core.arms import PaperArm
 from .core.paper import Paper
 from .core.prediction import SAME, SMALLEST, Prediction, Term, factor
 
@@ -25,7 +25,7 @@ PAPER = Paper(
     statement="Training with momentum is unstable where the curvature is too high for the LR; a warmup lets training "
     "move to flatter regions first, and clipping the gradient gets through the same instability without one.",
     arms=tuple(
-        Arm(name, (0, FIFTH), LRS, {"optimizer": "sgd", "momentum": 0.9, **clip}, steps=STEPS)
+        PaperArm(name, (0, FIFTH), LRS, {"optimizer": "sgd", "momentum": 0.9, **clip}, steps=STEPS)
         for name, clip in ((PLAIN, {}), (CLIPPED, {"max_norm": 1.0}))
     ),
     predictions=(

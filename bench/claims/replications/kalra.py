@@ -8,14 +8,14 @@ from bench.claims import warmup_length
 from bench.claims.core.grid import COLUMNS as COLUMNS
 from bench.claims.warmup_length import FIFTH, NORMS
 
-from .core.arms import Arm
+from .core.arms import PaperArm
 from .core.paper import Paper
 from .core.prediction import BEST, SMALLEST, Prediction, Term, factor
 
 #: The lowest loss counts as unchanged within 10 %.
 UNCHANGED = math.log2(1.1)
 ARMS = tuple(
-    Arm(words, warmup_length.WARMUPS, warmup_length.LRS[norm], norm=norm) for norm, (words, _) in NORMS.items()
+    PaperArm(words, warmup_length.WARMUPS, warmup_length.LRS[norm], norm=norm) for norm, (words, _) in NORMS.items()
 )
 
 PAPER = Paper(

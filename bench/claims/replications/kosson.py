@@ -7,7 +7,7 @@ import math
 from bench.claims.core.grid import COLUMNS as COLUMNS
 from bench.sweep.options import rates
 
-from .core.arms import Arm
+from .core.arms import PaperArm
 from .core.paper import Paper
 from .core.prediction import SMALLEST, Prediction, factor
 
@@ -27,8 +27,8 @@ PAPER = Paper(
     "of a fixed size move the network's outputs too far, the more the larger the batch. A higher momentum with its "
     "bias correction averages this out and makes a warmup less necessary.",
     arms=(
-        *(Arm(f"batch {size}", (0, FIFTH), BATCH_LRS, {"batch_size": size}) for size in BATCHES),
-        *(Arm(f"β1 {beta:g}", (0, FIFTH), MOMENTUM_LRS, {"betas": (beta, 0.999)}) for beta in (0.9, 0.98)),
+        *(PaperArm(f"batch {size}", (0, FIFTH), BATCH_LRS, {"batch_size": size}) for size in BATCHES),
+        *(PaperArm(f"β1 {beta:g}", (0, FIFTH), MOMENTUM_LRS, {"betas": (beta, 0.999)}) for beta in (0.9, 0.98)),
     ),
     predictions=(
         Prediction(

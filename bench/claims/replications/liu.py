@@ -7,7 +7,7 @@ import math
 from bench.claims.core.grid import COLUMNS as COLUMNS
 from bench.sweep.options import rates
 
-from .core.arms import Arm
+from .core.arms import PaperArm
 from .core.paper import Paper
 from .core.prediction import SAME, SMALLEST, Prediction, factor
 
@@ -25,9 +25,9 @@ PAPER = Paper(
     "large; a warmup keeps steps small until it has settled. A lower β2 settles sooner, and Lion has no second "
     "moment, so that both should need a warmup less.",
     arms=(
-        Arm(LONG, (0, FIFTH), LRS, {"betas": (0.9, 0.999)}),
-        Arm(SHORT, (0, FIFTH), LRS, {"betas": (0.9, 0.95)}),
-        Arm(LION, (0, FIFTH), LION_LRS, {"optimizer": "lion", "betas": (0.9, 0.99)}),
+        PaperArm(LONG, (0, FIFTH), LRS, {"betas": (0.9, 0.999)}),
+        PaperArm(SHORT, (0, FIFTH), LRS, {"betas": (0.9, 0.95)}),
+        PaperArm(LION, (0, FIFTH), LION_LRS, {"optimizer": "lion", "betas": (0.9, 0.99)}),
     ),
     predictions=(
         Prediction(

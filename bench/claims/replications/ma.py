@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.claims.core.grid import COLUMNS as COLUMNS
 from bench.sweep.options import rates
 
-from .core.arms import Arm
+from .core.arms import PaperArm
 from .core.paper import Paper
 from .core.prediction import NATS, SAME, SENSITIVITY, Prediction, Term
 
@@ -24,8 +24,8 @@ PAPER = Paper(
     statement="RAdam behaves like Adam with a fixed warmup; a linear warmup over 2/(1−β2) steps, without tuning, does "
     "as well.",
     arms=(
-        *(Arm(f"Adam, β2 {beta:g}", (0, length), LRS, {"betas": (0.9, beta)}) for beta, length in LENGTHS.items()),
-        *(Arm(f"RAdam, β2 {beta:g}", (0,), LRS, {"optimizer": "radam", "betas": (0.9, beta)}) for beta in LENGTHS),
+        *(PaperArm(f"Adam, β2 {beta:g}", (0, length), LRS, {"betas": (0.9, beta)}) for beta, length in LENGTHS.items()),
+        *(PaperArm(f"RAdam, β2 {beta:g}", (0,), LRS, {"optimizer": "radam", "betas": (0.9, beta)}) for beta in LENGTHS),
     ),
     predictions=(
         *(

@@ -7,7 +7,7 @@ import math
 from bench.claims.core.grid import COLUMNS as COLUMNS
 from bench.sweep.options import rates
 
-from .core.arms import Arm
+from .core.arms import PaperArm
 from .core.paper import Paper
 from .core.prediction import NATS, SENSITIVITY, SMALLEST, Prediction, Term, factor
 
@@ -23,7 +23,9 @@ PAPER = Paper(
     question="Does qk-norm take away most of the LR sensitivity, with and without a warmup, as Wortsman et al. say?",
     statement="At high LRs attention logits grow until training fails; a LayerNorm on queries and keys prevents that, "
     "so that the loss depends on the LR much less. With it, a longer warmup lowers the LR sensitivity further.",
-    arms=tuple(Arm(name, (0, FIFTH), LRS, {"qk_norm": True} if name == NORMED else {}) for name in (PLAIN, NORMED)),
+    arms=tuple(
+        PaperArm(name, (0, FIFTH), LRS, {"qk_norm": True} if name == NORMED else {}) for name in (PLAIN, NORMED)
+    ),
     predictions=(
         *(
             Prediction(

@@ -7,7 +7,7 @@ import math
 from bench.claims.core.grid import COLUMNS as COLUMNS
 from bench.sweep.options import rates
 
-from .core.arms import Arm
+from .core.arms import PaperArm
 from .core.paper import Paper
 from .core.prediction import SMALLEST, Prediction, Term
 
@@ -25,7 +25,7 @@ PAPER = Paper(
     question="Does the highest LR fall with the width, with and without a warmup, as Yang et al. say?",
     statement="In the standard parametrization the best LR of Adam is lower in a wider network, because the outputs "
     "of hidden layers change by width × LR in one step; an LR that suits one width does not suit another.",
-    arms=tuple(Arm(f"width {width}", (0, FIFTH), lrs, config=f"small{width}") for width, lrs in LRS.items()),
+    arms=tuple(PaperArm(f"width {width}", (0, FIFTH), lrs, config=f"small{width}") for width, lrs in LRS.items()),
     predictions=tuple(
         Prediction(
             f"exponent of the edge over the width, 16 to 64, {words}",

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from bench.__main__ import main
-from bench.claims.core.grid import as_table
-from bench.claims.core.publish import Claim, text
-from bench.claims.core.runs import PUBLISHED, REPLICATION, stamped, write_runs
-from bench.claims.replications.core.arms import Arm
+from bench.claims.core.publish import text
+from bench.claims.core.runs import REPLICATION, write_runs
+from bench.claims.replications.core.arms import PaperArm
 from bench.claims.replications.core.paper import Paper
 from bench.claims.replications.core.prediction import (
     EDGE,
@@ -30,49 +27,15 @@ from bench.claims.replications.core.prediction import (
 )
 from bench.commands.claim import PAPERS
 from bench.sweep.options import rates
-from bench.sweep.spec import Run
-from bench.sweep.train import Result
-from bench.tests.claims.invented import GOOD, INITIAL, PLATEAU, SPREAD, STEEPNESS
-from bench.toy.measures import EDGE_LOSS
+from bench.tests.claims.invented import PLATEAU
+from bench.tests.claims.invented_papers import SEEDS, Key, invented, keys, middle, paper_of, verdicts
 
 pandas = pytest.importorskip("pandas")
 
-SEEDS = 6
 #: LRs are rounded to 4 digits, and the edge is exact but for that: this much in octaves for each term of a contrast.
 ROUNDED = 2e-3
 #: Two cores may take this long for a page, in seconds.
 LIMIT = 20 * 60
-Key = tuple[str, int]
-
-
-def paper_of(name: str) -> Paper:
-    """The paper of a module."""
-    paper: Paper = importlib.import_module(f"bench.claims.replications.{name}").PAPER
-    return paper
-
-
-def middle(arm: Arm) -> float:
-    """log2 of the middle of the LRs of an arm."""
-    return math.log2(arm.lrs[0] * arm.lrs[-1]) / 2
-
-
-def invented(paper: Paper, octaves: Mapping[Key, float], part: str = PUBLISHED, first: int = 0) -> Any:
-    """Runs whose edge is this far above the middle of an arm's LRs, in octaves, times a factor of the seed."""
-    tables = []
-    for arm, spec in zip(paper.arms, paper.specs(range(first, first + SEEDS)), strict=True):
-
-        def loss(run: Run, arm: Arm = arm) -> float:
-            edge = math.pow(2, middle(arm) + octaves[arm.name, run.warmup_steps]) * math.pow(SPREAD, run.seed % 3 - 1)
-            return min(PLATEAU, max(GOOD, EDGE_LOSS * math.pow(run.lr / edge, STEEPNESS)))
-
-        results = {run: Result(loss(run), INITIAL, None, 7, 0.0, 0.0, 0.0) for run in spec.runs()}
-        tables.append(as_table(spec, results))
-    return stamped(pandas.concat(tables, ignore_index=True), part, "0123456789ab")
-
-
-def keys(paper: Paper) -> list[Key]:
-    """Every arm with every warmup."""
-    return [(arm.name, warmup) for arm in paper.arms for warmup in arm.warmups]
 
 
 def solved(paper: Paper, targets: Mapping[int, float]) -> dict[Key, float]:
@@ -85,11 +48,6 @@ def solved(paper: Paper, targets: Mapping[int, float]) -> dict[Key, float]:
         values.append(target - sum(weight * middles[arm] for (arm, _), weight in terms.items()))
     found = np.linalg.lstsq(np.array(rows), np.array(values), rcond=None)[0]
     return {key: float(value) for key, value in zip(about, found, strict=True)}
-
-
-def verdicts(claim: Claim) -> list[str]:
-    """The verdict of each prediction."""
-    return list(claim.table["verdict"])
 
 
 def about_edges(paper: Paper) -> list[int]:
@@ -189,7 +147,7 @@ def small(low: float, high: float = math.inf) -> Paper:
         "section 1",
         "Does it?",
         "It does.",
-        (Arm("arm", (0, 40), rates(0.01, 0.16, 9)),),
+        (PaperArm("arm", (0, 40), rates(0.01, 0.16, 9)),),
         (prediction,),
         "nothing",
         "all",
@@ -219,7 +177,7 @@ def test_edges_outside_the_grid_are_not_testable() -> None:
 
 def test_a_term_must_be_run() -> None:
     """A prediction about a warmup that is not among the arm's is refused when the paper is written."""
-    arm = Arm("arm", (0,), rates(0.01, 0.16, 9))
+    arm = PaperArm("arm", (0,), rates(0.01, 0.16, 9))
     with pytest.raises(ValueError, match="term=arm, 40 must be an arm and one of its warmups"):
         Paper("x", "", "", "", "", "", (arm,), (Prediction("a", factor("arm", 40), 0.2, 1.0, (0.2, 1.0)),), "", "")
 
@@ -253,10 +211,10 @@ def test_cost_counts_steps_batches_and_widths() -> None:
     """Twice the seeds, the batch or the steps cost twice as much; a wider network more than its share."""
     lrs = rates(0.01, 0.16, 9)
     plain, batch, long, wide = (
-        Arm("a", (0,), lrs),
-        Arm("a", (0,), lrs, {"batch_size": 64}),
-        Arm("a", (0,), lrs, steps=400),
-        Arm("a", (0,), lrs, config="small64"),
+        PaperArm("a", (0,), lrs),
+        PaperArm("a", (0,), lrs, {"batch_size": 64}),
+        PaperArm("a", (0,), lrs, steps=400),
+        PaperArm("a", (0,), lrs, config="small64"),
     )
     assert plain.cost(10) == 2 * plain.cost(5) == batch.cost(5) == long.cost(5)
     assert wide.cost(5) > plain.cost(5)

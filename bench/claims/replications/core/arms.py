@@ -22,7 +22,7 @@ WIDER = {16: 1.0, 32: 2.5, 64: 6.0}
 
 
 @dataclasses.dataclass(frozen=True)
-class Arm:
+class PaperArm:
     """Runs that differ in warmup, LR and seed alone.
 
     * `name`: what the predictions call it; `config` and `changes`: its configuration, see `bench.toy.config`;

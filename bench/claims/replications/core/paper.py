@@ -19,7 +19,7 @@ from bench.sweep.spec import Spec
 from bench.toy.measures import Estimate, geometric_mean, mean
 from suite.shared.plots import BLUE, GREEN, GREY, ORANGE, PURPLE
 
-from .arms import SPEED, Arm, measured, unusable
+from .arms import SPEED, PaperArm, measured, unusable
 from .prediction import (
     NOT_REPLICATED,
     NOT_TESTABLE,
@@ -63,7 +63,7 @@ class Paper:
     where: str
     question: str
     statement: str
-    arms: tuple[Arm, ...]
+    arms: tuple[PaperArm, ...]
     predictions: tuple[Prediction, ...]
     known: str
     limits: str
