@@ -247,7 +247,7 @@ def test_a_page_says_what_it_cost_and_what_was_known() -> None:
     """The page of a paper that trains has its estimated cost, what was known before, and its own command."""
     paper = paper_of("kosson")
     page = text(paper.claim(invented(paper, dict.fromkeys(keys(paper), 0.0))))
-    assert "about 3 minutes on two cores" in page
+    assert "about 8 minutes on two cores" in page
     assert paper.known in page
     assert f"`python -m bench claim kosson --seeds {SEEDS}`" in page
     for first, second in itertools.pairwise(("# Does a warmup buy more", paper.statement, "predicted at least 0.05")):
