@@ -50,8 +50,8 @@ PAPER = Paper(
     ),
     known="the factor with β2 0.999 (1.79, in 200 steps); no run with another β2 and none with Lion. After the "
     "predictions were written, seeds 5000 and 5001 were run at every third LR to see whether the edges lie inside the "
-    "LRs: those of Adam do. In 200 steps Lion with a warmup of 20% learned at no LR, in the plain trainer too, where it "
-    "learned without one; in 400 at hardly any, in 800 at most: the arms were made longer",
+    "LRs: those of Adam do. In 200 steps Lion with a warmup of 20% learned at no LR, in the plain trainer too, where "
+    "it learned without one; in 400 at hardly any, in 800 at most: the arms were made longer",
     limits="the paper argues about variance and proposes RAdam; what follows for a lower β2 and for Lion is our "
     "reading, and Kosson et al. 2024 report that Lion gains from a warmup too, which would falsify it. Lion's LRs "
     "are another scale, which factors do not depend on. No weight decay",
