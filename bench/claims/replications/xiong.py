@@ -9,7 +9,7 @@ from bench.claims.warmup_length import FIFTH, NORMS
 
 from .core.paper import Paper
 from .core.prediction import SAME, SMALLEST, Prediction, factor
-from .kalra import ARMS
+from .kalra import ARMS, KNOWN
 
 POST, PRE = (NORMS[norm][0] for norm in ("post", "pre"))
 
@@ -33,9 +33,7 @@ PAPER = Paper(
             (-1.3, -0.2),
         ),
     ),
-    known="these runs and their factors had been published, and the ones on fresh seeds too, when the bounds were "
-    "written, so that this is a comparison with the paper and not a blind test; the bounds are those of every "
-    "replication here",
+    known=KNOWN,
     limits="2 + 2 layers of 16 features and 200 steps; the paper has 6 + 6 layers of 512, where post-LN differs from "
     "pre-LN more, since its gradients at initialisation grow towards the last layer. The paper compares scores at "
     "given LRs, this page the highest LR",

@@ -33,6 +33,18 @@ class StepSizes:
         return cls(sizes.to(like.dtype).to(like.device), roots.to(like.dtype).to(like.device))
 
 
+def average(mean: Tensor, square: Tensor, gradient: Tensor, betas: tuple[float, float]) -> None:
+    """Adam's moving averages in place: m ← m + (1−β1)(g − m), v ← β2·v + (1−β2)·g²."""
+    beta1, beta2 = betas
+    mean.lerp_(gradient, 1 - beta1)
+    square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+
+
+def move(parameters: Tensor, mean: Tensor, scale: Tensor, size: Tensor) -> None:
+    """θ ← θ + size·m/scale in place; `scale` is overwritten."""
+    parameters.addcmul_(torch.div(mean, scale, out=scale), size)
+
+
 class RowAdam:
     """Adam on rows [K, P], with one LR per row.
 
@@ -88,12 +100,9 @@ class RowAdam:
 
     def update(self, parameters: Tensor, gradient: Tensor, sizes: Tensor, root: Tensor, group: slice) -> None:
         """Update rows [n, P] by −sizes [n], on the device: on a GPU the number of calls dominates the cost."""
-        beta1, beta2 = self.betas
         mean, square = self.mean[group], self.square[group]
-        mean.lerp_(gradient, 1 - beta1)
-        square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-        scaled = square.sqrt().div_(root).add_(self.eps)
-        parameters.addcmul_(torch.div(mean, scaled, out=scaled), sizes[:, None])
+        average(mean, square, gradient, self.betas)
+        move(parameters, mean, square.sqrt().div_(root).add_(self.eps), sizes[:, None])
 
     def planned(self, rates: Tensor, like: Tensor) -> StepSizes:
         """What every step depends on for LRs [n, T], on the device of the parameters."""

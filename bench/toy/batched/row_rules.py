@@ -12,6 +12,8 @@ from torch import Tensor
 
 from bench.toy.config import Config
 
+from .adam import average, move
+
 #: torch's clip_grad_norm_ adds it to the norm that it divides by.
 CLIP_EPS = 1e-6
 #: RAdam rectifies its step where the length of the moving average exceeds this.
@@ -118,12 +120,9 @@ class RowAdamW(RowRule):
         """One update."""
         mean, square = state
         size, root, kept = numbers
-        beta1, beta2 = self.config.betas
         parameters.mul_(kept)
-        mean.lerp_(gradient, 1 - beta1)
-        square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-        scaled = square.sqrt().div_(root).add_(self.config.eps)
-        parameters.addcmul_(torch.div(mean, scaled, out=scaled), size)
+        average(mean, square, gradient, self.config.betas)
+        move(parameters, mean, square.sqrt().div_(root).add_(self.config.eps), size)
 
 
 class RowRAdam(RowRule):
@@ -151,11 +150,9 @@ class RowRAdam(RowRule):
         """One update."""
         mean, square = state
         size, rectified = numbers
-        beta1, beta2 = self.config.betas
-        mean.lerp_(gradient, 1 - beta1)
-        square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-        scaled = square.sqrt().add_(self.config.eps).mul_(rectified).add_(1 - rectified)
-        parameters.addcmul_(torch.div(mean, scaled, out=scaled), size)
+        average(mean, square, gradient, self.config.betas)
+        scale = square.sqrt().add_(self.config.eps).mul_(rectified).add_(1 - rectified)
+        move(parameters, mean, scale, size)
 
 
 RULES: dict[str, type[RowRule]] = {"adamw": RowAdamW, "lion": RowLion, "radam": RowRAdam, "sgd": RowSgd}
